@@ -1,0 +1,22 @@
+"""Hyperspectral unmixing in scikit-learn."""
+
+from importlib import import_module
+
+from .sunsal import SunSALRegressor
+
+__version__ = "0.1.0.dev0"
+
+__all__ = ["ISTANetRegressor", "SunSALRegressor", "UADMMRegressor"]
+
+# These need torch, whose import takes seconds: it happens on the first use of the name.
+_NEED_TORCH = {"ISTANetRegressor", "UADMMRegressor"}
+
+
+def __getattr__(name):
+    if name in _NEED_TORCH:
+        return getattr(import_module(".unrolled", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,344 @@
+"""What every unmixer shares: endmembers in, checks, transform and its inverse, tags."""
+
+from abc import ABCMeta, abstractmethod
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, TransformerMixin
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+
+class BaseUnmixer(
+    TransformerMixin, RegressorMixin, MultiOutputMixin, BaseEstimator, metaclass=ABCMeta
+):
+    """Base of the unmixers: spectra in, abundances out, and back.
+
+    A subclass fits with `_fit_endmembers` and gives `_unmix`.
+    """
+
+    @abstractmethod
+    def _unmix(self, X, out):
+        """Write the abundances of the checked spectra X into `out`."""
+
+    def predict(self, X):
+        """Estimate the abundances of spectra.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pixels, n_bands)
+            Spectra, one a row, in the units that the model was fitted in.
+
+        Returns
+        -------
+        abundances : ndarray of shape (n_pixels, n_endmembers), or (n_pixels,)
+            Non-negative abundances; one-dimensional when the model was fitted with
+            one-dimensional abundances. float32 for float32 (and float16) spectra, else float64.
+
+        Raises
+        ------
+        ValueError
+            If the number of bands is not that of `fit`, or there is a NaN.
+        """
+        abundances = self._abundances(X)
+        return abundances[:, 0] if self._predict_1d else abundances
+
+    def transform(self, X):
+        """Estimate the abundances of spectra, always as a matrix.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pixels, n_bands)
+            Spectra, one a row, in the units that the model was fitted in.
+
+        Returns
+        -------
+        abundances : ndarray of shape (n_pixels, n_endmembers)
+            As `predict` gives them.
+
+        Raises
+        ------
+        ValueError
+            If the number of bands is not that of `fit`, or there is a NaN.
+        """
+        return self._abundances(X)
+
+    def inverse_transform(self, X):
+        """Mix the endmembers: rebuild spectra from abundances.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pixels, n_endmembers)
+            Abundances, one pixel a row; (n_pixels,) for a single endmember.
+
+        Returns
+        -------
+        spectra : ndarray of shape (n_pixels, n_bands)
+            ``X @ endmembers_``.
+
+        Raises
+        ------
+        ValueError
+            If the number of columns is not that of the endmembers, or there is a NaN.
+        """
+        check_is_fitted(self)
+        X = check_array(X, ensure_2d=False, dtype=[np.float64, np.float32], input_name="X")
+        if X.ndim == 1:
+            X = X[:, np.newaxis]
+        if X.shape[1] != self.n_endmembers_:
+            raise ValueError(
+                f"X has {X.shape[1]} columns, but {type(self).__name__} has {self.n_endmembers_} "
+                f"endmembers; give abundances as `predict` returns them."
+            )
+        return X @ self.endmembers_.astype(X.dtype, copy=False)
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the endmembers.
+
+        Parameters
+        ----------
+        input_features : array-like of shape (n_bands,), default=None
+            Not used but for its length, which must be that of the bands.
+
+        Returns
+        -------
+        names : ndarray of shape (n_endmembers,), of str objects
+            From the index of `endmembers` or the columns of `y` when they are DataFrames with
+            string labels; else "endmember0", "endmember1", …
+        """
+        check_is_fitted(self)
+        if input_features is not None and len(input_features) != self.n_features_in_:
+            raise ValueError(
+                "input_features should have length equal to number of features "
+                f"({self.n_features_in_}), got {len(input_features)}"
+            )
+        return self._endmember_names.copy()
+
+    def _abundances(self, X):
+        check_is_fitted(self)
+        # spectra keep their type: a memory-mapped scene of integers is converted block by block
+        X = validate_data(self, X, dtype="numeric", reset=False)
+        out = np.empty((len(X), self.n_endmembers_), dtype=output_dtype(X))
+        self._unmix(X, out)
+        return out
+
+    def _fit_endmembers(self, X, y, endmembers, *, reset=True):
+        """Check what `fit` was given and set all fitted attributes but the learner's own.
+
+        Parameters
+        ----------
+        X, y : array-like
+            As the user gave them; `y` may be None for a learner that can do without.
+        endmembers : array-like or None
+            As given to `fit`; None falls back to the parameter of that name, and then to the
+            least-squares estimate from the pairs.
+        reset : bool
+            Whether this is a new fit, rather than more training of the same model.
+
+        Returns
+        -------
+        X : ndarray of shape (n_pixels, n_bands)
+        y : ndarray of shape (n_pixels, n_endmembers), float64, or None
+        """
+        given = self._given_endmembers(endmembers)
+        if y is None and (given is None or self.__sklearn_tags__().target_tags.required):
+            raise ValueError(self._message_y_missing())
+        y_names = _string_labels(getattr(y, "columns", None))
+        if y is None:
+            X = validate_data(self, X, dtype="numeric", reset=reset)
+            predict_1d = False
+        else:
+            X, y = validate_data(
+                self, X, y, dtype="numeric", multi_output=True, y_numeric=True, reset=reset
+            )
+            predict_1d = y.ndim == 1
+            y = check_abundances(y, strict=given is not None)
+
+        if not reset:
+            if y is not None and y.shape[1] != self.n_endmembers_:
+                raise ValueError(_message_columns(y, self.n_endmembers_))
+            return X, y
+        if given is None:
+            spectra, names = estimate_endmembers(X, y), None
+        else:
+            spectra, names = check_endmembers(given, X.shape[1])
+            if y is not None and y.shape[1] != len(spectra):
+                raise ValueError(_message_columns(y, len(spectra)))
+        self.endmembers_ = spectra
+        self.n_endmembers_ = len(spectra)
+        self._endmember_names = np.asarray(
+            names or y_names or [f"endmember{i}" for i in range(len(spectra))], dtype=object
+        )
+        self._predict_1d = predict_1d
+        return X, y
+
+    def _given_endmembers(self, endmembers):
+        """Return the endmembers of `fit` or of the constructor; both must say the same."""
+        if endmembers is None or self.endmembers is None:
+            return self.endmembers if endmembers is None else endmembers
+        if not np.array_equal(np.asarray(endmembers), np.asarray(self.endmembers)):
+            raise ValueError(
+                f"endmembers were given to {type(self).__name__}(endmembers=…) and, with other "
+                f"values, to fit(…, endmembers=…); give them once."
+            )
+        return endmembers
+
+    def _message_y_missing(self):
+        return (
+            f"{type(self).__name__} requires y to be passed, but the target y is None: without "
+            f"abundances, pass the spectra of the endmembers as `endmembers`."
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = self.endmembers is not None  # see check_abundances
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        # abundances are fractions: no line through arbitrary targets
+        tags.regressor_tags.poor_score = True
+        return tags
+
+
+def output_dtype(X):
+    """Return the type of the abundances of X: float32 for float32 and float16, else float64."""
+    return np.float32 if X.dtype.kind == "f" and X.dtype.itemsize <= 4 else np.float64
+
+
+def check_endmembers(endmembers, n_bands):
+    """Return the endmembers as rows, and their names.
+
+    Parameters
+    ----------
+    endmembers : array-like of shape (n_endmembers, n_bands) or (n_bands, n_endmembers)
+        One spectrum a row. The layout with one spectrum a column is turned, when its first axis
+        has `n_bands` and its second has not.
+    n_bands : int
+        Bands of the spectra that are to be unmixed.
+
+    Returns
+    -------
+    endmembers : ndarray of shape (n_endmembers, n_bands), float64
+        A copy.
+    names : list of str or None
+        Those of a DataFrame, if they are strings.
+
+    Raises
+    ------
+    ValueError
+        If the shape fits neither layout, there is a NaN, a spectrum is zero or stands twice.
+    """
+    names = _string_labels(getattr(endmembers, "index", None))
+    columns = _string_labels(getattr(endmembers, "columns", None))
+    endmembers = check_array(
+        endmembers, dtype=np.float64, order="C", copy=True, input_name="endmembers"
+    )
+    if endmembers.shape[1] != n_bands:
+        if endmembers.shape[0] != n_bands:
+            raise ValueError(
+                f"endmembers of shape {endmembers.shape} do not fit spectra of {n_bands} bands: "
+                f"expected (n_endmembers, {n_bands}), one spectrum a row; endmembers must be in "
+                f"the space of the spectra, after the same preprocessing."
+            )
+        endmembers, names = np.ascontiguousarray(endmembers.T), columns
+    zero = np.flatnonzero(~endmembers.any(axis=1))
+    if len(zero):
+        raise ValueError(
+            f"endmember {zero[0]} is zero in all {n_bands} bands, so that no abundance of it can "
+            f"be found; leave it out of `endmembers`."
+        )
+    _, first, inverse = np.unique(endmembers, axis=0, return_index=True, return_inverse=True)
+    twice = np.flatnonzero(first[np.ravel(inverse)] != np.arange(len(endmembers)))
+    if len(twice):
+        raise ValueError(
+            f"endmembers {first[np.ravel(inverse)][twice[0]]} and {twice[0]} have the same "
+            f"spectrum, so that their abundances cannot be told apart; keep one of them."
+        )
+    return endmembers, names
+
+
+def check_abundances(y, *, strict):
+    """Return abundances as a float64 matrix.
+
+    scikit-learn has every multi-output regressor fit targets of either sign, so that a negative
+    value is an error only in what claims to be abundances.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_pixels, n_endmembers) or (n_pixels,)
+        Finite numbers.
+    strict : bool
+        Whether these are abundances for certain, as where the endmembers are given; else they are
+        taken for such when most rows sum to one.
+
+    Returns
+    -------
+    y : ndarray of shape (n_pixels, n_endmembers)
+
+    Raises
+    ------
+    TypeError
+        If they are sparse.
+    ValueError
+        If an abundance is negative.
+    """
+    if issparse(y):
+        raise TypeError("Sparse abundances were passed as y, but a dense array is required.")
+    y = np.asarray(y, dtype=np.float64)
+    y = y[:, np.newaxis] if y.ndim == 1 else y
+    if y.min() < 0 and (strict or abs(np.median(y.sum(axis=1)) - 1.0) < 0.1):
+        pixel, endmember = np.argwhere(y < 0)[0]
+        raise ValueError(
+            f"Negative values in y: abundances are at least 0, but pixel {pixel} has "
+            f"{y[pixel, endmember]:g} of endmember {endmember}; clip them or check the scaling."
+        )
+    return y
+
+
+def estimate_endmembers(spectra, abundances):
+    """Estimate endmembers from pairs by least squares: argmin ‖spectra − abundances·E‖.
+
+    Parameters
+    ----------
+    spectra : ndarray of shape (n_pixels, n_bands)
+    abundances : ndarray of shape (n_pixels, n_endmembers)
+
+    Returns
+    -------
+    endmembers : ndarray of shape (n_endmembers, n_bands), float64
+
+    Raises
+    ------
+    ValueError
+        If an endmember has no abundance anywhere, or the abundances are linearly dependent.
+    """
+    n_pixels, n_endmembers = abundances.shape
+    absent = np.flatnonzero(~abundances.any(axis=0))
+    if len(absent):
+        raise ValueError(
+            f"endmember {absent[0]} has no abundance in any of the {n_pixels} pixels, so that its "
+            f"spectrum cannot be estimated from the pairs; leave its column out or pass "
+            f"`endmembers`."
+        )
+    spectra = np.asarray(spectra, dtype=np.float64)
+    endmembers, _, rank, _ = np.linalg.lstsq(abundances, spectra, rcond=None)
+    if rank < n_endmembers:
+        raise ValueError(
+            f"The abundances of the {n_pixels} pixels span {rank} of {n_endmembers} dimensions, so "
+            f"that the endmembers cannot be estimated from n_samples = {n_pixels} pairs; pass "
+            f"`endmembers` or more varied pixels."
+        )
+    return endmembers
+
+
+def _string_labels(labels):
+    """Return the labels of a DataFrame's axis as a list if all are strings, else None."""
+    if labels is None or callable(labels):  # a list has a method of the name "index"
+        return None
+    labels = list(labels)
+    return labels if all(isinstance(label, str) for label in labels) else None
+
+
+def _message_columns(y, n_endmembers):
+    return (
+        f"y has {y.shape[1]} columns, but there are {n_endmembers} endmembers: expected abundances "
+        f"of shape ({len(y)}, {n_endmembers})."
+    )

@@ -1,0 +1,10 @@
+"""The maths of constrained sparse regression (CSR) alone: arrays in, arrays out.
+
+For each spectrum y, minimise ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0 and, where asked, Σx = 1.
+"""
+
+from ._solution import CSRSolution, normalize_abundances
+from .admm import ADMMFactorization, csr_admm
+from .ista import csr_ista
+
+__all__ = ["ADMMFactorization", "CSRSolution", "csr_admm", "csr_ista", "normalize_abundances"]

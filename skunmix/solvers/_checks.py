@@ -1,0 +1,36 @@
+"""Checks of what every solver is given."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_array, check_scalar
+
+
+def check_problem(spectra, endmembers, *, lam, max_iter, mu=None):
+    """Check the arguments that the solvers share.
+
+    Spectra keep their type, so that a memory-mapped scene is converted a block at a time.
+
+    Returns
+    -------
+    spectra : ndarray of shape (n_pixels, n_bands)
+    endmembers : ndarray of shape (n_endmembers, n_bands), float64
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not of its type or out of its range, the numbers of bands differ, or
+        there is a NaN.
+    """
+    spectra = check_array(spectra, dtype="numeric", input_name="spectra")
+    endmembers = check_array(endmembers, dtype=np.float64, input_name="endmembers")
+    if spectra.shape[1] != endmembers.shape[1]:
+        raise ValueError(
+            f"spectra and endmembers must have the same number of bands, but the shapes are "
+            f"{spectra.shape} and {endmembers.shape}; both hold one spectrum a row."
+        )
+    check_scalar(lam, "lam", Real, min_val=0)
+    check_scalar(max_iter, "max_iter", Integral, min_val=1)
+    if mu is not None:
+        check_scalar(mu, "mu", Real, min_val=0, include_boundaries="neither")
+    return spectra, endmembers

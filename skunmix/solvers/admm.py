@@ -1,0 +1,246 @@
+"""CSR by the alternating direction method of multipliers: SUnSAL."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils import check_scalar, gen_batches
+
+from ._checks import check_problem
+from ._solution import CSRSolution
+
+# Residuals are looked at every so many iterations, as looking costs about as much as iterating. The
+# count is fixed, so that a pixel's answer does not depend on its neighbours.
+_CHECK_EVERY = 10
+# Of each array of a block: the half dozen of them (x, z, d, …) together stay in a core's cache.
+_BLOCK_BYTES = 2**18
+
+
+class ADMMFactorization:
+    """The x-update, which depends on the endmembers, µ and the constraint alone.
+
+    Without the constraint x = Mb with M = (AᵀA + µI)⁻¹; on the plane Σx = 1 it is
+    x = PMb + s with s = M1/(1ᵀM1) and P = I − s1ᵀ.
+
+    Parameters
+    ----------
+    endmembers : ndarray of shape (n_endmembers, n_bands)
+        Spectra in rows (Aᵀ).
+    sum_to_one : bool
+        Whether x is held on the plane Σx = 1.
+    mu : float or None
+        µ; None takes `default_mu` of AᵀA.
+
+    Attributes
+    ----------
+    endmembers, sum_to_one, mu
+        As given, µ with its default filled in.
+    matrix : ndarray of shape (n_endmembers, n_endmembers)
+        M, or PM.
+    offset : ndarray of shape (n_endmembers,)
+        0, or s.
+    gradient_scale : float
+        Mean eigenvalue of AᵀA, the size of a gradient for abundances of size 1.
+    """
+
+    def __init__(self, endmembers, *, sum_to_one=False, mu=None):
+        self.endmembers = np.ascontiguousarray(endmembers, dtype=np.float64)
+        self.sum_to_one = sum_to_one
+        eigenvalues, eigenvectors = np.linalg.eigh(self.endmembers @ self.endmembers.T)
+        self.mu = default_mu(eigenvalues) if mu is None else float(mu)
+        # through the eigenvectors, as a tiny µ leaves AᵀA + µI too ill-conditioned to invert
+        shrunk = np.maximum(eigenvalues, 0.0) + self.mu
+        self.matrix = (eigenvectors / shrunk) @ eigenvectors.T
+        self.offset = np.zeros(len(shrunk))
+        if sum_to_one:
+            direction = self.matrix.sum(axis=1)
+            self.offset = direction / direction.sum()
+            self.matrix = self.matrix - np.outer(self.offset, direction)
+        self.gradient_scale = np.maximum(eigenvalues, 0.0).mean()
+
+    def solve(self, right_hand_side):
+        """Return x for each row b."""
+        return right_hand_side @ self.matrix.T + self.offset
+
+
+def default_mu(eigenvalues):
+    """Return µ = √(λ_min λ_max) of AᵀA, the best rate for ADMM on a quadratic programme.
+
+    Measured on 6 to 240 USGS spectra, it is within a factor of four of the best fixed µ. λ_min is
+    taken as 1e-10 λ_max at least, as it is zero for more endmembers than bands.
+
+    Parameters
+    ----------
+    eigenvalues : ndarray of shape (n_endmembers,)
+        Those of AᵀA.
+
+    Returns
+    -------
+    mu : float
+    """
+    smallest, largest = np.min(eigenvalues), np.max(eigenvalues)
+    return float(np.sqrt(max(smallest, 1e-10 * largest) * largest)) or 1.0
+
+
+def csr_admm(
+    spectra,
+    endmembers,
+    *,
+    lam=0.0,
+    sum_to_one=False,
+    mu=None,
+    max_iter=10_000,
+    tol=1e-8,
+    relaxation=1.0,
+    factorization=None,
+    out=None,
+):
+    """Constrained sparse regression by ADMM (SUnSAL).
+
+    For each spectrum y (a row), minimise ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0 and, where asked,
+    Σx = 1, where the columns of A are the endmembers. From z = d = 0 it repeats ::
+
+        x ← (AᵀA + µI)⁻¹(Aᵀy + µ(z + d))         (on the plane Σx = 1 where asked)
+        z ← max(soft(x − d, λ/µ), 0)
+        d ← d − (x − z)
+
+    and returns z. Each pixel stops on its own residuals, so that its answer depends neither on
+    the other pixels nor on how they are cut into blocks.
+
+    Parameters
+    ----------
+    spectra : array-like of shape (n_pixels, n_bands)
+        Spectra, one a row.
+
+    endmembers : array-like of shape (n_endmembers, n_bands)
+        Endmember spectra, one a row, in the units of `spectra`.
+
+    lam : float, default=0.0
+        λ ≥ 0, the weight of ‖x‖₁, in the units of `spectra` squared. With ``sum_to_one=True`` it
+        does not change the solution, as ‖x‖₁ is then 1 for every x.
+
+    sum_to_one : bool, default=False
+        Whether to constrain each row of the abundances to sum to one.
+
+    mu : float, default=None
+        µ > 0, the penalty, in the units of `spectra` squared. None takes √(λ_min λ_max) of AᵀA.
+
+    max_iter : int, default=10_000
+        The most iterations a pixel may take.
+
+    tol : float, default=1e-8
+        A pixel has converged when ‖x − z‖ and µ‖z − z_previous‖ are at most `tol` times the scale
+        of the abundances and of the correlations Aᵀy. It is looked at every ten iterations.
+
+    relaxation : float, default=1.0
+        Over-relaxation in (0, 2): the updates of z and d take ``relaxation * x + (1 - relaxation)
+        * z`` for x. About 1.6 saves up to a third of the iterations.
+
+    factorization : ADMMFactorization, default=None
+        Made of `endmembers`, `sum_to_one` and `mu` by an earlier call, whose values then hold.
+
+    out : ndarray of shape (n_pixels, n_endmembers), default=None
+        Where to write the abundances, in its type; None makes an array of float64. The iterations
+        are in float64 all the same.
+
+    Returns
+    -------
+    solution : CSRSolution
+        Abundances (n_pixels, n_endmembers), and iterations and convergence of each pixel.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, the numbers of bands differ, or there is a NaN.
+
+    References
+    ----------
+    J. M. Bioucas-Dias and M. A. T. Figueiredo, "Alternating direction algorithms for constrained
+    sparse regression: Application to hyperspectral unmixing", WHISPERS 2010.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skunmix.solvers import csr_admm
+    >>> endmembers = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+    >>> spectra = np.array([[0.7, 0.3, 1.0], [-1.0, -1.0, -1.0]])
+    >>> csr_admm(spectra, endmembers).abundances.round(4)
+    array([[0.7, 0.3],
+           [0. , 0. ]])
+    """
+    spectra, endmembers = check_problem(spectra, endmembers, lam=lam, mu=mu, max_iter=max_iter)
+    check_scalar(tol, "tol", Real, min_val=0)
+    check_scalar(relaxation, "relaxation", Real, min_val=0, max_val=2, include_boundaries="neither")
+    if factorization is None:
+        factorization = ADMMFactorization(endmembers, sum_to_one=sum_to_one, mu=mu)
+
+    n_pixels, n_endmembers = len(spectra), len(endmembers)
+    solution = CSRSolution(
+        abundances=np.empty((n_pixels, n_endmembers)) if out is None else out,
+        n_iter=np.empty(n_pixels, dtype=np.intp),
+        converged=np.empty(n_pixels, dtype=bool),
+    )
+    block_size = max(64, _BLOCK_BYTES // (8 * n_endmembers))
+    for block in gen_batches(n_pixels, block_size):
+        abundances, solution.n_iter[block], solution.converged[block] = _admm_block(
+            np.asarray(spectra[block], dtype=np.float64) @ factorization.endmembers.T,
+            factorization,
+            lam,
+            max_iter,
+            tol,
+            relaxation,
+        )
+        if factorization.sum_to_one:
+            # z meets the plane within the tolerance only
+            abundances /= abundances.sum(axis=1, keepdims=True)
+        solution.abundances[block] = abundances
+    return solution
+
+
+def _admm_block(correlations, factorization, lam, max_iter, tol, relaxation):
+    """Iterate on the correlations Aᵀy of a block; pixels leave it as they converge."""
+    abundances = np.empty_like(correlations)
+    n_iter = np.full(len(correlations), max_iter)
+    converged = np.zeros(len(correlations), dtype=bool)
+
+    mu = factorization.mu
+    z = np.zeros_like(correlations)
+    d = np.zeros_like(correlations)
+    pixels = np.arange(len(correlations))
+    for iteration in range(1, max_iter + 1):
+        z_previous = z
+        x = factorization.solve(correlations + mu * (z + d))
+        x_relaxed = x if relaxation == 1 else relaxation * x + (1 - relaxation) * z
+        # for a threshold ≥ 0, max(soft(v, threshold), 0) = max(v − threshold, 0)
+        z = np.maximum(x_relaxed - d - lam / mu, 0.0)
+        d = d - (x_relaxed - z)
+
+        if iteration % _CHECK_EVERY and iteration != max_iter:
+            continue
+        done = _residual(x, z, z_previous, correlations, factorization) <= tol
+        leaving = pixels[done]
+        abundances[leaving] = z[done]
+        n_iter[leaving] = iteration
+        converged[leaving] = True
+        if done.any():
+            correlations, z, d, pixels = (rows[~done] for rows in (correlations, z, d, pixels))
+        if not len(pixels):
+            break
+    abundances[pixels] = z
+    return abundances, n_iter, converged
+
+
+def _residual(x, z, z_previous, correlations, factorization):
+    """Return each pixel's larger residual, primal or dual, over the pixel's own scale."""
+    norm = np.linalg.norm
+    # Aᵀy is the scale of the gradient and, over that of AᵀA, of the abundances; for an all-zero
+    # spectrum both come from z
+    spread = factorization.gradient_scale or 1.0
+    gradient = np.maximum(norm(correlations, axis=1), spread * norm(z, axis=1))
+    abundance = np.maximum(norm(z, axis=1), norm(correlations, axis=1) / spread / len(x.T))
+    primal = _over(norm(x - z, axis=1), abundance)
+    dual = _over(factorization.mu * norm(z - z_previous, axis=1), gradient)
+    return np.maximum(primal, dual)
+
+
+def _over(residual, scale):
+    return np.divide(residual, scale, out=np.zeros_like(residual), where=residual > 0)
