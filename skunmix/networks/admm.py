@@ -1,0 +1,88 @@
+"""ADMM unrolled into a network: U-ADMM-AENet."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from ._layers import as_parameter, drive, normalize, project
+
+
+class UnrolledADMM(nn.Module):
+    """K iterations of ADMM with the matrices, thresholds and steps made trainable (eqs. 6-9).
+
+    From z = d = 0, layer k is ::
+
+        x ← W_kᵀy + B_kᵀ(z + d)  (+ b_k)
+        z ← max(soft(x − d, θ_k), 0)
+        d ← d − η_k(x − z)
+
+    and the last z, normalised to sum to one, is the output. The warm start is W = A(AᵀA + µI)⁻¹,
+    B = µ(AᵀA + µI)⁻¹, θ = λ/µ, η = 1: untrained, K layers are K iterations of ADMM.
+
+    Parameters
+    ----------
+    endmembers : ndarray of shape (n_endmembers, n_bands)
+        Spectra in rows (Aᵀ).
+    n_layers : int
+        K.
+    mu : float
+        µ of the warm start.
+    lam : float
+        λ of the warm start.
+    tied : bool, default=False
+        Whether all layers share their parameters.
+    sum_to_one : {False, True, "normalize"}, default="normalize"
+        "normalize" rescales the output; True also holds the warm-started x-update on the plane
+        Σx = 1, which takes the bias b_k; False does neither.
+
+    References
+    ----------
+    C. Zhou and M. R. D. Rodrigues, "An ADMM Based Network for Hyperspectral Unmixing Tasks",
+    ICASSP 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from skunmix.networks import UnrolledADMM
+    >>> module = UnrolledADMM(np.eye(2, 3), n_layers=10, mu=0.5, lam=0.0)
+    >>> module(torch.tensor([[0.6, 0.2, 0.0]])).detach().numpy().round(3)
+    array([[0.75, 0.25]], dtype=float32)
+    """
+
+    def __init__(self, endmembers, *, n_layers, mu, lam, tied=False, sum_to_one="normalize"):
+        super().__init__()
+        endmembers = np.asarray(endmembers, dtype=np.float64)
+        eye = np.eye(len(endmembers))
+        inverse = np.linalg.solve(endmembers @ endmembers.T + mu * eye, eye)
+        if sum_to_one is True:
+            # on the plane, x = s + (I − s1ᵀ)(…) with s = M1/(1ᵀM1), M = (AᵀA + µI)⁻¹
+            s = inverse.sum(axis=1) / inverse.sum()
+            inverse = inverse - np.outer(s, inverse.sum(axis=0))
+            self.b = as_parameter(s, n_layers, tied)
+        else:
+            self.b = None
+        self.W = as_parameter(inverse @ endmembers, n_layers, tied)
+        self.B = as_parameter(mu * inverse, n_layers, tied)
+        self.theta = as_parameter(lam / mu, n_layers, tied)
+        self.eta = as_parameter(1.0, n_layers, tied)
+        self.n_layers = n_layers
+        self.sum_to_one = sum_to_one
+
+    def forward(self, spectra):
+        """Return the abundances, (n_pixels, n_endmembers), of spectra (n_pixels, n_bands)."""
+        W_y = drive(spectra, self.W)
+        z_plus_d = d = None
+        for k in range(self.n_layers):
+            # tied layers all read the one entry there is
+            k = k % len(self.W)
+            x = W_y[k] if self.b is None else W_y[k] + self.b[k]
+            if z_plus_d is None:  # z = d = 0
+                z = project(x - self.theta[k], self.training)
+                d = self.eta[k] * (z - x)
+            else:
+                x = torch.addmm(x, z_plus_d, self.B[k].T)
+                z = project(x - d - self.theta[k], self.training)
+                d = d - self.eta[k] * (x - z)
+            z_plus_d = z + d
+        return normalize(z) if self.sum_to_one else z
