@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import torch
+
+from skunmix.networks._layers import as_parameter, drive, normalize, project
+from skunmix.solvers import normalize_abundances
+
+
+@pytest.mark.parametrize(("tied", "length"), [(False, 3), (True, 1)])
+def test_parameters_are_distinct_unless_tied(tied, length):
+    parameter = as_parameter(np.arange(6.0).reshape(2, 3), 3, tied)
+    assert parameter.shape == (length, 2, 3)
+    with torch.no_grad():
+        parameter[0] += 1
+    if not tied:
+        np.testing.assert_array_equal(parameter[1].detach(), np.arange(6.0).reshape(2, 3))
+
+
+def test_drive_is_each_layers_product():
+    W, spectra = torch.randn(4, 3, 7), torch.randn(5, 7)
+    for layer, product in enumerate(drive(spectra, W)):
+        torch.testing.assert_close(product, spectra @ W[layer].T)
+
+
+def test_normalize_is_that_of_the_solvers():
+    z = torch.tensor([[1.0, 3.0], [0.0, 0.0], [0.0, 2.0]])
+    np.testing.assert_allclose(normalize(z), normalize_abundances(z.numpy().astype(float)))
+
+
+def test_normalize_has_finite_gradients_at_zero():
+    z = torch.tensor([[0.0, 0.0], [1.0, 3.0]], requires_grad=True)
+    (normalize(z) ** 2).sum().backward()
+    assert torch.isfinite(z.grad).all()
+    assert (z.grad[0] == 0).all()
+
+
+def gradient_of(v, upstream, training=True):
+    v = torch.tensor(v, requires_grad=True)
+    project(v, training).backward(torch.tensor(upstream))
+    return v.grad
+
+
+def test_projection_has_the_gradient_of_relu_where_a_unit_is_open_for_some_pixel():
+    gradient = gradient_of([[1.0], [-1.0]], [[-1.0], [-1.0]])
+    np.testing.assert_array_equal(gradient, [[-1.0], [0.0]])
+
+
+def test_projection_reopens_what_is_closed_for_all_pixels():
+    v = [[-1.0, 1.0], [-2.0, -1.0]]
+    gradient = gradient_of(v, [[-1.0, 1.0], [3.0, 1.0]])
+    # of the closed first unit only what raises it; of the open second as ever
+    np.testing.assert_array_equal(gradient, [[-1.0, 1.0], [0.0, 0.0]])
+    np.testing.assert_array_equal(
+        gradient_of(v, [[-1.0, 1.0], [3.0, 1.0]], training=False), [[0.0, 1.0], [0.0, 0.0]]
+    )

@@ -1,0 +1,101 @@
+"""Untrained networks are their solvers, and have the parameters that the paper counts."""
+
+import numpy as np
+import pytest
+import torch
+
+from skunmix.networks import UnrolledADMM, UnrolledISTA
+from skunmix.solvers import csr_admm, csr_ista, normalize_abundances
+
+LAYERS = [1, 2, 5, 10]
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.default_rng(0)
+    endmembers = rng.uniform(0.05, 0.95, (5, 40))
+    abundances = rng.dirichlet(np.full(5, 0.4), 50)
+    return abundances @ endmembers + 0.02 * rng.normal(size=(50, 40)), endmembers
+
+
+def outputs(module, spectra):
+    with torch.no_grad():
+        return module(torch.tensor(spectra, dtype=torch.float32)).numpy()
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("n_layers", LAYERS)
+@pytest.mark.parametrize("mu", [0.3, 30.0])
+@pytest.mark.parametrize("sum_to_one", [False, "normalize", True])
+def test_untrained_is_admm(problem, n_layers, tied, mu, sum_to_one):
+    spectra, endmembers = problem
+    lam = 0.05
+    module = UnrolledADMM(
+        endmembers, n_layers=n_layers, mu=mu, lam=lam, tied=tied, sum_to_one=sum_to_one
+    )
+    expected = csr_admm(
+        spectra,
+        endmembers,
+        lam=lam,
+        mu=mu,
+        sum_to_one=sum_to_one is True,
+        max_iter=n_layers,
+        tol=0,
+    ).abundances
+    if sum_to_one:
+        normalize_abundances(expected)
+    for training in (True, False):
+        np.testing.assert_allclose(outputs(module.train(training), spectra), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("n_layers", LAYERS)
+@pytest.mark.parametrize("sum_to_one", [False, "normalize"])
+def test_untrained_is_ista(problem, n_layers, tied, sum_to_one):
+    spectra, endmembers = problem
+    module = UnrolledISTA(endmembers, n_layers=n_layers, lam=0.05, tied=tied, sum_to_one=sum_to_one)
+    expected = csr_ista(spectra, endmembers, lam=0.05, max_iter=n_layers, tol=0).abundances
+    if sum_to_one:
+        normalize_abundances(expected)
+    np.testing.assert_allclose(outputs(module, spectra), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("tied", "distinct"), [(False, 7), (True, 1)])
+def test_number_of_parameters(problem, tied, distinct):
+    n_endmembers, n_bands = problem[1].shape
+
+    def count(**arguments):
+        module = UnrolledADMM(problem[1], n_layers=7, mu=1.0, lam=0.0, tied=tied, **arguments)
+        return sum(parameter.numel() for parameter in module.parameters())
+
+    assert count() == (n_endmembers**2 + n_endmembers * n_bands + 2) * distinct
+    assert count(sum_to_one=True) == count() + n_endmembers * distinct
+
+
+@pytest.mark.parametrize("sum_to_one", [False, "normalize", True])
+def test_gradients_are_those_of_finite_differences(problem, sum_to_one):
+    spectra, endmembers = problem
+    module = UnrolledADMM(
+        endmembers[:3, :6], n_layers=3, mu=1.0, lam=0.01, sum_to_one=sum_to_one
+    ).double()
+    # away from the start, where whole layers tie
+    torch.manual_seed(0)
+    names, parameters = zip(*module.named_parameters())
+    parameters = [(p + 0.01 * torch.randn_like(p)).detach().requires_grad_() for p in parameters]
+    inputs = torch.tensor(spectra[:4, :6])
+
+    def network(*parameters):
+        return torch.func.functional_call(module, dict(zip(names, parameters)), (inputs,))
+
+    assert torch.autograd.gradcheck(network, parameters)
+
+
+def test_float32_is_enough_at_the_ends_of_the_grid_of_mu(problem):
+    spectra, endmembers = problem
+    largest = np.linalg.norm(endmembers, 2) ** 2
+    for mu in (1e-5 * largest, largest):
+        module = UnrolledADMM(endmembers, n_layers=10, mu=mu, lam=0.0)
+        expected = csr_admm(spectra, endmembers, mu=mu, max_iter=10, tol=0).abundances
+        np.testing.assert_allclose(
+            outputs(module, spectra), normalize_abundances(expected), atol=1e-4
+        )

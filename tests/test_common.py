@@ -1,0 +1,72 @@
+"""scikit-learn's own checks, on every estimator: as constructed, unpickled, and with endmembers."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skunmix import ISTANetRegressor, SunSALRegressor, UADMMRegressor
+
+
+def _fit_known(fit, X, y):
+    """Fit as someone does who knows the endmembers of the data, and non-negative abundances.
+
+    The checks bring data of many widths, and targets of either sign.
+    """
+    if np.ndim(X) != 2 or 0 in np.shape(X):
+        return fit(X, y)
+    n_endmembers = np.shape(y)[1] if np.ndim(y) == 2 else 1
+    endmembers = np.random.RandomState(0).uniform(0.1, 0.9, (n_endmembers, np.shape(X)[1]))
+    if isinstance(y, np.ndarray) and np.isfinite(y).all():
+        y = abs(y)
+    return fit(X, y, endmembers=endmembers)
+
+
+class SunSALGiven(SunSALRegressor):
+    def fit(self, X, y=None):
+        return _fit_known(super().fit, X, y)
+
+
+class ISTANetGiven(ISTANetRegressor):
+    def fit(self, X, y=None):
+        return _fit_known(super().fit, X, y)
+
+    def partial_fit(self, X, y=None):
+        return _fit_known(super().partial_fit, X, y)
+
+
+class UADMMGiven(UADMMRegressor):
+    def fit(self, X, y=None):
+        return _fit_known(super().fit, X, y)
+
+    def partial_fit(self, X, y=None):
+        return _fit_known(super().partial_fit, X, y)
+
+
+# the checks warn on purpose, and their targets do not sum to one
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@parametrize_with_checks([SunSALRegressor(), ISTANetRegressor(), UADMMRegressor()])
+def test_as_constructed(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(
+    [
+        pickle.loads(pickle.dumps(estimator))
+        for estimator in (
+            SunSALRegressor(),
+            ISTANetRegressor(max_epochs=3),
+            UADMMRegressor(max_epochs=3),
+        )
+    ]
+)
+def test_unpickled(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks([SunSALGiven(), ISTANetGiven(max_epochs=3), UADMMGiven(max_epochs=3)])
+def test_with_endmembers(estimator, check):
+    check(estimator)
