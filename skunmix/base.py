@@ -17,6 +17,9 @@ class BaseUnmixer(
     A subclass fits with `_fit_endmembers` and gives `_unmix`.
     """
 
+    # whether `fit` needs abundances even where the endmembers are given
+    _learns_from_pairs = False
+
     @abstractmethod
     def _unmix(self, X, out):
         """Write the abundances of the checked spectra X into `out`."""
@@ -141,7 +144,7 @@ class BaseUnmixer(
         y : ndarray of shape (n_pixels, n_endmembers), float64, or None
         """
         given = self._given_endmembers(endmembers)
-        if y is None and (given is None or self.__sklearn_tags__().target_tags.required):
+        if y is None and (given is None or self._learns_from_pairs):
             raise ValueError(self._message_y_missing())
         y_names = _string_labels(getattr(y, "columns", None))
         if y is None:

@@ -12,7 +12,7 @@ from sklearn.base import _fit_context
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from skorch import NeuralNetRegressor
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping
 from skorch.helper import predefined_split
 from skorch.utils import noop
 from torch.utils.data import TensorDataset
@@ -20,11 +20,14 @@ from torch.utils.data import TensorDataset
 from .base import BaseUnmixer
 from .networks import (
     CompositeLoss,
+    LearningRate,
     TensorBatches,
     UnrolledADMM,
     UnrolledISTA,
     choose_mu,
+    cosine,
     max_eigenvalue,
+    one_cycle,
 )
 
 # Pixels that go through a network at once: their spectra and what the layers make of them stay
@@ -34,12 +37,16 @@ _BLOCK_SIZE = 8192
 # two layers, batches of 64) one thread is still a third faster than two.
 _LARGE_STEP = 1e8
 
+_SCHEDULES = {None: None, "cosine": cosine, "one-cycle": one_cycle}
+
 _POSITIVE = Interval(Real, 0, np.inf, closed="neither")
 _NON_NEGATIVE = Interval(Real, 0, np.inf, closed="left")
 
 
 class _UnrolledRegressor(BaseUnmixer):
     """What the two networks share: training, and prediction."""
+
+    _learns_from_pairs = True
 
     _parameter_constraints: ClassVar[dict] = {
         "endmembers": ["array-like", None],
@@ -96,11 +103,10 @@ class _UnrolledRegressor(BaseUnmixer):
         """
         more = self.warm_start and hasattr(self, "net_")
         training, validation = self._prepare(X, y, endmembers, more=more, split=True)
-        self._reset_learning_rate()
         self.net_.set_params(
             train_split=predefined_split(validation) if validation else None,
-            callbacks__early_stopping=self._early_stopping() if validation else Callback(),
-            callbacks__lr_schedule=self._lr_scheduler(len(training)),
+            callbacks__early_stopping=self._early_stopper() if validation else Callback(),
+            callbacks__learning_rate=self._learning_rate(len(training)),
         )
         return self._train(training, self.max_epochs)
 
@@ -132,11 +138,10 @@ class _UnrolledRegressor(BaseUnmixer):
         """
         more = hasattr(self, "net_")
         training, _ = self._prepare(X, y, endmembers, more=more, split=False)
-        self._reset_learning_rate()
         self.net_.set_params(
             train_split=None,
             callbacks__early_stopping=Callback(),
-            callbacks__lr_schedule=Callback(),
+            callbacks__learning_rate=LearningRate(self.learning_rate),
         )
         return self._train(training, 1)
 
@@ -216,35 +221,25 @@ class _UnrolledRegressor(BaseUnmixer):
             callbacks=[
                 # places for what each call of fit sets; a bare Callback does nothing
                 ("early_stopping", Callback()),
-                ("lr_schedule", Callback()),
+                ("learning_rate", Callback()),
                 *(self.callbacks or ()),
             ],
             device=self.device,
             verbose=int(self.verbose),
         ).initialize()
 
-    def _early_stopping(self):
+    def _early_stopper(self):
         return EarlyStopping(
             patience=self.n_iter_no_change,
             load_best=True,
             sink=print if self.verbose else noop,
-        )
+        ).initialize()
 
-    def _lr_scheduler(self, n_pixels):
-        n_steps = self.max_epochs * -(-n_pixels // self.batch_size)
-        if self.lr_schedule is None or n_steps == 0:
-            return Callback()
-        if self.lr_schedule == "cosine":
-            return LRScheduler("CosineAnnealingLR", T_max=n_steps, step_every="batch")
-        return LRScheduler(
-            "OneCycleLR", max_lr=self.learning_rate, total_steps=n_steps, step_every="batch"
+    def _learning_rate(self, n_pixels):
+        n_batches = -(-n_pixels // self.batch_size)
+        return LearningRate(
+            self.learning_rate, _SCHEDULES[self.lr_schedule], n_batches * self.max_epochs
         )
-
-    def _reset_learning_rate(self):
-        """Undo what the schedule of an earlier call has left in the optimiser."""
-        for group in self.net_.optimizer_.param_groups:
-            group["lr"] = self.learning_rate
-            group.pop("initial_lr", None)
 
     def _train(self, training, n_epochs):
         if n_epochs:

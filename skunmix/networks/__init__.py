@@ -4,13 +4,17 @@ from .admm import UnrolledADMM
 from .batches import TensorBatches
 from .ista import UnrolledISTA
 from .losses import CompositeLoss
+from .schedules import LearningRate, cosine, one_cycle
 from .start import choose_mu, max_eigenvalue
 
 __all__ = [
     "CompositeLoss",
+    "LearningRate",
     "TensorBatches",
     "UnrolledADMM",
     "UnrolledISTA",
     "choose_mu",
+    "cosine",
     "max_eigenvalue",
+    "one_cycle",
 ]

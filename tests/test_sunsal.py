@@ -1,0 +1,190 @@
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from scipy.optimize import nnls
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from skunmix import SunSALRegressor
+from skunmix.solvers import csr_admm
+
+N_BANDS = 30
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.default_rng(0)
+    endmembers = rng.uniform(0.1, 0.9, (4, N_BANDS))
+    abundances = rng.dirichlet(np.full(4, 0.5), 60)
+    return abundances @ endmembers + 0.03 * rng.normal(size=(60, N_BANDS)), endmembers
+
+
+SOLVERS = ["admm", "auto"]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_without_lam_it_is_nnls(problem, solver):
+    spectra, endmembers = problem
+    model = SunSALRegressor(endmembers=endmembers, lam=0, solver=solver).fit(spectra)
+    expected = np.array([nnls(endmembers.T, y)[0] for y in spectra])
+    np.testing.assert_allclose(model.predict(spectra), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_sum_to_one(problem, solver):
+    spectra, endmembers = problem
+    free, held, rescaled = (
+        SunSALRegressor(endmembers=endmembers, lam=0, sum_to_one=how, solver=solver)
+        .fit(spectra)
+        .predict(spectra)
+        for how in (False, True, "normalize")
+    )
+    np.testing.assert_allclose(held.sum(axis=1), 1, rtol=1e-12)
+    np.testing.assert_allclose(rescaled, free / free.sum(axis=1, keepdims=True))
+    # FCLS: the heavily weighted row of ones holds the sum of NNLS
+    heavy = 1e4
+    expected = np.array(
+        [nnls(np.vstack([endmembers.T, [[heavy] * 4]]), np.r_[y, heavy])[0] for y in spectra]
+    )
+    np.testing.assert_allclose(held, expected, atol=1e-5)
+    assert abs(held - rescaled).max() > 1e-3
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("sum_to_one", [False, True, "normalize"])
+def test_a_zero_spectrum(problem, solver, sum_to_one):
+    spectra, endmembers = problem
+    model = SunSALRegressor(endmembers=endmembers, sum_to_one=sum_to_one, solver=solver)
+    result = model.fit(spectra).predict(np.zeros((1, N_BANDS)))
+    assert (result >= 0).all()
+    np.testing.assert_allclose(result.sum(), 1 if sum_to_one else 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("sum_to_one", [False, True, "normalize"])
+def test_a_pixel_depends_on_itself_alone(problem, solver, sum_to_one):
+    spectra, endmembers = problem
+    model = SunSALRegressor(endmembers=endmembers, sum_to_one=sum_to_one, solver=solver).fit(
+        spectra
+    )
+    together = model.predict(spectra)
+    np.testing.assert_allclose(model.predict(spectra[::-1])[::-1], together, atol=1e-6)
+    for size in (1, 7):
+        apart = np.vstack([model.predict(spectra[i : i + size]) for i in range(0, 60, size)])
+        np.testing.assert_allclose(apart, together, atol=1e-6)
+
+
+def test_pixels_that_did_not_converge_are_counted(problem):
+    spectra, endmembers = problem
+    model = SunSALRegressor(endmembers=endmembers, solver="admm", max_iter=3).fit(spectra)
+    with pytest.warns(ConvergenceWarning, match="60 of 60 pixels did not converge in 3 iterations"):
+        model.predict(spectra)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.set_params(max_iter=10_000).predict(spectra)
+
+
+def test_mu_changes_the_way_not_the_solution(problem):
+    spectra, endmembers = problem
+    results = [
+        SunSALRegressor(endmembers=endmembers, solver="admm", mu=mu).fit(spectra).predict(spectra)
+        for mu in (0.1, 10.0, None)
+    ]
+    for result in results[1:]:
+        np.testing.assert_allclose(result, results[0], atol=1e-6)
+    iterated = SunSALRegressor(endmembers=endmembers, solver="admm", mu=0.5).fit(spectra)
+    np.testing.assert_allclose(
+        iterated.predict(spectra),
+        csr_admm(spectra, endmembers, lam=1e-3, mu=0.5).abundances,
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize(
+    ("convert", "dtype"),
+    [
+        (lambda a: (1000 * a).astype(np.uint16), np.float64),
+        (lambda a: a.astype(np.float16), np.float32),
+        (lambda a: a.astype(np.float32), np.float32),
+        (lambda a: a.astype(">f8"), np.float64),
+        (np.asfortranarray, np.float64),
+        (pd.DataFrame, np.float64),
+        (np.ndarray.tolist, np.float64),
+    ],
+    ids=["uint16", "float16", "float32", "big-endian", "Fortran", "DataFrame", "list"],
+)
+def test_arrays_of_every_kind(problem, solver, convert, dtype):
+    spectra, endmembers = problem
+    spectra = abs(spectra)
+    converted = convert(spectra)
+    scale = 1000 if getattr(converted, "dtype", None) == np.uint16 else 1
+    model = SunSALRegressor(endmembers=scale * endmembers, lam=0, solver=solver).fit(converted)
+    expected = SunSALRegressor(endmembers=endmembers, lam=0, solver=solver).fit(spectra)
+    result = model.predict(converted)
+    assert result.dtype == dtype
+    np.testing.assert_allclose(result, expected.predict(spectra), atol=5e-3)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_memory_mapped_and_read_only_spectra(problem, solver, tmp_path):
+    spectra, endmembers = problem
+    np.save(tmp_path / "scene.npy", spectra)
+    scene = np.load(tmp_path / "scene.npy", mmap_mode="r")
+    model = SunSALRegressor(endmembers=endmembers, solver=solver).fit(scene)
+    expected = model.predict(spectra)
+    np.testing.assert_array_equal(model.predict(scene), expected)
+    spectra.flags.writeable = False
+    np.testing.assert_array_equal(model.predict(spectra), expected)
+
+
+def test_nothing_of_the_caller_changes(problem):
+    spectra, endmembers = problem
+    copies = spectra.copy(), endmembers.copy()
+    state = np.random.get_state()[1].copy()
+    SunSALRegressor(endmembers=endmembers, sum_to_one="normalize").fit(spectra).predict(spectra)
+    np.testing.assert_array_equal(spectra, copies[0])
+    np.testing.assert_array_equal(endmembers, copies[1])
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+def test_pickle_and_clone(problem):
+    spectra, endmembers = problem
+    model = SunSALRegressor(endmembers=endmembers).fit(spectra)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(spectra), model.predict(spectra))
+    np.testing.assert_array_equal(
+        clone(model).fit(spectra).predict(spectra), model.predict(spectra)
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"lam": -1}, "'lam' parameter .* must be a float in the range"),
+        ({"mu": 0}, "'mu' parameter .* must be a float in the range"),
+        ({"sum_to_one": "yes"}, "'sum_to_one' parameter"),
+        ({"solver": "simplex"}, "'solver' parameter"),
+        ({"max_iter": 0}, "'max_iter' parameter"),
+        ({"tol": -1.0}, "'tol' parameter"),
+    ],
+)
+def test_parameters_out_of_range(problem, parameters, message):
+    spectra, endmembers = problem
+    with pytest.raises(ValueError, match=message):
+        SunSALRegressor(endmembers=endmembers, **parameters).fit(spectra)
+
+
+def test_neither_endmembers_nor_abundances(problem):
+    with pytest.raises(ValueError, match="requires y to be passed.*`endmembers`"):
+        SunSALRegressor().fit(problem[0])
+
+
+def test_sparse_spectra_are_refused(problem):
+    spectra, endmembers = problem
+    with pytest.raises(TypeError, match="[Ss]parse"):
+        SunSALRegressor(endmembers=endmembers).fit(scipy.sparse.csr_array(spectra))

@@ -1,0 +1,392 @@
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
+from skorch.callbacks import Callback
+
+from skunmix import ISTANetRegressor, SunSALRegressor, UADMMRegressor
+from skunmix.metrics import abundance_rmse, abundance_rmse_scorer
+from skunmix.networks import max_eigenvalue
+from skunmix.solvers import csr_admm, csr_ista, normalize_abundances
+
+NETWORKS = [ISTANetRegressor, UADMMRegressor]
+N_BANDS = 25
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.default_rng(0)
+    endmembers = rng.uniform(0.1, 0.9, (4, N_BANDS))
+    abundances = rng.dirichlet(np.full(4, 0.5), 150)
+    return abundances @ endmembers + 0.02 * rng.normal(size=(150, N_BANDS)), abundances, endmembers
+
+
+def quick(network, endmembers, **parameters):
+    return network(endmembers=endmembers, **{"max_epochs": 3, "random_state": 0, **parameters})
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("n_layers", [1, 2, 5, 10])
+@pytest.mark.parametrize("scale", [1.0, 4000.0])
+def test_untrained_networks_are_their_solvers(problem, n_layers, tied, scale):
+    spectra, abundances, endmembers = problem
+    spectra, endmembers, lam, mu = scale * spectra, scale * endmembers, 0.05 * scale**2, scale**2
+    parameters = {"n_layers": n_layers, "tied": tied, "lam": lam, "max_epochs": 0}
+    uadmm = quick(UADMMRegressor, endmembers, mu=mu, **parameters).fit(spectra, abundances)
+    expected = csr_admm(spectra, endmembers, lam=lam, mu=mu, max_iter=n_layers, tol=0).abundances
+    np.testing.assert_allclose(uadmm.predict(spectra), normalize_abundances(expected), atol=1e-5)
+    assert uadmm.loss_curve_ == []
+    assert uadmm.n_iter_ == 0
+
+    ista = quick(ISTANetRegressor, endmembers, **parameters).fit(spectra, abundances)
+    expected = csr_ista(spectra, endmembers, lam=lam, max_iter=n_layers, tol=0).abundances
+    np.testing.assert_allclose(ista.predict(spectra), normalize_abundances(expected), atol=1e-5)
+
+
+def test_number_of_parameters(problem):
+    spectra, abundances, endmembers = problem
+    model = quick(UADMMRegressor, endmembers, n_layers=3).fit(spectra, abundances)
+    count = sum(parameter.numel() for parameter in model.net_.module_.parameters())
+    assert count == (4**2 + 4 * N_BANDS + 2) * 3
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_training_improves_on_the_start(problem, network):
+    spectra, abundances, endmembers = problem
+    errors = [
+        abundance_rmse(
+            abundances,
+            quick(network, endmembers, max_epochs=epochs, learning_rate=1e-3, batch_size=16)
+            .fit(spectra, abundances)
+            .predict(spectra),
+        )
+        for epochs in (0, 60)
+    ]
+    assert errors[1] < 0.9 * errors[0]
+
+
+def test_training_is_adam_on_the_loss(problem):
+    """One epoch of one batch against torch's Adam on the module itself."""
+    spectra, abundances, endmembers = problem
+    model = quick(UADMMRegressor, endmembers, max_epochs=0, mu=1.0, alpha_aad=0, alpha_aid=0)
+    module = model.fit(spectra, abundances).net_.module_.train()
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-4)
+    x_hat = module(torch.tensor(spectra / spectra.max(), dtype=torch.float32))
+    loss = ((x_hat - torch.tensor(abundances, dtype=torch.float32)) ** 2).sum(dim=1).mean()
+    loss.backward()
+    optimizer.step()
+    expected = [parameter.detach().numpy().copy() for parameter in module.parameters()]
+
+    model.set_params(max_epochs=1, batch_size=1000).fit(spectra, abundances)
+    assert model.loss_curve_ == pytest.approx([loss.item()], rel=1e-5)
+    for parameter, value in zip(model.net_.module_.parameters(), expected):
+        np.testing.assert_allclose(parameter.detach().numpy(), value, atol=2e-6)
+
+
+def test_mu(problem):
+    spectra, abundances, endmembers = problem
+    given, paper, chosen = (
+        quick(UADMMRegressor, endmembers, mu=mu, max_epochs=0).fit(spectra, abundances)
+        for mu in (0.7, "max-eigenvalue", "auto")
+    )
+    assert given.mu_ == pytest.approx(0.7)
+    assert paper.mu_ == pytest.approx(max_eigenvalue(endmembers))
+    assert abundance_rmse(abundances, chosen.predict(spectra)) < abundance_rmse(
+        abundances, paper.predict(spectra)
+    )
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("sum_to_one", [False, "normalize", True])
+def test_output_sums_to_one_where_asked(problem, network, sum_to_one):
+    spectra, abundances, endmembers = problem
+    model = quick(network, endmembers, sum_to_one=sum_to_one)
+    if network is ISTANetRegressor and sum_to_one is True:
+        with pytest.raises(ValueError, match="expected 'normalize' or False"):
+            model.fit(spectra, abundances)
+        return
+    result = model.fit(spectra, abundances).predict(spectra)
+    assert (result >= 0).all()
+    assert np.allclose(result.sum(axis=1), 1, atol=1e-6) == (sum_to_one is not False)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_same_random_state_same_bits(problem, network):
+    spectra, abundances, endmembers = problem
+    first, second = (
+        quick(network, endmembers, early_stopping=True).fit(spectra, abundances).predict(spectra)
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(first, second)
+    other = quick(network, endmembers, random_state=1).fit(spectra, abundances).predict(spectra)
+    assert abs(first - other).max() > 0
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("random_state", [0, None])
+def test_nothing_of_the_caller_changes(problem, network, random_state):
+    spectra, abundances, endmembers = problem
+    copies = [a.copy() for a in problem]
+    numpy_state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()
+    n_threads = torch.get_num_threads()
+    model = quick(network, endmembers, random_state=random_state, early_stopping=True)
+    model.fit(spectra, abundances).predict(spectra)
+    for array, copy in zip(problem, copies):
+        np.testing.assert_array_equal(array, copy)
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert torch.get_num_threads() == n_threads
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_pixel_depends_on_itself_alone(problem, network):
+    spectra, abundances, endmembers = problem
+    model = quick(network, endmembers).fit(spectra, abundances)
+    many = np.tile(spectra, (60, 1))
+    together = model.predict(many)
+    np.testing.assert_allclose(together, np.tile(together[:150], (60, 1)), atol=1e-6)
+    np.testing.assert_allclose(model.predict(spectra[::-1])[::-1], together[:150], atol=1e-6)
+    for size in (1, 7):
+        apart = np.vstack([model.predict(spectra[i : i + size]) for i in range(0, 150, size)])
+        np.testing.assert_allclose(apart, together[:150], atol=1e-6)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_training_continues(problem, network):
+    spectra, abundances, endmembers = problem
+    whole = quick(network, endmembers, max_epochs=4).fit(spectra, abundances)
+    parts = quick(network, endmembers, max_epochs=2, warm_start=True)
+    parts.fit(spectra, abundances).fit(spectra, abundances)
+    np.testing.assert_array_equal(parts.predict(spectra), whole.predict(spectra))
+    assert parts.n_iter_ == whole.n_iter_ == 4
+    assert parts.loss_curve_ == whole.loss_curve_
+
+    steps = quick(network, endmembers)
+    for _ in range(4):
+        steps.partial_fit(spectra, abundances)
+    np.testing.assert_array_equal(steps.predict(spectra), whole.predict(spectra))
+    with pytest.raises(ValueError, match="y has 3 columns, but there are 4 endmembers"):
+        steps.partial_fit(spectra, abundances[:, :3])
+    # and without warm_start fit begins anew
+    again = steps.set_params(max_epochs=4).fit(spectra, abundances)
+    np.testing.assert_array_equal(again.predict(spectra), whole.predict(spectra))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_training_continues_after_unpickling(problem, network):
+    spectra, abundances, endmembers = problem
+    model = quick(network, endmembers, max_epochs=2, warm_start=True).fit(spectra, abundances)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(spectra), model.predict(spectra))
+    np.testing.assert_array_equal(
+        again.fit(spectra, abundances).predict(spectra),
+        model.fit(spectra, abundances).predict(spectra),
+    )
+
+
+@pytest.mark.parametrize(("schedule", "first"), [("cosine", 1.0), ("one-cycle", 1 / 25)])
+def test_learning_rate_follows_the_schedule(problem, schedule, first):
+    spectra, abundances, endmembers = problem
+
+    class Rates(Callback):
+        def on_train_begin(self, net, **_):
+            self.rates = []
+
+        def on_batch_begin(self, net, training, **_):
+            self.rates.append(net.optimizer_.param_groups[0]["lr"])
+
+    rates = Rates()
+    model = quick(
+        UADMMRegressor,
+        endmembers,
+        lr_schedule=schedule,
+        learning_rate=0.01,
+        max_epochs=5,
+        callbacks=[rates],
+        warm_start=True,
+    )
+    for _ in range(2):  # a warm start begins the schedule anew
+        model.fit(spectra, abundances)
+        assert len(rates.rates) == 15
+        assert rates.rates[0] == pytest.approx(0.01 * first)
+        assert max(rates.rates) == pytest.approx(0.01, rel=0.05)
+        assert rates.rates[-1] < 0.0005
+    model.partial_fit(spectra, abundances)
+    assert rates.rates == [0.01] * 3
+
+
+def test_early_stopping_restores_the_best(problem):
+    spectra, abundances, endmembers = problem
+    model = quick(
+        UADMMRegressor,
+        endmembers,
+        early_stopping=True,
+        validation_fraction=0.2,
+        n_iter_no_change=3,
+        learning_rate=0.03,
+        max_epochs=500,
+    ).fit(spectra, abundances)
+    assert model.n_iter_ < 500
+    assert len(model.validation_loss_curve_) == len(model.loss_curve_) == model.n_iter_
+    best = int(np.argmin(model.validation_loss_curve_))
+    assert best < model.n_iter_ - 1
+    shorter = clone(model).set_params(max_epochs=best + 1).fit(spectra, abundances)
+    np.testing.assert_array_equal(model.predict(spectra), shorter.predict(spectra))
+
+
+def test_callbacks_are_appended_and_verbose_prints(problem, capsys):
+    spectra, abundances, endmembers = problem
+
+    class Count(Callback):
+        epochs = 0
+
+        def on_epoch_end(self, net, **_):
+            self.epochs += 1
+
+    count = Count()
+    quick(UADMMRegressor, endmembers, callbacks=[count]).fit(spectra, abundances)
+    assert count.epochs == 3
+    assert capsys.readouterr().out == ""
+    quick(UADMMRegressor, endmembers, verbose=1).fit(spectra, abundances)
+    assert "train_loss" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("n_pixels", [1, 10])
+def test_fewer_pixels_than_a_batch(problem, network, n_pixels):
+    spectra, abundances, endmembers = problem
+    model = quick(network, endmembers).fit(spectra[:n_pixels], abundances[:n_pixels])
+    assert np.isfinite(model.predict(spectra)).all()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda a: (a * 1000).astype(np.int32),
+        lambda a: a.astype(np.float16),
+        lambda a: a.astype(np.float32),
+        lambda a: a.astype(">f8"),
+        np.asfortranarray,
+        pd.DataFrame,
+        np.ndarray.tolist,
+    ],
+    ids=["int32", "float16", "float32", "big-endian", "Fortran", "DataFrame", "list"],
+)
+def test_arrays_of_every_kind(problem, network, convert, tmp_path):
+    spectra, abundances, endmembers = problem
+    converted = convert(spectra)
+    scale = 1000 if getattr(converted, "dtype", None) == np.int32 else 1
+    # a mu and a lam that follow the units
+    model = quick(network, scale * endmembers, lam=1e-3 * scale**2).fit(converted, abundances)
+    expected = quick(network, endmembers).fit(spectra, abundances).predict(spectra)
+    np.testing.assert_allclose(model.predict(converted), expected, atol=2e-2)
+    np.save(tmp_path / "scene.npy", np.asarray(converted))
+    scene = np.load(tmp_path / "scene.npy", mmap_mode="r")
+    np.testing.assert_array_equal(model.predict(scene), model.predict(np.asarray(converted)))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_endmembers_are_estimated_in_the_space_the_network_sees(problem, network):
+    spectra, abundances, _ = problem
+    pipeline = make_pipeline(Normalizer(), quick(network, None)).fit(spectra, abundances)
+    seen = Normalizer().transform(spectra)
+    expected = np.linalg.lstsq(abundances, seen, rcond=None)[0]
+    np.testing.assert_allclose(pipeline[-1].endmembers_, expected)
+    assert pipeline.predict(spectra).shape == abundances.shape
+
+
+def test_grid_search_on_a_loss_weight(problem):
+    spectra, abundances, endmembers = problem
+    search = GridSearchCV(
+        quick(UADMMRegressor, endmembers),
+        {"alpha_aid": [0, 1e-5, 1e-3]},
+        scoring=abundance_rmse_scorer,
+        cv=3,
+        error_score="raise",
+    ).fit(spectra, abundances)
+    assert search.best_score_ < 0
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_sums_other_than_one_are_warned_of(problem):
+    spectra, abundances, endmembers = problem
+    with pytest.warns(UserWarning, match="150 of 150 pixels do not sum to one .*network's output"):
+        quick(UADMMRegressor, endmembers).fit(spectra, 0.5 * abundances)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quick(UADMMRegressor, endmembers).fit(spectra, abundances)
+        quick(UADMMRegressor, endmembers, sum_to_one=False).fit(spectra, 0.5 * abundances)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_layers": 0}, "'n_layers' parameter"),
+        ({"lam": -1.0}, "'lam' parameter"),
+        ({"learning_rate": 0.0}, "'learning_rate' parameter"),
+        ({"learning_rate": np.inf}, "'learning_rate' parameter"),
+        ({"batch_size": 0}, "'batch_size' parameter"),
+        ({"max_epochs": -1}, "'max_epochs' parameter"),
+        ({"lr_schedule": "step"}, "'lr_schedule' parameter"),
+        ({"device": "abacus"}, "device='abacus' cannot be used here.*'cpu'"),
+        ({"alpha_mse": 0, "alpha_aad": 0, "alpha_aid": 0}, "there is no loss to train with"),
+        ({"early_stopping": True, "validation_fraction": 0.001}, "no pixel to validate on"),
+    ],
+)
+def test_parameters_that_will_not_do(problem, network, parameters, message):
+    spectra, abundances, endmembers = problem
+    with pytest.raises(ValueError, match=message):
+        quick(network, endmembers, **parameters).fit(spectra, abundances)
+
+
+@pytest.mark.parametrize("mu", [0.0, -1.0, "least"])
+def test_mu_that_will_not_do(problem, mu):
+    spectra, abundances, endmembers = problem
+    with pytest.raises(ValueError, match="'mu' parameter"):
+        quick(UADMMRegressor, endmembers, mu=mu).fit(spectra, abundances)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_network_needs_abundances(problem, network):
+    with pytest.raises(
+        ValueError, match="SunSALRegressor needs none; the networks learn from pairs"
+    ):
+        quick(network, problem[2]).fit(problem[0])
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_sparse_input_is_refused(problem, network):
+    spectra, abundances, endmembers = problem
+    with pytest.raises(TypeError, match="[Ss]parse"):
+        quick(network, endmembers).fit(scipy.sparse.csr_array(spectra), abundances)
+    with pytest.raises(TypeError, match="[Ss]parse"):
+        quick(network, endmembers).fit(spectra, scipy.sparse.csr_array(abundances))
+
+
+def test_jasper_ridge_is_learnt_by_u_admm_better_than_by_its_peers(jasper):
+    """The README's figures, on one seed; no endmember dies."""
+    rows = np.random.RandomState(0).permutation(len(jasper.spectra))
+    train, test = rows[:256], rows[256:]
+    errors = {}
+    for model in (
+        SunSALRegressor(endmembers=jasper.endmembers, sum_to_one="normalize"),
+        ISTANetRegressor(endmembers=jasper.endmembers, random_state=0),
+        UADMMRegressor(endmembers=jasper.endmembers, random_state=0),
+    ):
+        result = model.fit(jasper.spectra[train], jasper.abundances[train]).predict(
+            jasper.spectra[test]
+        )
+        errors[type(model)] = abundance_rmse(jasper.abundances[test], result)
+        assert (result.max(axis=0) > 0.01).all()
+    assert errors[UADMMRegressor] <= 0.0214
+    assert errors[UADMMRegressor] < errors[ISTANetRegressor] < errors[SunSALRegressor]
