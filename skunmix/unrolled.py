@@ -24,7 +24,7 @@ from .networks import (
     TensorBatches,
     UnrolledADMM,
     UnrolledISTA,
-    choose_mu,
+    choose_start,
     cosine,
     max_eigenvalue,
     one_cycle,
@@ -542,10 +542,12 @@ class UADMMRegressor(_UnrolledRegressor):
         training pairs, one pass of the untrained network each, and takes the largest µ whose error
         is at most twice the least. "max-eigenvalue" is λ_max(AᵀA).
 
-    sum_to_one : {False, True, "normalize"}, default="normalize"
+    sum_to_one : {"auto", False, True, "normalize"}, default="auto"
         "normalize" rescales the output to sum to one; a pixel whose output is zero then gets
         1 / n_endmembers of each. True also holds the warm-started x-update on the plane
-        Σx = 1, which adds n_endmembers biases a layer. False does neither.
+        Σx = 1, which adds a bias to each layer: better where spectra are linear mixtures. False
+        does neither. "auto" chooses between "normalize" and True together with µ, by the error on
+        the training pairs; where µ is not "auto" it is "normalize", as in the paper.
 
     alpha_mse : float, default=1.0
         α₁ ≥ 0, the weight of the mean squared error in the loss.
@@ -612,6 +614,9 @@ class UADMMRegressor(_UnrolledRegressor):
     mu_ : float
         µ of the warm start, in the units of the spectra squared.
 
+    sum_to_one_ : bool or "normalize"
+        The constraint that `sum_to_one` came to.
+
     scale_ : float
         The largest magnitude in the training spectra, which the network divides spectra by.
 
@@ -654,7 +659,7 @@ class UADMMRegressor(_UnrolledRegressor):
     _parameter_constraints: ClassVar[dict] = {
         **_UnrolledRegressor._parameter_constraints,
         "mu": [_POSITIVE, StrOptions({"auto", "max-eigenvalue"})],
-        "sum_to_one": ["boolean", StrOptions({"normalize"})],
+        "sum_to_one": ["boolean", StrOptions({"auto", "normalize"})],
     }
 
     def __init__(
@@ -665,7 +670,7 @@ class UADMMRegressor(_UnrolledRegressor):
         tied=False,
         lam=1e-3,
         mu="auto",
-        sum_to_one="normalize",
+        sum_to_one="auto",
         alpha_mse=1.0,
         alpha_aad=1e-7,
         alpha_aid=1e-5,
@@ -705,21 +710,23 @@ class UADMMRegressor(_UnrolledRegressor):
         self.verbose = verbose
 
     def _make_module(self, endmembers, spectra, abundances):
-        def make(mu):
+        def make(mu, sum_to_one):
             return UnrolledADMM(
                 endmembers,
                 n_layers=self.n_layers,
                 mu=mu,
                 lam=self.lam / self.scale_**2,
                 tied=self.tied,
-                sum_to_one=self.sum_to_one,
+                sum_to_one=sum_to_one,
             )
 
+        sum_to_one = "normalize" if self.sum_to_one == "auto" else self.sum_to_one
         if self.mu == "auto":
-            mu = choose_mu(make, spectra, abundances, endmembers)
+            candidates = ["normalize", True] if self.sum_to_one == "auto" else [sum_to_one]
+            mu, sum_to_one = choose_start(make, candidates, spectra, abundances, endmembers)
         elif self.mu == "max-eigenvalue":
             mu = max_eigenvalue(endmembers)
         else:
             mu = self.mu / self.scale_**2
-        self.mu_ = mu * self.scale_**2
-        return make(mu)
+        self.mu_, self.sum_to_one_ = mu * self.scale_**2, sum_to_one
+        return make(mu, sum_to_one)

@@ -51,6 +51,16 @@ def test_untrained_networks_are_their_solvers(problem, n_layers, tied, scale):
     np.testing.assert_allclose(ista.predict(spectra), normalize_abundances(expected), atol=1e-5)
 
 
+def test_start_chosen_on_the_pairs_is_its_solver_too(problem):
+    spectra, abundances, endmembers = problem
+    model = quick(UADMMRegressor, endmembers, max_epochs=0).fit(spectra, abundances)
+    assert model.sum_to_one_ is True  # these spectra are linear mixtures
+    expected = csr_admm(
+        spectra, endmembers, lam=1e-3, mu=model.mu_, sum_to_one=True, max_iter=2, tol=0
+    ).abundances
+    np.testing.assert_allclose(model.predict(spectra), expected, atol=1e-5)
+
+
 def test_number_of_parameters(problem):
     spectra, abundances, endmembers = problem
     model = quick(UADMMRegressor, endmembers, n_layers=3).fit(spectra, abundances)
@@ -98,6 +108,7 @@ def test_mu(problem):
         for mu in (0.7, "max-eigenvalue", "auto")
     )
     assert given.mu_ == pytest.approx(0.7)
+    assert given.sum_to_one_ == paper.sum_to_one_ == "normalize"
     assert paper.mu_ == pytest.approx(max_eigenvalue(endmembers))
     assert abundance_rmse(abundances, chosen.predict(spectra)) < abundance_rmse(
         abundances, paper.predict(spectra)
@@ -105,12 +116,12 @@ def test_mu(problem):
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("sum_to_one", [False, "normalize", True])
+@pytest.mark.parametrize("sum_to_one", [False, "normalize", True, "auto"])
 def test_output_sums_to_one_where_asked(problem, network, sum_to_one):
     spectra, abundances, endmembers = problem
     model = quick(network, endmembers, sum_to_one=sum_to_one)
-    if network is ISTANetRegressor and sum_to_one is True:
-        with pytest.raises(ValueError, match="expected 'normalize' or False"):
+    if network is ISTANetRegressor and sum_to_one in (True, "auto"):
+        with pytest.raises(ValueError, match="'sum_to_one'|expected 'normalize' or False"):
             model.fit(spectra, abundances)
         return
     result = model.fit(spectra, abundances).predict(spectra)

@@ -5,7 +5,7 @@ from .batches import TensorBatches
 from .ista import UnrolledISTA
 from .losses import CompositeLoss
 from .schedules import LearningRate, cosine, one_cycle
-from .start import choose_mu, max_eigenvalue
+from .start import choose_start, max_eigenvalue
 
 __all__ = [
     "CompositeLoss",
@@ -13,7 +13,7 @@ __all__ = [
     "TensorBatches",
     "UnrolledADMM",
     "UnrolledISTA",
-    "choose_mu",
+    "choose_start",
     "cosine",
     "max_eigenvalue",
     "one_cycle",

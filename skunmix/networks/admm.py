@@ -12,7 +12,7 @@ class UnrolledADMM(nn.Module):
 
     From z = d = 0, layer k is ::
 
-        x ← W_kᵀy + B_kᵀ(z + d)  (+ b_k)
+        x ← W_kᵀy + B_kᵀ(z + d)  (+ s)
         z ← max(soft(x − d, θ_k), 0)
         d ← d − η_k(x − z)
 
@@ -33,7 +33,7 @@ class UnrolledADMM(nn.Module):
         Whether all layers share their parameters.
     sum_to_one : {False, True, "normalize"}, default="normalize"
         "normalize" rescales the output; True also holds the warm-started x-update on the plane
-        Σx = 1, which takes the bias b_k; False does neither.
+        Σx = 1, which takes a bias s in each layer, not trained; False does neither.
 
     References
     ----------
@@ -59,9 +59,10 @@ class UnrolledADMM(nn.Module):
             # on the plane, x = s + (I − s1ᵀ)(…) with s = M1/(1ᵀM1), M = (AᵀA + µI)⁻¹
             s = inverse.sum(axis=1) / inverse.sum()
             inverse = inverse - np.outer(s, inverse.sum(axis=0))
-            self.b = as_parameter(s, n_layers, tied)
         else:
-            self.b = None
+            s = None
+        # trained, it would gain nothing that shows in the error
+        self.register_buffer("s", s if s is None else torch.tensor(s, dtype=torch.float32))
         self.W = as_parameter(inverse @ endmembers, n_layers, tied)
         self.B = as_parameter(mu * inverse, n_layers, tied)
         self.theta = as_parameter(lam / mu, n_layers, tied)
@@ -76,7 +77,7 @@ class UnrolledADMM(nn.Module):
         for k in range(self.n_layers):
             # tied layers all read the one entry there is
             k = k % len(self.W)
-            x = W_y[k] if self.b is None else W_y[k] + self.b[k]
+            x = W_y[k] if self.s is None else W_y[k] + self.s
             if z_plus_d is None:  # z = d = 0
                 z = project(x - self.theta[k], self.training)
                 d = self.eta[k] * (z - x)

@@ -1,4 +1,4 @@
-"""Where training starts: the µ of the warm start."""
+"""Where training starts: µ and the constraint of the warm start."""
 
 import numpy as np
 import torch
@@ -26,13 +26,15 @@ def max_eigenvalue(endmembers):
     return float(np.linalg.norm(endmembers, ord=2) ** 2)
 
 
-def choose_mu(make_module, spectra, abundances, endmembers):
-    """Choose µ by the error of the untrained network on the training pairs.
+def choose_start(make_module, candidates, spectra, abundances, endmembers):
+    """Choose µ and the constraint by the error of the untrained network on the training pairs.
 
     Parameters
     ----------
     make_module : callable
-        Given µ, returns the untrained network.
+        Given µ and a candidate, returns the untrained network.
+    candidates : sequence
+        Values of ``sum_to_one`` to choose from.
     spectra : Tensor of shape (n_pixels, n_bands)
     abundances : Tensor of shape (n_pixels, n_endmembers)
     endmembers : ndarray of shape (n_endmembers, n_bands)
@@ -41,16 +43,20 @@ def choose_mu(make_module, spectra, abundances, endmembers):
     -------
     mu : float
         The largest µ of a grid from 1e-5 to 1 times λ_max(AᵀA) whose mean squared error is at
-        most twice that of the best.
+        most twice that of the best µ.
+    sum_to_one : object
+        The candidate that has the best µ of all.
     """
     grid = max_eigenvalue(endmembers) * _MU_GRID
+
+    def error(mu, candidate):
+        estimate = make_module(mu, candidate).eval()(spectra)
+        return torch.nn.functional.mse_loss(estimate, abundances).item()
+
     with torch.inference_mode():
-        errors = np.array(
-            [
-                torch.nn.functional.mse_loss(make_module(mu).eval()(spectra), abundances).item()
-                for mu in grid
-            ]
-        )
+        errors = np.array([[error(mu, candidate) for mu in grid] for candidate in candidates])
     # not a number where float32 overflowed: no start
     errors = np.nan_to_num(errors, nan=np.inf)
-    return float(grid[errors <= _ABOUT_AS_GOOD * errors.min()][-1])
+    best = int(errors.min(axis=1).argmin())
+    about_as_good = errors[best] <= _ABOUT_AS_GOOD * errors[best].min()
+    return float(grid[about_as_good][-1]), candidates[best]

@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 import torch
 
-from skunmix.networks import UnrolledADMM, choose_mu, max_eigenvalue
+from skunmix.networks import UnrolledADMM, choose_start, max_eigenvalue
 
 
 def test_max_eigenvalue_is_that_of_the_gram_matrix():
@@ -10,21 +11,43 @@ def test_max_eigenvalue_is_that_of_the_gram_matrix():
     np.testing.assert_allclose(max_eigenvalue(endmembers), expected)
 
 
-def test_choice_is_the_largest_mu_about_as_good_as_the_best():
+@pytest.fixture
+def problem():
     rng = np.random.default_rng(0)
     endmembers = rng.uniform(0.05, 0.95, (4, 30))
     abundances = rng.dirichlet(np.full(4, 0.5), 80)
     spectra = abundances @ endmembers + 0.02 * rng.normal(size=(80, 30))
-    spectra, abundances = (torch.tensor(a, dtype=torch.float32) for a in (spectra, abundances))
+    tensors = (torch.tensor(a, dtype=torch.float32) for a in (spectra, abundances))
+    return (*tensors, endmembers)
 
-    def make(mu):
-        return UnrolledADMM(endmembers, n_layers=2, mu=mu, lam=0.0)
+
+def maker(endmembers):
+    def make(mu, sum_to_one):
+        return UnrolledADMM(endmembers, n_layers=2, mu=mu, lam=0.0, sum_to_one=sum_to_one)
+
+    return make
+
+
+def test_choice_is_the_largest_mu_about_as_good_as_the_best(problem):
+    spectra, abundances, endmembers = problem
+    make = maker(endmembers)
 
     def error(mu):
-        return ((make(mu)(spectra) - abundances) ** 2).mean().item()
+        return ((make(mu, "normalize")(spectra) - abundances) ** 2).mean().item()
 
-    chosen = choose_mu(make, spectra, abundances, endmembers)
+    chosen, sum_to_one = choose_start(make, ["normalize"], *problem)
+    assert sum_to_one == "normalize"
     best = min(error(mu) for mu in max_eigenvalue(endmembers) * np.geomspace(1e-5, 1, 60))
     assert error(chosen) < 2.1 * best
     assert error(2 * chosen) > 1.9 * best
     assert error(chosen) < error(max_eigenvalue(endmembers))
+
+
+@pytest.mark.parametrize(("brightness", "expected"), [(1.0, True), (0.6, "normalize")])
+def test_the_constraint_is_for_spectra_of_full_brightness(problem, brightness, expected):
+    spectra, abundances, endmembers = problem
+    shade = torch.linspace(brightness, 1, 80)[:, None]
+    _, chosen = choose_start(
+        maker(endmembers), ["normalize", True], shade * spectra, abundances, endmembers
+    )
+    assert chosen == expected

@@ -69,7 +69,7 @@ def test_number_of_parameters(problem, tied, distinct):
         return sum(parameter.numel() for parameter in module.parameters())
 
     assert count() == (n_endmembers**2 + n_endmembers * n_bands + 2) * distinct
-    assert count(sum_to_one=True) == count() + n_endmembers * distinct
+    assert count(sum_to_one=True) == count()
 
 
 @pytest.mark.parametrize("sum_to_one", [False, "normalize", True])

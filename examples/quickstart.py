@@ -1,0 +1,130 @@
+"""Unmix a scene with three learners: a table of how well and how fast, and a picture.
+
+``python examples/quickstart.py`` makes the paper's synthetic scene; with ``--jasper`` it takes the
+real scene of Jasper Ridge, which is downloaded once.
+"""
+
+import argparse
+import time
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from skunmix import ISTANetRegressor, SunSALRegressor, UADMMRegressor
+from skunmix.datasets import fetch_jasper_ridge, make_scene
+from skunmix.metrics import (
+    abundance_angle_distance,
+    abundance_rmse,
+    signal_to_reconstruction_error,
+)
+
+
+def load(jasper):
+    """Return the scene and the number of pixels to train on."""
+    if jasper:
+        return fetch_jasper_ridge(), 256
+    return make_scene(snr=15, random_state=0), 1000
+
+
+def learners(endmembers, seed):
+    """Return the learners by name, as they come but for the seed."""
+    return {
+        "SunSAL": SunSALRegressor(endmembers=endmembers, sum_to_one="normalize"),
+        "ISTA network": ISTANetRegressor(endmembers=endmembers, random_state=seed),
+        "U-ADMM": UADMMRegressor(endmembers=endmembers, random_state=seed),
+    }
+
+
+def compare(scene, n_train, seed):
+    """Fit each learner on some pixels, score it on the others, and unmix the scene with it.
+
+    Returns
+    -------
+    scores : dict of {name: (rmse, aad in degrees, sre in dB, fit seconds, pixels a second)}
+    maps : dict of {name: abundances of the scene}
+    """
+    train, test = train_test_split(
+        np.arange(len(scene.spectra)), train_size=n_train, random_state=seed
+    )
+    scores, maps = {}, {}
+    for name, learner in learners(scene.endmembers, seed).items():
+        start = time.perf_counter()
+        learner.fit(scene.spectra[train], scene.abundances[train])
+        fitted = time.perf_counter()
+        maps[name] = learner.predict(scene.spectra)
+        predicted = time.perf_counter()
+        pair = scene.abundances[test], maps[name][test]
+        scores[name] = (
+            abundance_rmse(*pair),
+            abundance_angle_distance(*pair, degrees=True),
+            signal_to_reconstruction_error(*pair),
+            fitted - start,
+            len(scene.spectra) / (predicted - fitted),
+        )
+    return scores, maps
+
+
+def print_table(runs):
+    """Print the mean over the runs, and the standard deviation of what the seed changes."""
+    seeds = f"mean ± standard deviation of {len(runs)} seeds" if len(runs) > 1 else "one seed"
+    print(f"{'':14}{'RMSE':>16}{'AAD [°]':>14}{'SRE [dB]':>14}{'fit [s]':>9}{'pixels/s':>12}")
+    for name in runs[0]:
+        values = np.array([run[name] for run in runs])
+        rmse, aad, sre, fit, rate = values.mean(axis=0)
+        rmse_std, aad_std, sre_std, *_ = values.std(axis=0)
+        print(
+            f"{name:14}{rmse:9.4f} ±{rmse_std:.4f}{aad:8.2f} ±{aad_std:4.2f}"
+            f"{sre:8.2f} ±{sre_std:4.2f}{fit:9.2f}{rate:12,.0f}"
+        )
+    print(f"({seeds}; pixels that were not trained on)")
+
+
+def draw(scene, maps):
+    """Draw the abundance maps: a column an endmember, the true ones above the estimated."""
+    rows = {"true": scene.abundances, **maps}
+    n_columns = scene.abundances.shape[1]
+    figure, axes = plt.subplots(
+        len(rows),
+        n_columns,
+        figsize=(1.75 * n_columns + 0.8, 1.75 * len(rows)),
+        squeeze=False,
+        layout="constrained",
+    )
+    for line, (name, abundances) in zip(axes, rows.items()):
+        line[0].set_ylabel(name)
+        for ax, band in zip(line, abundances.T):
+            image = ax.imshow(band.reshape(scene.shape), vmin=0, vmax=1, cmap="viridis")
+            ax.set(xticks=[], yticks=[])
+    for ax, name in zip(axes[0], scene.endmember_names):
+        ax.set_title(name)
+    figure.colorbar(image, ax=axes, label="abundance", shrink=0.6)
+    return figure
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--jasper", action="store_true", help="the real scene of Jasper Ridge")
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds to average over")
+    parser.add_argument("--output", help="where to write the picture")
+    arguments = parser.parse_args()
+
+    scene, n_train = load(arguments.jasper)
+    n_pixels, n_bands = scene.spectra.shape
+    print(
+        f"{n_pixels} pixels, {n_bands} bands, {len(scene.endmembers)} endmembers; "
+        f"{n_train} pixels to train on"
+    )
+    runs, maps = zip(*(compare(scene, n_train, seed) for seed in range(arguments.seeds)))
+    print_table(runs)
+    output = arguments.output or f"quickstart{'_jasper' if arguments.jasper else ''}.png"
+    draw(scene, maps[0]).savefig(output, dpi=110)
+    print(f"abundance maps: {output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""How good given abundances are: the objective of CSR, and a certificate of its optimum."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils import check_array, check_scalar, gen_batches
+
+# Of the arrays of one block together.
+_BLOCK_BYTES = 2**23
+
+
+def csr_objective(spectra, endmembers, abundances, *, lam=0.0):
+    """Objective of constrained sparse regression, ½‖y − Ax‖² + λ‖x‖₁.
+
+    Parameters
+    ----------
+    spectra : array-like of shape (n_pixels, n_bands)
+        Spectra, one a row.
+
+    endmembers : array-like of shape (n_endmembers, n_bands)
+        Endmember spectra, one a row, in the units of `spectra`.
+
+    abundances : array-like of shape (n_pixels, n_endmembers)
+        Abundances x, one pixel a row.
+
+    lam : float, default=0.0
+        λ ≥ 0, in the units of `spectra` squared.
+
+    Returns
+    -------
+    objective : ndarray of shape (n_pixels,)
+        In the units of `spectra` squared; to be summed for that of a scene.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, λ is negative, or there is a NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skunmix.solvers import csr_objective
+    >>> csr_objective([[1.0, 1.0]], np.eye(2), [[0.5, 0.5]], lam=0.5)
+    array([0.75])
+    """
+    spectra, endmembers, abundances = _check(spectra, endmembers, abundances, lam)
+    objective = np.empty(len(spectra))
+    for block, y, x in _blocks(spectra, endmembers, abundances):
+        residual = y - x @ endmembers
+        objective[block] = 0.5 * np.sum(residual**2, axis=1) + lam * np.sum(np.abs(x), axis=1)
+    return objective
+
+
+def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False):
+    """KKT residual of constrained sparse regression: zero where the abundances are optimal.
+
+    With the gradient g = Aᵀ(Ax − y) + λ1 (+ ν1 with the constraint), x is optimal if and only if
+    for every endmember xⱼ ≥ 0, gⱼ ≥ 0 and xⱼgⱼ = 0, which is to say min(xⱼ, gⱼ) = 0, and Σx = 1
+    with the constraint. Abundances and gradients differ in units, so each is first brought to a
+    number without: the residual of a pixel is ::
+
+        maxⱼ |min(xⱼ‖aⱼ‖, gⱼ/‖aⱼ‖)| / max(‖y‖, ‖Ax‖),
+
+    or |Σx − 1| if that is larger. gⱼ/(‖aⱼ‖‖y‖) is the cosine between an endmember and what is
+    left of the spectrum, so that the residual stays the same when the spectra are scaled (and λ
+    accordingly), or an endmember is. It covers all conditions: a negative abundance, a gradient
+    left on the support or pointing inwards off it, an abundance that should be zero.
+
+    With the constraint, where the size of an abundance is fixed, ‖aⱼ‖² has the mean ‖a‖² added and
+    max(‖y‖, ‖Ax‖) is at least the root of that mean; ν is the multiplier with xᵀg = 0.
+
+    Parameters
+    ----------
+    spectra : array-like of shape (n_pixels, n_bands)
+        Spectra, one a row.
+
+    endmembers : array-like of shape (n_endmembers, n_bands)
+        Endmember spectra, one a row, in the units of `spectra`.
+
+    abundances : array-like of shape (n_pixels, n_endmembers)
+        Abundances x to be judged, one pixel a row.
+
+    lam : float, default=0.0
+        λ ≥ 0, in the units of `spectra` squared.
+
+    sum_to_one : bool, default=False
+        Whether Σx = 1 is part of the problem.
+
+    Returns
+    -------
+    residual : ndarray of shape (n_pixels,)
+        Without units. Up to 1e-8 certifies the optimum for practical purposes; exact solutions in
+        float64 reach 1e-15, and abundances rounded to float32 about 1e-7.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, λ is negative, or there is a NaN.
+
+    See Also
+    --------
+    csr_active_set : The exact solution.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skunmix.solvers import csr_optimality
+    >>> spectra = [[0.7, 0.3], [0.7, 0.3]]
+    >>> csr_optimality(spectra, np.eye(2), [[0.7, 0.3], [0.7, 0.2]]).round(3)
+    array([0.   , 0.131])
+    """
+    spectra, endmembers, abundances = _check(spectra, endmembers, abundances, lam)
+    norms = np.linalg.norm(endmembers, axis=1)
+    smallest_scale = 0.0
+    if sum_to_one:
+        smallest_scale = np.sqrt(np.mean(norms**2))
+        norms = np.hypot(norms, smallest_scale)
+    # an endmember of all zeros has no scale of its own
+    norms[norms == 0] = norms.max() or 1.0
+
+    result = np.empty(len(spectra))
+    for block, y, x in _blocks(spectra, endmembers, abundances):
+        reconstruction = x @ endmembers
+        gradient = (reconstruction - y) @ endmembers.T + lam
+        scale = np.maximum(np.linalg.norm(y, axis=1), np.linalg.norm(reconstruction, axis=1))
+        scale = np.maximum(scale, smallest_scale)
+        scale[scale == 0] = 1.0
+        sums = x.sum(axis=1)
+        if sum_to_one:
+            gradient -= (np.sum(x * gradient, axis=1) / np.where(sums == 0, 1.0, sums))[:, None]
+        complementarity = np.minimum(x * norms, gradient / norms)
+        result[block] = np.abs(complementarity).max(axis=1) / scale
+        if sum_to_one:
+            result[block] = np.maximum(result[block], np.abs(sums - 1.0))
+    return result
+
+
+def _blocks(spectra, endmembers, abundances):
+    """Yield slices of pixels with their spectra and abundances in float64."""
+    row = 8 * (2 * spectra.shape[1] + 4 * len(endmembers))
+    for block in gen_batches(len(spectra), max(1, _BLOCK_BYTES // row)):
+        yield block, *(np.asarray(rows[block], np.float64) for rows in (spectra, abundances))
+
+
+def _check(spectra, endmembers, abundances, lam):
+    spectra = check_array(spectra, dtype="numeric", input_name="spectra")
+    endmembers = check_array(endmembers, dtype=np.float64, input_name="endmembers")
+    abundances = check_array(abundances, dtype="numeric", input_name="abundances")
+    if spectra.shape[1] != endmembers.shape[1]:
+        raise ValueError(
+            f"spectra and endmembers must have the same number of bands, but the shapes are "
+            f"{spectra.shape} and {endmembers.shape}; both hold one spectrum a row."
+        )
+    if abundances.shape != (len(spectra), len(endmembers)):
+        raise ValueError(
+            f"abundances must have the shape {(len(spectra), len(endmembers))}, a row a pixel and "
+            f"a column an endmember, but have {abundances.shape}; are they transposed, or of other "
+            f"spectra?"
+        )
+    check_scalar(lam, "lam", Real, min_val=0)
+    return spectra, endmembers, abundances
