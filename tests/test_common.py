@@ -12,14 +12,19 @@ from skunmix import ISTANetRegressor, SunSALRegressor, UADMMRegressor
 def _fit_known(fit, X, y):
     """Fit as someone does who knows the endmembers of the data, and non-negative abundances.
 
-    The checks bring data of many widths, and targets of either sign.
+    The checks bring data of many widths, and targets of either sign; what is no such data goes on
+    as it is, for the estimator to refuse.
     """
-    if np.ndim(X) != 2 or 0 in np.shape(X):
+    try:
+        shape, targets = np.shape(np.asarray(X)), np.asarray(y, dtype=float)
+    except (TypeError, ValueError):
         return fit(X, y)
-    n_endmembers = np.shape(y)[1] if np.ndim(y) == 2 else 1
-    endmembers = np.random.RandomState(0).uniform(0.1, 0.9, (n_endmembers, np.shape(X)[1]))
-    if isinstance(y, np.ndarray) and np.isfinite(y).all():
-        y = abs(y)
+    if len(shape) != 2 or 0 in shape:
+        return fit(X, y)
+    n_endmembers = targets.shape[1] if targets.ndim == 2 else 1
+    endmembers = np.random.RandomState(0).uniform(0.1, 0.9, (n_endmembers, shape[1]))
+    if y is not None and (targets < 0).any():
+        y = abs(targets)
     return fit(X, y, endmembers=endmembers)
 
 
