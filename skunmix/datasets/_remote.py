@@ -1,0 +1,174 @@
+"""A file that is kept in a data home, and fetched when it is not there."""
+
+import hashlib
+import importlib.util
+import os
+import time
+import warnings
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+_TIMEOUT = 30  # seconds without an answer, not of the whole download
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file pinned by its content.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the data home.
+    url : str
+        Where it is downloaded from.
+    sha256 : str
+        Of its content, as hexadecimal digits.
+    """
+
+    name: str
+    url: str
+    sha256: str
+
+
+def local_file(remote, data_home=None, download_if_missing=True, *, n_retries=3, delay=1.0):
+    """Return the path of a file with the pinned content, downloading it if it is not there.
+
+    Parameters
+    ----------
+    remote : RemoteFile
+    data_home : str or path-like, default=None
+        Folder of the file; None takes the environment variable ``SKUNMIX_DATA`` or else the
+        user's cache.
+    download_if_missing : bool, default=True
+    n_retries : int, default=3
+        Further tries when the connection or the server fails, or the content is wrong.
+    delay : float, default=1.0
+        Seconds between tries.
+
+    Returns
+    -------
+    path : pathlib.Path
+
+    Raises
+    ------
+    OSError
+        If there is no such file, and it may not, or cannot, be downloaded.
+    ImportError
+        If pooch is needed and not installed.
+    """
+    path = _data_home(remote, data_home) / remote.name
+    found = _sha256(path)
+    if found == remote.sha256:
+        return path
+    if not download_if_missing:
+        raise FileNotFoundError(
+            f"{_absence(remote, path, found)}, and download_if_missing=False forbids fetching it."
+        )
+    return _download(remote, path, n_retries, delay)
+
+
+def load_descr(name):
+    """Return a description of this package's `descr` folder."""
+    return resources.files(__package__).joinpath("descr", name).read_text(encoding="utf-8")
+
+
+def _data_home(remote, data_home):
+    folder = data_home if data_home is not None else os.environ.get("SKUNMIX_DATA")
+    if not folder:  # an empty variable counts as none
+        folder = _import_pooch(remote).os_cache("skunmix")
+    return Path(folder).expanduser().absolute()
+
+
+def _sha256(path):
+    """Return the hexadecimal digest of a file, or None if there is no such file."""
+    if not path.exists():
+        return None
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _absence(remote, path, found):
+    if found is None:
+        return f"{remote.name} is not in {path.parent}"
+    return (
+        f"{path} is not the file expected: its sha256 is {found}, that of {remote.url} is "
+        f"{remote.sha256}"
+    )
+
+
+def _import_pooch(remote):
+    try:
+        import pooch
+    except ImportError as error:
+        raise ImportError(
+            f"Fetching {remote.name} needs pooch, which is not installed; `pip install "
+            f"skunmix[data]` or set SKUNMIX_DATA to a folder that holds the file."
+        ) from error
+    return pooch
+
+
+def _download(remote, path, n_retries, delay):
+    """Download into a folder of its own beside `path`, and move into place what is right."""
+    pooch = _import_pooch(remote)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # nothing under the file's own name until it is whole: an interrupted or a parallel
+        # download cannot leave, or be taken for, a damaged file
+        with TemporaryDirectory(prefix=f"{remote.name}.part-", dir=path.parent) as folder:
+            part = Path(folder, remote.name)
+            _download_checked(remote, part, pooch, n_retries, delay)
+            _set_aside(remote, path)
+            os.replace(part, path)
+    except OSError as error:  # requests' exceptions are OSErrors too
+        raise OSError(
+            f"{_absence(remote, path, _sha256(path))}, and it could not be downloaded from "
+            f"{remote.url} ({type(error).__name__}: {error}); try again later, or put the file "
+            f"into that folder by hand."
+        ) from error
+    return path
+
+
+def _download_checked(remote, part, pooch, n_retries, delay):
+    download = pooch.HTTPDownloader(
+        progressbar=importlib.util.find_spec("tqdm") is not None, timeout=_TIMEOUT
+    )
+    for tries_left in range(n_retries, -1, -1):
+        try:
+            download(remote.url, str(part), None)
+            found = _sha256(part)
+            if found != remote.sha256:
+                raise _WrongContent(f"its sha256 is {found}, expected {remote.sha256}")
+            return
+        except OSError as error:
+            if tries_left == 0 or not _may_pass(error):
+                raise
+            time.sleep(delay)
+
+
+class _WrongContent(OSError):
+    """What arrived is not what is pinned."""
+
+
+def _may_pass(error):
+    """Return whether trying again may help: not where the server denies having the file."""
+    from requests import RequestException  # pooch's own dependency
+
+    response = getattr(error, "response", None)
+    if response is not None:
+        return response.status_code >= 500 or response.status_code in (408, 429)
+    return isinstance(error, (RequestException, _WrongContent))
+
+
+def _set_aside(remote, path):
+    """Rename a file of other content, which may be the user's own, after that content."""
+    found = _sha256(path)  # again: by now a parallel download may have put the right one there
+    if found in (None, remote.sha256):
+        return
+    kept = path.with_name(f"{path.stem}.{found[:8]}{path.suffix}")
+    os.replace(path, kept)
+    warnings.warn(
+        f"{path} was not the file expected: its sha256 is {found}, not {remote.sha256}; it is now "
+        f"{kept.name}, and {remote.url} was downloaded in its place.",
+        stacklevel=2,
+    )
