@@ -98,7 +98,7 @@ def draw(scene, maps):
     for line, (name, abundances) in zip(axes, rows.items()):
         line[0].set_ylabel(name)
         for ax, band in zip(line, abundances.T):
-            image = ax.imshow(band.reshape(scene.shape), vmin=0, vmax=1, cmap="viridis")
+            image = ax.imshow(band.reshape(scene.shape), vmin=0, vmax=1, interpolation="nearest")
             ax.set(xticks=[], yticks=[])
     for ax, name in zip(axes[0], scene.endmember_names):
         ax.set_title(name)
@@ -107,6 +107,7 @@ def draw(scene, maps):
 
 
 def main():
+    """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--jasper", action="store_true", help="the real scene of Jasper Ridge")
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds to average over")
@@ -122,7 +123,7 @@ def main():
     runs, maps = zip(*(compare(scene, n_train, seed) for seed in range(arguments.seeds)))
     print_table(runs)
     output = arguments.output or f"quickstart{'_jasper' if arguments.jasper else ''}.png"
-    draw(scene, maps[0]).savefig(output, dpi=110)
+    draw(scene, maps[0]).savefig(output, dpi=80)
     print(f"abundance maps: {output}")
 
 

@@ -444,7 +444,7 @@ class ISTANetRegressor(_UnrolledRegressor):
 
     _parameter_constraints: ClassVar[dict] = {
         **_UnrolledRegressor._parameter_constraints,
-        "sum_to_one": [StrOptions({"normalize"}), "boolean"],
+        "sum_to_one": ["boolean", StrOptions({"normalize"})],
     }
 
     def __init__(

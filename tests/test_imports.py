@@ -79,7 +79,7 @@ import skunmix
 A = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
 skunmix.SunSALRegressor(endmembers=A).fit(A).predict(A)
 import skunmix.metrics, skunmix.datasets
-heavy = {"torch", "skorch", "matplotlib", "xarray", "dask", "pooch", "pandas"} & set(sys.modules)
+heavy = {"torch", "skorch", "matplotlib", "xarray", "dask", "pooch"} & set(sys.modules)
 assert not heavy, heavy
 assert "UADMMRegressor" in dir(skunmix) and callable(skunmix.UADMMRegressor)
 assert "torch" in sys.modules
