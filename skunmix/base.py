@@ -19,6 +19,8 @@ class BaseUnmixer(
 
     # whether `fit` needs abundances even where the endmembers are given
     _learns_from_pairs = False
+    # whether the spectra to unmix are checked for NaN before `_unmix`, or by it
+    _checks_finite = True
 
     @abstractmethod
     def _unmix(self, X, out):
@@ -120,7 +122,9 @@ class BaseUnmixer(
     def _abundances(self, X):
         check_is_fitted(self)
         # spectra keep their type: a memory-mapped scene of integers is converted block by block
-        X = validate_data(self, X, dtype="numeric", reset=False)
+        X = validate_data(
+            self, X, dtype="numeric", ensure_all_finite=self._checks_finite, reset=False
+        )
         out = np.empty((len(X), self.n_endmembers_), dtype=output_dtype(X))
         self._unmix(X, out)
         return out

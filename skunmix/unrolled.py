@@ -2,14 +2,14 @@
 
 import warnings
 from abc import abstractmethod
-from contextlib import contextmanager
+from contextlib import nullcontext
 from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
 import torch
 from sklearn.base import _fit_context
-from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from skorch import NeuralNetRegressor
 from skorch.callbacks import Callback, EarlyStopping
@@ -28,13 +28,13 @@ from .networks import (
     cosine,
     max_eigenvalue,
     one_cycle,
+    one_thread,
+    predict_blocks,
 )
 
-# Pixels that go through a network at once: their spectra and what the layers make of them stay
-# within some MB.
-_BLOCK_SIZE = 8192
 # Multiplications of a training step's forward pass; with 1e7 of them (240 endmembers, 198 bands,
-# two layers, batches of 64) one thread is still a third faster than two.
+# two layers, batches of 64) one thread is still a third faster than two: a second only gets in the
+# way of steps that short.
 _LARGE_STEP = 1e8
 
 _SCHEDULES = {None: None, "cosine": cosine, "one-cycle": one_cycle}
@@ -47,6 +47,7 @@ class _UnrolledRegressor(BaseUnmixer):
     """What the two networks share: training, and prediction."""
 
     _learns_from_pairs = True
+    _checks_finite = False  # predict_blocks does
 
     _parameter_constraints: ClassVar[dict] = {
         "endmembers": ["array-like", None],
@@ -243,7 +244,10 @@ class _UnrolledRegressor(BaseUnmixer):
 
     def _train(self, training, n_epochs):
         if n_epochs:
-            with _one_thread(self.net_.module_, self.batch_size):
+            n_multiplications = self.batch_size * sum(
+                parameter.numel() for parameter in self.net_.module_.parameters()
+            )
+            with one_thread() if n_multiplications < _LARGE_STEP else nullcontext():
                 self.net_.partial_fit(training, y=None, epochs=n_epochs)
         history = self.net_.history
         self.n_iter_ = len(history)
@@ -254,12 +258,7 @@ class _UnrolledRegressor(BaseUnmixer):
         return self
 
     def _unmix(self, X, out):
-        module = self.net_.module_.eval()
-        device = next(module.parameters()).device
-        with torch.inference_mode():
-            for block in gen_batches(len(X), _BLOCK_SIZE):
-                spectra = np.asarray(X[block] / self.scale_, dtype=np.float32)
-                out[block] = module(torch.from_numpy(spectra).to(device)).numpy(force=True)
+        predict_blocks(self.net_.module_, X, out, self.scale_)
 
     def _warn_of_sums(self, y):
         if self.sum_to_one is False:
@@ -280,18 +279,6 @@ class _UnrolledRegressor(BaseUnmixer):
             f"{type(self).__name__} requires y to be passed, but the target y is None: "
             f"SunSALRegressor needs none; the networks learn from pairs of spectra and abundances."
         )
-
-
-@contextmanager
-def _one_thread(module, batch_size):
-    """Train on one thread where a step is so short that a second only gets in its way."""
-    n_threads = torch.get_num_threads()
-    if batch_size * sum(parameter.numel() for parameter in module.parameters()) < _LARGE_STEP:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)
 
 
 def check_device(device):

@@ -4,8 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from skunmix.datasets import fetch_jasper_ridge, fetch_usgs_library
+
+# CI draws the same examples every time, and other runs new ones
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 def _skip_without(name):

@@ -2,10 +2,12 @@
 
 from .admm import UnrolledADMM
 from .batches import TensorBatches
+from .inference import predict_blocks
 from .ista import UnrolledISTA
 from .losses import CompositeLoss
 from .schedules import LearningRate, cosine, one_cycle
 from .start import choose_start, max_eigenvalue
+from .threads import one_thread
 
 __all__ = [
     "CompositeLoss",
@@ -17,4 +19,6 @@ __all__ = [
     "cosine",
     "max_eigenvalue",
     "one_cycle",
+    "one_thread",
+    "predict_blocks",
 ]

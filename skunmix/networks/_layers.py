@@ -29,7 +29,7 @@ def as_parameter(start, n_layers, tied):
 
 
 def drive(spectra, W):
-    """Return W_kᵀy for all layers in one product.
+    """Return W_kᵀy for all layers in one product, pixels in columns as in the equations.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ def drive(spectra, W):
 
     Returns
     -------
-    drive : list of K Tensors of shape (n_pixels, n_endmembers)
+    drive : tuple of K Tensors of shape (n_endmembers, n_pixels)
     """
-    return (spectra @ W.flatten(0, 1).T).split(W.shape[1], dim=1)
+    return (W.flatten(0, 1) @ spectra.T).chunk(len(W))
 
 
 def project(v, training):
@@ -53,15 +53,15 @@ def project(v, training):
 
     Parameters
     ----------
-    v : Tensor of shape (n_pixels, n_endmembers)
+    v : Tensor of shape (n_endmembers, n_pixels)
     training : bool
 
     Returns
     -------
-    z : Tensor of shape (n_pixels, n_endmembers)
+    z : Tensor of shape (n_endmembers, n_pixels)
     """
     if training:
-        closed = v.detach().amax(dim=0) <= 0
+        closed = v.detach().amax(dim=1, keepdim=True) <= 0
         if closed.any():
             return _ReopeningProjection.apply(v, closed)
     return torch.relu(v)
@@ -81,19 +81,19 @@ class _ReopeningProjection(torch.autograd.Function):
 
 
 def normalize(z):
-    """Rescale each row to sum to one; a row of zeros becomes 1 / n_endmembers, without gradient.
+    """Rescale each pixel to sum to one; one of zeros becomes 1 / n_endmembers, without gradient.
 
     Parameters
     ----------
-    z : Tensor of shape (n_pixels, n_endmembers)
+    z : Tensor of shape (n_endmembers, n_pixels)
         Non-negative.
 
     Returns
     -------
-    abundances : Tensor of shape (n_pixels, n_endmembers)
+    abundances : Tensor of shape (n_endmembers, n_pixels)
     """
-    total = z.sum(dim=1, keepdim=True)
+    total = z.sum(dim=0)
     if total.detach().amin() > _TINY_SUM:
         return z / total
     empty = total <= _TINY_SUM
-    return torch.where(empty, 1.0 / z.shape[1], z / total.masked_fill(empty, 1.0))
+    return torch.where(empty, 1.0 / len(z), z / total.masked_fill(empty, 1.0))

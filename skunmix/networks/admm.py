@@ -57,8 +57,8 @@ class UnrolledADMM(nn.Module):
         inverse = np.linalg.solve(endmembers @ endmembers.T + mu * eye, eye)
         if sum_to_one is True:
             # on the plane, x = s + (I − s1ᵀ)(…) with s = M1/(1ᵀM1), M = (AᵀA + µI)⁻¹
-            s = inverse.sum(axis=1) / inverse.sum()
-            inverse = inverse - np.outer(s, inverse.sum(axis=0))
+            s = inverse.sum(axis=1, keepdims=True) / inverse.sum()
+            inverse = inverse - s * inverse.sum(axis=0)
         else:
             s = None
         # trained, it would gain nothing that shows in the error
@@ -72,17 +72,20 @@ class UnrolledADMM(nn.Module):
 
     def forward(self, spectra):
         """Return the abundances, (n_pixels, n_endmembers), of spectra (n_pixels, n_bands)."""
-        W_y = drive(spectra, self.W)
+        return self.unroll(drive(spectra, self.W)).T
+
+    def unroll(self, W_y):
+        """Go through the layers, given W_kᵀy of each; pixels are columns, in and out."""
         z_plus_d = d = None
         for k in range(self.n_layers):
             # tied layers all read the one entry there is
-            k = k % len(self.W)
+            k = k % len(W_y)
             x = W_y[k] if self.s is None else W_y[k] + self.s
             if z_plus_d is None:  # z = d = 0
                 z = project(x - self.theta[k], self.training)
                 d = self.eta[k] * (z - x)
             else:
-                x = torch.addmm(x, z_plus_d, self.B[k].T)
+                x = torch.addmm(x, self.B[k], z_plus_d)
                 z = project(x - d - self.theta[k], self.training)
                 d = d - self.eta[k] * (x - z)
             z_plus_d = z + d

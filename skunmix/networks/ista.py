@@ -51,11 +51,14 @@ class UnrolledISTA(nn.Module):
 
     def forward(self, spectra):
         """Return the abundances, (n_pixels, n_endmembers), of spectra (n_pixels, n_bands)."""
-        W_y = drive(spectra, self.W)
+        return self.unroll(drive(spectra, self.W)).T
+
+    def unroll(self, W_y):
+        """Go through the layers, given W_kᵀy of each; pixels are columns, in and out."""
         z = None
         for k in range(self.n_layers):
             # tied layers all read the one entry there is
-            k = k % len(self.W)
-            v = W_y[k] if z is None else torch.addmm(W_y[k], z, self.S[k].T)
+            k = k % len(W_y)
+            v = W_y[k] if z is None else torch.addmm(W_y[k], self.S[k], z)
             z = project(v - self.theta[k], self.training)
         return normalize(z) if self.sum_to_one else z

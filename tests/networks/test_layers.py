@@ -19,24 +19,26 @@ def test_parameters_are_distinct_unless_tied(tied, length):
 def test_drive_is_each_layers_product():
     W, spectra = torch.randn(4, 3, 7), torch.randn(5, 7)
     for layer, product in enumerate(drive(spectra, W)):
-        torch.testing.assert_close(product, spectra @ W[layer].T)
+        torch.testing.assert_close(product, W[layer] @ spectra.T)
 
 
 def test_normalize_is_that_of_the_solvers():
     z = torch.tensor([[1.0, 3.0], [0.0, 0.0], [0.0, 2.0]])
-    np.testing.assert_allclose(normalize(z), normalize_abundances(z.numpy().astype(float)))
+    expected = normalize_abundances(z.numpy().astype(float))
+    np.testing.assert_allclose(normalize(z.T).T, expected)
 
 
 def test_normalize_has_finite_gradients_at_zero():
     z = torch.tensor([[0.0, 0.0], [1.0, 3.0]], requires_grad=True)
-    (normalize(z) ** 2).sum().backward()
+    (normalize(z.T) ** 2).sum().backward()
     assert torch.isfinite(z.grad).all()
     assert (z.grad[0] == 0).all()
 
 
 def gradient_of(v, upstream, training=True):
+    """Return the gradient for pixels in rows."""
     v = torch.tensor(v, requires_grad=True)
-    project(v, training).backward(torch.tensor(upstream))
+    project(v.T, training).backward(torch.tensor(upstream).T)
     return v.grad
 
 

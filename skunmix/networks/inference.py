@@ -1,0 +1,64 @@
+"""Whole scenes through a network, at the speed of its one large product."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from sklearn.utils import assert_all_finite, gen_batches
+
+from .threads import one_thread
+
+# On a CPU what the layers make of a block stays in a core's cache; a GPU wants more to do at once.
+_BLOCK_SIZE = 4096
+_BLOCK_SIZE_ON_DEVICE = 2**17
+
+
+def predict_blocks(module, spectra, out, scale=1.0):
+    """Write a network's abundances of spectra, divided by a scale, into an array.
+
+    A block of pixels at a time goes through all layers on one thread, and the threads share the
+    blocks: splitting each small operation among them costs more than it gains. The scale goes
+    into W, so that spectra of float32 are read once and never copied; they need not have been
+    checked to be finite, as what is not shows in W_kᵀy.
+
+    Parameters
+    ----------
+    module : UnrolledADMM or UnrolledISTA
+    spectra : ndarray of shape (n_pixels, n_bands)
+    out : ndarray of shape (n_pixels, n_endmembers)
+        Overwritten.
+    scale : float, default=1.0
+        What the network's spectra are relative to.
+
+    Raises
+    ------
+    ValueError
+        If there is a NaN or infinity in the spectra.
+    """
+    module.eval()
+    n_layers = len(module.W)
+    device = module.W.device
+    with torch.inference_mode():
+        W = (module.W / scale).flatten(0, 1)
+
+    def predict_block(block):
+        # what is read-only or of another type is copied, for torch
+        values = np.require(spectra[block], dtype=np.float32, requirements=["C", "W"])
+        with torch.inference_mode():
+            W_y = W @ torch.from_numpy(values).to(device).T
+            if not torch.isfinite(W_y).all():
+                assert_all_finite(spectra[block], input_name="X")
+                raise ValueError(
+                    "Input X contains a value too large for dtype('float32'), in which the "
+                    "networks compute; check the units of the spectra."
+                )
+            out[block] = module.unroll(W_y.chunk(n_layers)).T.numpy(force=True)
+
+    if device.type != "cpu":
+        for block in gen_batches(len(spectra), _BLOCK_SIZE_ON_DEVICE):
+            predict_block(block)
+        return
+    n_threads = torch.get_num_threads()
+    with one_thread(), ThreadPoolExecutor(n_threads) as pool:
+        # the first exception, if there is one, comes out of the list
+        list(pool.map(predict_block, gen_batches(len(spectra), _BLOCK_SIZE)))

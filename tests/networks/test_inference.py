@@ -1,0 +1,68 @@
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from skunmix.networks import UnrolledADMM, UnrolledISTA, one_thread, predict_blocks
+
+SCALE = 3.0
+
+
+@pytest.fixture(params=[UnrolledADMM, UnrolledISTA])
+def module(request):
+    endmembers = np.random.default_rng(0).uniform(0.1, 0.9, (3, 20))
+    start = {"mu": 1.0} if request.param is UnrolledADMM else {}
+    return request.param(endmembers, n_layers=3, lam=0.01, **start)
+
+
+def spectra(n_pixels, dtype=np.float32):
+    return (SCALE * np.random.default_rng(1).uniform(0.1, 0.9, (n_pixels, 20))).astype(dtype)
+
+
+@pytest.mark.parametrize("n_pixels", [1, 4096, 10_000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_blocks_give_what_the_module_gives(module, n_pixels, dtype):
+    Y = spectra(n_pixels, dtype)
+    out = np.empty((n_pixels, 3), dtype=dtype)
+    predict_blocks(module, Y, out, SCALE)
+    with torch.no_grad():
+        expected = module(torch.tensor(Y / SCALE, dtype=torch.float32)).numpy()
+    np.testing.assert_allclose(out, expected, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
+def test_what_is_not_finite_is_found(module, bad):
+    Y = spectra(5000, np.float64)
+    Y[4999, 3] = bad
+    with pytest.raises(ValueError, match="Input X contains (NaN|infinity|a value too large)"):
+        predict_blocks(module, Y, np.empty((5000, 3)))
+
+
+def test_number_of_threads_is_restored_in_every_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    other_is_in, main_is_out = threading.Event(), threading.Event()
+    seen = []
+
+    def other():
+        with one_thread():
+            seen.append(torch.get_num_threads())
+            other_is_in.set()
+            main_is_out.wait(10)
+        seen.append(torch.get_num_threads())
+
+    with one_thread():
+        thread = threading.Thread(target=other)
+        thread.start()
+        other_is_in.wait(10)
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+    main_is_out.set()
+    thread.join(10)
+    later = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+    later.start()
+    later.join(10)
+    assert seen == [1, 2, 2]
+    torch.set_num_threads(before)
