@@ -72,9 +72,11 @@ def test_objective_is_that_of_scipy(kind, lam, seed):
     reference = objective(spectra, endmembers, solve(spectra, endmembers, lam), lam)
     solution = csr_admm(spectra, endmembers, lam=lam, max_iter=50_000)
     reached = objective(spectra, endmembers, solution.abundances, lam)
-    # where the solution is one of many, ADMM may creep along them
-    assert solution.converged.all() or kind == "wide"
     assert (solution.abundances >= 0).all()
+    done = solution.converged
+    # with more endmembers than bands, ADMM may creep, and then says so
+    assert done.mean() >= (0.7 if kind == "wide" else 1.0)
+    reached, reference, spectra = reached[done], reference[done], spectra[done]
     # an exact fit leaves nothing to be relative to but the spectra
     scale = 0.5 * (spectra**2).sum(axis=1)
     assert (reached <= reference * (1 + 1e-6) + 1e-10 * scale).all()
