@@ -2,11 +2,11 @@
 
 from importlib import import_module
 
-from .sunsal import SunSALRegressor
+from .sunsal import SunSALRegressor, SunSALRegressorCV
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["ISTANetRegressor", "SunSALRegressor", "UADMMRegressor"]
+__all__ = ["ISTANetRegressor", "SunSALRegressor", "SunSALRegressorCV", "UADMMRegressor"]
 
 # These need torch, whose import takes seconds: it happens on the first use of the name.
 _NEED_TORCH = {"ISTANetRegressor", "UADMMRegressor"}

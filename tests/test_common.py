@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skunmix import ISTANetRegressor, SunSALRegressor, UADMMRegressor
+from skunmix import ISTANetRegressor, SunSALRegressor, SunSALRegressorCV, UADMMRegressor
 
 
 def _fit_known(fit, X, y):
@@ -33,6 +33,11 @@ class SunSALGiven(SunSALRegressor):
         return _fit_known(super().fit, X, y)
 
 
+class SunSALCVGiven(SunSALRegressorCV):
+    def fit(self, X, y=None):
+        return _fit_known(super().fit, X, y)
+
+
 class ISTANetGiven(ISTANetRegressor):
     def fit(self, X, y=None):
         return _fit_known(super().fit, X, y)
@@ -53,7 +58,9 @@ class UADMMGiven(UADMMRegressor):
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-@parametrize_with_checks([SunSALRegressor(), ISTANetRegressor(), UADMMRegressor()])
+@parametrize_with_checks(
+    [SunSALRegressor(), SunSALRegressorCV(), ISTANetRegressor(), UADMMRegressor()]
+)
 def test_as_constructed(estimator, check):
     check(estimator)
 
@@ -63,6 +70,7 @@ def test_as_constructed(estimator, check):
         pickle.loads(pickle.dumps(estimator))
         for estimator in (
             SunSALRegressor(),
+            SunSALRegressorCV(),
             ISTANetRegressor(max_epochs=3),
             UADMMRegressor(max_epochs=3),
         )
@@ -72,6 +80,8 @@ def test_unpickled(estimator, check):
     check(estimator)
 
 
-@parametrize_with_checks([SunSALGiven(), ISTANetGiven(max_epochs=3), UADMMGiven(max_epochs=3)])
+@parametrize_with_checks(
+    [SunSALGiven(), SunSALCVGiven(), ISTANetGiven(max_epochs=3), UADMMGiven(max_epochs=3)]
+)
 def test_with_endmembers(estimator, check):
     check(estimator)

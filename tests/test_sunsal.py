@@ -8,9 +8,11 @@ import scipy.sparse
 from scipy.optimize import nnls
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, KFold
 
-from skunmix import SunSALRegressor
-from skunmix.solvers import csr_admm
+from skunmix import SunSALRegressor, SunSALRegressorCV
+from skunmix.datasets import make_endmembers, make_mixtures
+from skunmix.solvers import csr_admm, csr_optimality
 
 N_BANDS = 30
 
@@ -23,7 +25,7 @@ def problem():
     return abundances @ endmembers + 0.03 * rng.normal(size=(60, N_BANDS)), endmembers
 
 
-SOLVERS = ["admm", "auto"]
+SOLVERS = ["admm", "active-set", "auto"]
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -188,3 +190,117 @@ def test_sparse_spectra_are_refused(problem):
     spectra, endmembers = problem
     with pytest.raises(TypeError, match="[Ss]parse"):
         SunSALRegressor(endmembers=endmembers).fit(scipy.sparse.csr_array(spectra))
+
+
+@pytest.mark.parametrize(("solver", "bound"), [("active-set", 1e-12), ("admm", 1e-5)])
+@pytest.mark.parametrize("sum_to_one", [False, True, "normalize"])
+def test_optimality_certifies_each_pixel(problem, solver, bound, sum_to_one):
+    spectra, endmembers = problem
+    model = SunSALRegressor(endmembers=endmembers, sum_to_one=sum_to_one, solver=solver)
+    residual = model.fit(spectra).optimality(spectra)
+    assert residual.shape == (60,)
+    assert residual.max() <= bound
+    if sum_to_one != "normalize":
+        expected = csr_optimality(
+            spectra,
+            endmembers,
+            model.predict(spectra),
+            lam=1e-3,
+            sum_to_one=sum_to_one,
+        )
+        np.testing.assert_allclose(residual, expected, atol=1e-15)
+    model.set_params(solver="admm", max_iter=2).fit(spectra)
+    with pytest.warns(ConvergenceWarning):
+        residual = model.optimality(spectra)
+    assert residual.max() > 1e-4
+
+
+@pytest.mark.parametrize("solver", ["active-set", "admm"])
+def test_n_jobs_changes_nothing_but_the_time(problem, solver):
+    spectra, endmembers = problem
+    many = np.tile(spectra, (300, 1))
+    one, two = (
+        SunSALRegressor(endmembers=endmembers, solver=solver, n_jobs=n_jobs).fit(many).predict(many)
+        for n_jobs in (1, 2)
+    )
+    np.testing.assert_array_equal(one, two)
+
+
+@pytest.fixture(scope="module")
+def sparse_scene():
+    library = make_endmembers(40, 60, random_state=0).endmembers
+    return make_mixtures(library, 150, n_active=3, snr=30, random_state=0)
+
+
+def test_cv_is_grid_search(sparse_scene):
+    """The scores of each fold are those of fits from scratch, by scikit-learn's search."""
+    scene, lams = sparse_scene, [1e-4, 1e-2, 0.3]
+
+    def rmse(model, X, y):
+        return -np.sqrt(((model.predict(X) - y) ** 2).mean(axis=1)).mean()
+
+    cv = KFold(3, shuffle=True, random_state=0)
+    for endmembers in (scene.endmembers, None):
+        ours = SunSALRegressorCV(endmembers=endmembers, lams=lams, cv=cv)
+        ours.fit(scene.spectra, scene.abundances)
+        search = GridSearchCV(
+            SunSALRegressor(endmembers=endmembers), {"lam": lams[::-1]}, scoring=rmse, cv=cv
+        ).fit(scene.spectra, scene.abundances)
+        assert ours.lam_ == search.best_params_["lam"]
+        for key, values in ours.cv_results_.items():
+            if "score" in key:
+                np.testing.assert_allclose(values, search.cv_results_[key], rtol=1e-6)
+        np.testing.assert_allclose(
+            ours.predict(scene.spectra), search.predict(scene.spectra), atol=1e-8
+        )
+
+
+def test_cv_without_abundances_rebuilds_held_out_bands(sparse_scene):
+    scene = sparse_scene
+    model = SunSALRegressorCV(endmembers=scene.endmembers, cv=4).fit(scene.spectra)
+    path = model.lam_path_
+    assert len(path) == 30
+    assert path[0] == pytest.approx((scene.spectra @ scene.endmembers.T).max())
+    assert path[-1] == pytest.approx(1e-6 * path[0])
+    assert path[-1] <= model.lam_ < path[0] / 10
+    assert list(model.cv_results_["rank_test_score"]).count(1) == 1
+    assert "split3_test_score" in model.cv_results_
+    # one fold and one λ by hand
+    seen = np.arange(60) % 4 != 0
+    x = (
+        SunSALRegressor(endmembers=scene.endmembers[:, seen], lam=0.75 * path[12])
+        .fit(scene.spectra[:, seen])
+        .predict(scene.spectra[:, seen])
+    )
+    residual = x @ scene.endmembers[:, ~seen] - scene.spectra[:, ~seen]
+    expected = -np.sqrt((residual**2).mean(axis=1)).mean()
+    assert model.cv_results_["split0_test_score"][12] == pytest.approx(expected, rel=1e-9)
+
+
+def test_cv_chooses_well_on_pixels_it_has_not_seen(sparse_scene):
+    scene = sparse_scene
+    train, test = slice(0, 100), slice(100, None)
+    model = SunSALRegressorCV(endmembers=scene.endmembers)
+    model.fit(scene.spectra[train], scene.abundances[train])
+
+    def error(lam):
+        estimated = SunSALRegressor(endmembers=scene.endmembers, lam=lam).fit(scene.spectra)
+        return abs(estimated.predict(scene.spectra[test]) - scene.abundances[test]).mean()
+
+    assert error(model.lam_) < 0.8 * max(error(0.0), error(model.lam_path_[3]))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"sum_to_one": True}, "leaves no λ to choose"),
+        ({"lams": [[0.1]]}, r"array of shape \(1, 1\)"),
+        ({"lams": [0.1, -0.1]}, "smallest value -0.1"),
+        ({"lams": 0}, "'lams' parameter"),
+        ({"cv": 100}, "30 bands requires y to be passed.*too few to hold them out in 100"),
+    ],
+)
+def test_cv_parameters_that_will_not_do(problem, parameters, message):
+    spectra, endmembers = problem
+    with pytest.raises(ValueError, match=message):
+        SunSALRegressorCV(endmembers=endmembers, **parameters).fit(spectra)

@@ -7,6 +7,7 @@ from sklearn.utils import check_scalar, gen_batches
 
 from ._checks import check_problem
 from ._solution import CSRSolution
+from ._threads import map_threads
 
 # Residuals are looked at every so many iterations, as looking costs about as much as iterating. The
 # count is fixed, so that a pixel's answer does not depend on its neighbours.
@@ -93,6 +94,7 @@ def csr_admm(
     tol=1e-8,
     relaxation=1.0,
     factorization=None,
+    n_jobs=None,
     out=None,
 ):
     """Constrained sparse regression by ADMM (SUnSAL).
@@ -139,6 +141,10 @@ def csr_admm(
     factorization : ADMMFactorization, default=None
         Made of `endmembers`, `sum_to_one` and `mu` by an earlier call, whose values then hold.
 
+    n_jobs : int, default=None
+        Number of threads. None means 1 unless in a :func:`joblib.parallel_config` context, -1
+        means all processors.
+
     out : ndarray of shape (n_pixels, n_endmembers), default=None
         Where to write the abundances, in its type; None makes an array of float64. The iterations
         are in float64 all the same.
@@ -181,7 +187,8 @@ def csr_admm(
         converged=np.empty(n_pixels, dtype=bool),
     )
     block_size = max(64, _BLOCK_BYTES // (8 * n_endmembers))
-    for block in gen_batches(n_pixels, block_size):
+
+    def solve_block(block):
         abundances, solution.n_iter[block], solution.converged[block] = _admm_block(
             np.asarray(spectra[block], dtype=np.float64) @ factorization.endmembers.T,
             factorization,
@@ -194,6 +201,8 @@ def csr_admm(
             # z meets the plane within the tolerance only
             abundances /= abundances.sum(axis=1, keepdims=True)
         solution.abundances[block] = abundances
+
+    map_threads(solve_block, list(gen_batches(n_pixels, block_size)), n_jobs)
     return solution
 
 

@@ -1,0 +1,677 @@
+"""Compiled core of the active-set solver: one pixel at a time, two ways to hold its support.
+
+Both kernels walk the same path, Lawson and Hanson's. With unit-norm atoms A (rows), weights c and
+a support P, the minimiser of ½‖y − Aᵀx‖² + κ cᵀx over the atoms in P solves
+
+    A_P A_Pᵀ x_P = A_P y − κ c_P,
+
+where κ is the penalty λ or, when cᵀx = 1 is asked for, the multiplier of that constraint. With
+A_P A_Pᵀ = L Lᵀ, z = L⁻¹ A_P y and u = L⁻¹ c_P this is
+
+    Lᵀ x_P = z − κ u,    κ = λ    or    κ = (uᵀz − 1) / uᵀu,
+
+so penalty and constraint differ in one line, and another λ costs one triangular solve.
+
+- `solve_with_gram` holds L and works on the Gram matrix A Aᵀ: fast, and accurate as long as no
+  support is nearly collinear. A pixel that is too hard for it is marked, to be handed on.
+- `solve_with_qr` holds A_P = L Q, Q with orthonormal rows, and works on the atoms themselves: the
+  condition number is not squared, and linearly dependent atoms are exchanged for one another.
+
+A pixel is computed from that pixel alone, by the same instructions wherever it stands, so that its
+answer does not depend on blocks, order or threads, to the last bit.
+
+The functions pass plain arrays, index a matrix rather than take a row of it, and are inlined: a
+tuple or a view costs numba two atomic operations, and each array of a call half a dozen words on
+the stack. On a few endmembers, where a pixel takes half a microsecond, that was two thirds of it.
+
+    atoms, x     the support and its abundances
+    factor       L by rows, packed (row i starts at i(i + 1)/2), its diagonal inverted: small enough
+                 for the first-level cache whatever the size of the library
+    target       the minimiser over the support, where x is heading
+    cosines, sines    the Givens rotations of the last removal
+"""
+
+import numpy as np
+from numba import njit, types
+
+# All for unit-norm atoms, and relative to the norm of the spectrum.
+GRAM_TOLERANCE = 1e-13  # an atom stays out whose reduced correlation A(y − Aᵀx) − κc is below
+QR_TOLERANCE = 1e-14
+STATIONARY_TOLERANCE = 1e-10  # what may be left of the gradient of a solved pixel
+# Collinearity, as the (squared) sine of an atom's angle to the support.
+GRAM_PIVOT = 1e-9  # squared; below, the Gram matrix has lost too many digits
+QR_PIVOT = 1e-13  # below, the atom counts as linearly dependent
+
+# Pricing every atom at every step is most of the work on a library. In between, only the best of
+# the last time are looked at, as long as one is still within a factor of the best at that time.
+SHORTLIST = 16
+SHORTLIST_FACTOR = 0.3
+
+SOLVED, UNSOLVED, NOT_FINITE = 0, 1, 2
+
+_options = {"nogil": True, "cache": True, "error_model": "numpy"}
+_compiled = njit(fastmath={"contract"}, **_options)
+_inlined = njit(fastmath={"contract"}, inline="always", **_options)
+
+_matrix_in = types.Array(types.float64, 2, "C", readonly=True)
+_vector_in = types.Array(types.float64, 1, "C", readonly=True)
+
+
+@njit(
+    types.void(_matrix_in, _matrix_in, types.float64[:, ::1], types.float64[::1]),
+    fastmath={"contract", "reassoc"},
+    **_options,
+)
+def correlate(spectra, atoms, correlations, norms):
+    """Fill correlations = spectra atomsᵀ and the norms of the spectra.
+
+    Two pixels by four atoms at a time keep the multipliers busy. The last pixel and the last atoms
+    are repeated rather than treated apart: the same instructions for all.
+    """
+    n_pixels, n_bands = spectra.shape
+    n_atoms = len(atoms)
+    for j in range(0, n_atoms, 4):
+        j1, j2, j3 = min(j + 1, n_atoms - 1), min(j + 2, n_atoms - 1), min(j + 3, n_atoms - 1)
+        a0, a1, a2, a3 = atoms[j], atoms[j1], atoms[j2], atoms[j3]
+        for i in range(0, n_pixels, 2):
+            i1 = min(i + 1, n_pixels - 1)
+            y0, y1 = spectra[i], spectra[i1]
+            s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = 0.0
+            for k in range(n_bands):
+                s00 += y0[k] * a0[k]
+                s01 += y0[k] * a1[k]
+                s02 += y0[k] * a2[k]
+                s03 += y0[k] * a3[k]
+                s10 += y1[k] * a0[k]
+                s11 += y1[k] * a1[k]
+                s12 += y1[k] * a2[k]
+                s13 += y1[k] * a3[k]
+            correlations[i, j], correlations[i, j1] = s00, s01
+            correlations[i, j2], correlations[i, j3] = s02, s03
+            correlations[i1, j], correlations[i1, j1] = s10, s11
+            correlations[i1, j2], correlations[i1, j3] = s12, s13
+    for i in range(n_pixels):
+        square = 0.0
+        for k in range(n_bands):
+            square += spectra[i, k] * spectra[i, k]
+        norms[i] = np.sqrt(square)
+
+
+# What both kernels share: the walk to the minimiser over a support.
+
+
+@_inlined
+def _solve_transposed(size, factor, vector):
+    """Overwrite vector with L⁻ᵀ vector."""
+    for i in range(size - 1, -1, -1):
+        row = i * (i + 1) // 2
+        value = vector[i] * factor[row + i]
+        vector[i] = value
+        for k in range(i):
+            vector[k] -= value * factor[row + k]
+
+
+@_inlined
+def _aim(size, penalty, constrained, factor, z, u, target):
+    """Fill target with the minimiser over the support, L⁻ᵀ(z − κu); return κ."""
+    kappa = penalty
+    if constrained:
+        uz, uu = 0.0, 0.0
+        for i in range(size):
+            uz += u[i] * z[i]
+            uu += u[i] * u[i]
+        kappa = (uz - 1.0) / uu
+    for i in range(size):
+        target[i] = z[i] - kappa * u[i]
+    _solve_transposed(size, factor, target)
+    return kappa
+
+
+@_inlined
+def _first_to_vanish(size, x, target):
+    """Return what reaches zero first on the way from x to the target (or -1), and at what step."""
+    first, step = -1, 2.0
+    for i in range(size):
+        if target[i] <= 0.0:
+            ratio = x[i] / (x[i] - target[i]) if x[i] > 0.0 else 0.0
+            if ratio < step:
+                first, step = i, ratio
+    return first, step
+
+
+@_inlined
+def _move(size, step, x, target):
+    for i in range(size):
+        x[i] = max(x[i] + step * (target[i] - x[i]), 0.0)
+
+
+@_inlined
+def _remove(size, gone, atoms, x, factor, z, u, cosines, sines):
+    """Take one atom out. Rotations in the planes (k, k + 1), k ≥ gone, make L triangular again."""
+    for r in range(gone + 1, size):
+        old = r * (r + 1) // 2
+        new = old - r  # where row r - 1 starts
+        for k in range(gone):
+            factor[new + k] = factor[old + k]
+        carried = factor[old + gone]
+        for k in range(gone, r - 1):
+            following = factor[old + k + 1]
+            factor[new + k] = cosines[k] * carried + sines[k] * following
+            carried = cosines[k] * following - sines[k] * carried
+        last = 1.0 / factor[old + r]
+        pivot = 1.0 / np.sqrt(carried * carried + last * last)
+        cosine, sine = carried * pivot, last * pivot
+        cosines[r - 1], sines[r - 1] = cosine, sine
+        factor[new + r - 1] = pivot
+        z[r - 1], z[r] = cosine * z[r - 1] + sine * z[r], cosine * z[r] - sine * z[r - 1]
+        u[r - 1], u[r] = cosine * u[r - 1] + sine * u[r], cosine * u[r] - sine * u[r - 1]
+        atoms[r - 1] = atoms[r]
+        x[r - 1] = x[r]
+
+
+@_inlined
+def _store(size, constrained, weights, atoms, x, k, pixel, abundances):
+    """Write the abundances in the units of the endmembers; with the constraint, to a sum of 1."""
+    total = 1.0
+    if constrained:
+        total = 0.0
+        for i in range(size):
+            total += x[i] * weights[atoms[i]]
+    for i in range(size):
+        abundances[k, pixel, atoms[i]] = x[i] * weights[atoms[i]] / total
+
+
+# The fast kernel, on the Gram matrix.
+
+
+@_inlined
+def _best_vertex(pixel, correlations, weights):
+    """Return the atom that alone, at cᵀx = 1, comes nearest: the smallest ½/c² − b/c."""
+    best, lowest = 0, np.inf
+    for j in range(len(weights)):
+        x = 1.0 / weights[j]
+        value = (0.5 * x - correlations[pixel, j]) * x
+        if value < lowest:
+            best, lowest = j, value
+    return best
+
+
+@_inlined
+def _enter_gram(size, j, pixel, gram, correlations, weights, atoms, x, factor, z, u):
+    """Append atom j to the support, L, z and u; False if it is too collinear with the support."""
+    row = size * (size + 1) // 2
+    square, new_z, new_u = gram[j, j], correlations[pixel, j], weights[j]
+    for i in range(size):
+        other = i * (i + 1) // 2
+        value = gram[j, atoms[i]]
+        for k in range(i):
+            value -= factor[other + k] * factor[row + k]
+        value *= factor[other + i]
+        factor[row + i] = value
+        square -= value * value
+        new_z -= value * z[i]
+        new_u -= value * u[i]
+    if square <= GRAM_PIVOT:
+        return False
+    pivot = 1.0 / np.sqrt(square)
+    factor[row + size] = pivot
+    z[size] = new_z * pivot
+    u[size] = new_u * pivot
+    atoms[size] = j
+    x[size] = 0.0
+    return True
+
+
+@_inlined
+def _price_gram(size, kappa, pixel, gram, correlations, weights, atoms, x, dual):
+    """Fill dual = b − Gx − κc; return the best atom outside, its value, the worst inside."""
+    n_atoms = len(dual)
+    for j in range(n_atoms):
+        dual[j] = correlations[pixel, j] - kappa * weights[j]
+    i = 0
+    while i + 4 <= size:  # four rows of G to each pass over dual
+        x0, x1, x2, x3 = x[i], x[i + 1], x[i + 2], x[i + 3]
+        g0, g1, g2, g3 = atoms[i], atoms[i + 1], atoms[i + 2], atoms[i + 3]
+        for j in range(n_atoms):
+            dual[j] -= x0 * gram[g0, j] + x1 * gram[g1, j] + x2 * gram[g2, j] + x3 * gram[g3, j]
+        i += 4
+    while i < size:
+        x0, g0 = x[i], atoms[i]
+        for j in range(n_atoms):
+            dual[j] -= x0 * gram[g0, j]
+        i += 1
+    worst = 0.0
+    for i in range(size):
+        worst = max(worst, abs(dual[atoms[i]]))
+        dual[atoms[i]] = -np.inf
+    best, value = -1, -np.inf
+    for j in range(n_atoms):
+        if dual[j] > value:
+            best, value = j, dual[j]
+    return best, value, worst
+
+
+@_inlined
+def _make_shortlist(dual, floor, shortlist):
+    n_listed = 0
+    for j in range(len(dual)):
+        if dual[j] > floor:
+            shortlist[n_listed] = j
+            n_listed += 1
+            if n_listed == len(shortlist):
+                break
+    return n_listed
+
+
+@_inlined
+def _price_shortlist(
+    size, kappa, pixel, gram, correlations, weights, atoms, x, shortlist, n_listed
+):
+    best, value = -1, -np.inf
+    for k in range(n_listed):
+        j = shortlist[k]
+        dual = correlations[pixel, j] - kappa * weights[j]
+        for i in range(size):
+            dual -= gram[j, atoms[i]] * x[i]
+        if dual > value:
+            best, value = j, dual
+    return best, value
+
+
+@_inlined
+def _descend_gram(
+    size,
+    penalty,
+    constrained,
+    norm,
+    max_iter,
+    pixel,
+    gram,
+    correlations,
+    weights,
+    dual,
+    shortlist,
+    atoms,
+    x,
+    target,
+    factor,
+    z,
+    u,
+    cosines,
+    sines,
+):
+    """Walk from x to the minimiser; return the size of its support, the exchanges, the status."""
+    n_iter = 0
+    n_listed = 0
+    floor = 0.0
+    tolerance = GRAM_TOLERANCE * norm
+    while True:
+        kappa = penalty
+        while size > 0:
+            kappa = _aim(size, penalty, constrained, factor, z, u, target)
+            gone, step = _first_to_vanish(size, x, target)
+            if gone < 0:
+                _move(size, 1.0, x, target)
+                break
+            if gone == size - 1 and x[gone] == 0.0:  # what has just come in would leave at once
+                return size, n_iter, UNSOLVED
+            _move(size, step, x, target)
+            _remove(size, gone, atoms, x, factor, z, u, cosines, sines)
+            size -= 1
+            n_iter += 1
+        best, value = _price_shortlist(
+            size, kappa, pixel, gram, correlations, weights, atoms, x, shortlist, n_listed
+        )
+        if value <= max(floor, tolerance):
+            best, value, worst = _price_gram(
+                size, kappa, pixel, gram, correlations, weights, atoms, x, dual
+            )
+            if worst > STATIONARY_TOLERANCE * norm:
+                return size, n_iter, UNSOLVED
+            if value <= tolerance:
+                return size, n_iter, SOLVED
+            if len(dual) > 2 * SHORTLIST:
+                floor = SHORTLIST_FACTOR * value
+                n_listed = _make_shortlist(dual, floor, shortlist)
+        if n_iter >= max_iter or size == len(x):
+            return size, n_iter, UNSOLVED
+        if not _enter_gram(size, best, pixel, gram, correlations, weights, atoms, x, factor, z, u):
+            return size, n_iter, UNSOLVED
+        size += 1
+        n_iter += 1
+
+
+@njit(
+    types.void(
+        _matrix_in,  # gram
+        _vector_in,  # weights
+        types.float64[:, ::1],  # correlations
+        types.float64[::1],  # norms
+        types.float64[::1],  # penalties
+        types.int64[::1],  # order
+        types.boolean,  # constrained
+        types.int64,  # capacity
+        types.int64,  # max_iter
+        types.Array(types.float64, 3, "A"),  # abundances
+        types.Array(types.int64, 2, "A"),  # n_iter
+        types.Array(types.uint8, 2, "A"),  # status
+    ),
+    fastmath={"contract"},
+    **_options,
+)
+def solve_with_gram(
+    gram,
+    weights,
+    correlations,
+    norms,
+    penalties,
+    order,
+    constrained,
+    capacity,
+    max_iter,
+    abundances,
+    n_iter,
+    status,
+):
+    """Solve every pixel for every penalty, each from the answer to the one before in `order`.
+
+    Abundances come as zeros. An unsolved pixel keeps the feasible point it reached.
+    """
+    atoms = np.empty(capacity, np.int64)
+    x, target = np.empty(capacity), np.empty(capacity)
+    z, u = np.empty(capacity), np.empty(capacity)
+    cosines, sines = np.empty(capacity), np.empty(capacity)
+    factor = np.empty(capacity * (capacity + 1) // 2)
+    dual = np.empty(len(weights))
+    shortlist = np.empty(SHORTLIST, np.int64)
+    for i in range(len(norms)):
+        if not np.isfinite(norms[i]):
+            for k in order:
+                status[k, i] = NOT_FINITE
+            continue
+        size = 0
+        if constrained:
+            j = _best_vertex(i, correlations, weights)
+            if _enter_gram(size, j, i, gram, correlations, weights, atoms, x, factor, z, u):
+                x[0] = 1.0 / weights[j]
+                size = 1
+        state = SOLVED
+        for k in order:
+            if state == SOLVED:
+                size, n_iter[k, i], state = _descend_gram(
+                    size,
+                    penalties[k],
+                    constrained,
+                    norms[i],
+                    max_iter,
+                    i,
+                    gram,
+                    correlations,
+                    weights,
+                    dual,
+                    shortlist,
+                    atoms,
+                    x,
+                    target,
+                    factor,
+                    z,
+                    u,
+                    cosines,
+                    sines,
+                )
+            status[k, i] = state
+            _store(size, constrained, weights, atoms, x, k, i, abundances)
+
+
+# The careful kernel, on the atoms themselves. It is for the few pixels that the other leaves, so
+# its functions are not inlined, which would double the time they take to compile.
+
+
+@njit(fastmath={"contract", "reassoc"}, **_options)
+def _dot(a, b):
+    total = 0.0
+    for k in range(len(a)):
+        total += a[k] * b[k]
+    return total
+
+
+@_compiled
+def _enter_qr(size, j, spectrum, library, weights, atoms, x, factor, z, u, basis):
+    """Append atom j to the support, L, Q, z and u; False if it is dependent on the support.
+
+    Then row `size` of L holds the v with a_j = Qᵀv.
+    """
+    row = size * (size + 1) // 2
+    rest = basis[size]
+    for k in range(len(rest)):
+        rest[k] = library[j, k]
+    for i in range(size):
+        factor[row + i] = 0.0
+    for _ in range(2):  # Gram-Schmidt twice is orthogonal to working precision
+        for i in range(size):
+            value = _dot(basis[i], rest)
+            factor[row + i] += value
+            for k in range(len(rest)):
+                rest[k] -= value * basis[i, k]
+    sine = np.sqrt(_dot(rest, rest))
+    if sine <= QR_PIVOT or size == len(z) - 1:
+        return False
+    for k in range(len(rest)):
+        rest[k] /= sine
+    new_u = weights[j]
+    for i in range(size):
+        new_u -= factor[row + i] * u[i]
+    factor[row + size] = 1.0 / sine
+    z[size] = _dot(rest, spectrum)
+    u[size] = new_u / sine
+    atoms[size] = j
+    x[size] = 0.0
+    return True
+
+
+@_compiled
+def _remove_qr(size, gone, atoms, x, factor, z, u, cosines, sines, basis):
+    _remove(size, gone, atoms, x, factor, z, u, cosines, sines)
+    for k in range(gone, size - 1):
+        for band in range(basis.shape[1]):
+            first, second = basis[k, band], basis[k + 1, band]
+            basis[k, band] = cosines[k] * first + sines[k] * second
+            basis[k + 1, band] = cosines[k] * second - sines[k] * first
+
+
+@_compiled
+def _exchange(size, x, factor, target):
+    """Trade the support for an atom that depends on it, a = Σ vᵢaᵢ, until an abundance is zero.
+
+    The reconstruction stays as it is. Return which abundance it is (or -1) and how much of the
+    new atom came in.
+    """
+    row = size * (size + 1) // 2
+    for i in range(size):
+        target[i] = factor[row + i]
+    _solve_transposed(size, factor, target)
+    gone, length = -1, np.inf
+    for i in range(size):
+        if target[i] > 0.0 and x[i] < length * target[i]:
+            gone, length = i, x[i] / target[i]
+    if gone >= 0:
+        for i in range(size):
+            x[i] = max(x[i] - length * target[i], 0.0)
+    return gone, length
+
+
+@_compiled
+def _residual_of_minimiser(size, kappa, spectrum, z, u, basis, residual):
+    """Fill y − A_Pᵀx, as y − Qᵀ(z − κu): accurate even where huge abundances all but cancel."""
+    for k in range(len(residual)):
+        residual[k] = spectrum[k]
+    for i in range(size):
+        value = z[i] - kappa * u[i]
+        for k in range(len(residual)):
+            residual[k] -= value * basis[i, k]
+
+
+@_compiled
+def _residual_of_abundances(size, spectrum, library, atoms, x, residual):
+    for k in range(len(residual)):
+        residual[k] = spectrum[k]
+    for i in range(size):
+        for k in range(len(residual)):
+            residual[k] -= x[i] * library[atoms[i], k]
+
+
+@_compiled
+def _price_qr(size, kappa, library, weights, atoms, banned, residual, dual):
+    """Fill dual = A(y − Aᵀx) − κc; return the best atom outside, its value, the worst of all."""
+    for j in range(len(dual)):
+        dual[j] = _dot(library[j], residual) - kappa * weights[j]
+    worst = 0.0
+    for i in range(size):
+        worst = max(worst, abs(dual[atoms[i]]))
+        dual[atoms[i]] = -np.inf
+    best, value = -1, -np.inf
+    for j in range(len(dual)):
+        worst = max(worst, dual[j])
+        if dual[j] > value and not banned[j]:
+            best, value = j, dual[j]
+    return best, value, worst
+
+
+@_compiled
+def _lift(banned):
+    for j in range(len(banned)):
+        banned[j] = False
+
+
+@_inlined
+def _descend_qr(
+    size,
+    penalty,
+    constrained,
+    norm,
+    max_iter,
+    spectrum,
+    library,
+    weights,
+    banned,
+    dual,
+    residual,
+    atoms,
+    x,
+    target,
+    factor,
+    z,
+    u,
+    cosines,
+    sines,
+    basis,
+):
+    """Walk from x to the minimiser; return the size of its support, the exchanges, the status."""
+    n_iter = 0
+    _lift(banned)
+    while True:
+        kappa = penalty
+        while size > 0:
+            kappa = _aim(size, penalty, constrained, factor, z, u, target)
+            gone, step = _first_to_vanish(size, x, target)
+            if gone == size - 1 and x[gone] == 0.0:
+                # It came in on rounding alone: it stays out until something else has moved.
+                banned[atoms[gone]] = True
+            elif step > 0.0:
+                _lift(banned)
+            if gone < 0:
+                _move(size, 1.0, x, target)
+                break
+            _move(size, step, x, target)
+            _remove_qr(size, gone, atoms, x, factor, z, u, cosines, sines, basis)
+            size -= 1
+            n_iter += 1
+        _residual_of_minimiser(size, kappa, spectrum, z, u, basis, residual)
+        best, value, _ = _price_qr(size, kappa, library, weights, atoms, banned, residual, dual)
+        if value <= QR_TOLERANCE * norm or n_iter >= max_iter:
+            _residual_of_abundances(size, spectrum, library, atoms, x, residual)
+            worst = _price_qr(size, kappa, library, weights, atoms, banned, residual, dual)[2]
+            scale = norm
+            for i in range(size):
+                scale += x[i]
+            return size, n_iter, SOLVED if worst <= STATIONARY_TOLERANCE * scale else UNSOLVED
+        amount = 0.0
+        while not _enter_qr(size, best, spectrum, library, weights, atoms, x, factor, z, u, basis):
+            gone, length = _exchange(size, x, factor, target)
+            if gone < 0:
+                return size, n_iter, UNSOLVED
+            amount += length
+            _remove_qr(size, gone, atoms, x, factor, z, u, cosines, sines, basis)
+            size -= 1
+            n_iter += 1
+        x[size] = amount
+        size += 1
+        n_iter += 1
+
+
+# Without a signature, so that it is compiled only once a pixel needs it.
+@njit(fastmath={"contract"}, **_options)
+def solve_with_qr(
+    spectra,
+    library,
+    weights,
+    penalties,
+    constrained,
+    capacity,
+    max_iter,
+    abundances,
+    n_iter,
+    status,
+):
+    """Solve what is marked unsolved, each from its abundances, which must be feasible.
+
+    Its exchanges are added to `n_iter`, and `max_iter` is to the sum.
+    """
+    capacity += 1  # for the row of an atom that turns out to be dependent
+    atoms = np.empty(capacity, np.int64)
+    x, target = np.empty(capacity), np.empty(capacity)
+    z, u = np.empty(capacity), np.empty(capacity)
+    cosines, sines = np.empty(capacity), np.empty(capacity)
+    factor = np.empty(capacity * (capacity + 1) // 2)
+    basis = np.empty((capacity, library.shape[1]))
+    banned = np.zeros(len(weights), np.bool_)
+    dual = np.empty(len(weights))
+    residual = np.empty(library.shape[1])
+    for k in range(len(penalties)):
+        for i in range(len(spectra)):
+            if status[k, i] != UNSOLVED:
+                continue
+            spectrum = spectra[i]
+            size = 0
+            for j in range(len(weights)):
+                value = abundances[k, i, j] / weights[j]
+                abundances[k, i, j] = 0.0
+                if value > 0.0 and _enter_qr(
+                    size, j, spectrum, library, weights, atoms, x, factor, z, u, basis
+                ):
+                    x[size] = value
+                    size += 1
+            size, exchanges, status[k, i] = _descend_qr(
+                size,
+                penalties[k],
+                constrained,
+                np.sqrt(_dot(spectrum, spectrum)),
+                max_iter - n_iter[k, i],
+                spectrum,
+                library,
+                weights,
+                banned,
+                dual,
+                residual,
+                atoms,
+                x,
+                target,
+                factor,
+                z,
+                u,
+                cosines,
+                sines,
+                basis,
+            )
+            n_iter[k, i] += exchanges
+            _store(size, constrained, weights, atoms, x, k, i, abundances)

@@ -1,0 +1,399 @@
+"""CSR to the exact solution, by an active-set method on the Gram matrix."""
+
+import warnings
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array, check_scalar
+
+from ._solution import CSRSolution
+from ._threads import map_threads
+
+# Of the spectra and correlations of one block, to stay in a core's second-level cache.
+_BLOCK_BYTES = 2**20
+# Pixels that go to ADMM at a time.
+_FALLBACK_PIXELS = 4096
+
+
+def csr_active_set(
+    spectra,
+    endmembers,
+    *,
+    lam=0.0,
+    sum_to_one=False,
+    max_iter=None,
+    n_jobs=None,
+    block_size=None,
+    out=None,
+):
+    """Constrained sparse regression to the exact solution, by an active-set method.
+
+    For each spectrum y (a row), minimise ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0 and, where asked,
+    Σx = 1, where the columns of A are the endmembers.
+
+    It is the method of Lawson and Hanson [1]_ on the Gram matrix AᵀA [2]_, extended by λ and by the
+    constraint's multiplier: on a support P, x solves A_PᵀA_P x = A_Pᵀy − κ1, where κ is λ, or the
+    multiplier that makes Σx = 1. The endmember whose correlation with the residual most exceeds κ
+    comes in, those whose abundance would turn negative go out, and the Cholesky factor of A_PᵀA_P
+    follows; it ends where no endmember exceeds κ, which is the optimum. A pixel whose support is
+    too collinear for AᵀA is solved again by a QR factorisation of A_P itself, where linearly
+    dependent endmembers are exchanged for one another.
+
+    A pixel's answer depends on that pixel alone, bit for bit: not on its neighbours, the order,
+    `block_size` or `n_jobs`. With linearly dependent endmembers the solution need not be unique;
+    what is returned is then one of them.
+
+    Parameters
+    ----------
+    spectra : array-like of shape (n_pixels, n_bands)
+        Spectra, one a row. Any real type and layout, memory-mapped too: a block at a time is
+        converted to float64, and besides the output no more than a few MB a thread are used.
+
+    endmembers : array-like of shape (n_endmembers, n_bands)
+        Endmember spectra, one a row, in the units of `spectra`.
+
+    lam : float, default=0.0
+        λ ≥ 0, the weight of ‖x‖₁, in the units of `spectra` squared. With ``sum_to_one=True`` it
+        does not change the solution, as ‖x‖₁ is then 1 for every x.
+
+    sum_to_one : bool, default=False
+        Whether to constrain each row of the abundances to sum to one.
+
+    max_iter : int, default=None
+        The most exchanges (endmembers in or out of the support) a pixel may take. None is ten
+        times the number of endmembers, which is far from what is met in practice.
+
+    n_jobs : int, default=None
+        Number of threads. None means 1 unless in a :func:`joblib.parallel_config` context, -1
+        means all processors.
+
+    block_size : int, default=None
+        Pixels to a block. None is what keeps a block in a core's cache.
+
+    out : ndarray of shape (n_pixels, n_endmembers), default=None
+        Where to write the abundances, in its type; None makes an array of float64. The solution is
+        computed in float64 all the same.
+
+    Returns
+    -------
+    solution : CSRSolution
+        Abundances (n_pixels, n_endmembers), and exchanges and convergence of each pixel.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, the numbers of bands differ, or there is a NaN.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If a pixel met `max_iter`, or rounding kept it from the optimum. The warning counts them;
+        their abundances are those of :func:`csr_admm`, and `converged` says whether that
+        converged.
+
+    See Also
+    --------
+    csr_path : The same for many λ at once.
+    csr_optimality : How far given abundances are from the optimum.
+    csr_admm : SUnSAL, which approaches the same solution.
+
+    Notes
+    -----
+    The core is compiled by numba on first use, which takes some seconds, and kept on disk.
+
+    References
+    ----------
+    .. [1] C. L. Lawson and R. J. Hanson, "Solving Least Squares Problems", ch. 23, SIAM 1995.
+    .. [2] R. Bro and S. De Jong, "A fast non-negativity-constrained least squares algorithm",
+       Journal of Chemometrics 11(5), 1997.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skunmix.solvers import csr_active_set
+    >>> endmembers = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+    >>> spectra = np.array([[0.7, 0.3, 1.0], [-1.0, -1.0, -1.0]])
+    >>> csr_active_set(spectra, endmembers).abundances.round(4)
+    array([[0.7, 0.3],
+           [0. , 0. ]])
+    >>> csr_active_set(spectra, endmembers, sum_to_one=True).abundances.round(4)
+    array([[0.7, 0.3],
+           [0.5, 0.5]])
+    """
+    _check_lam(lam)
+    path = _solve(spectra, endmembers, float(lam), sum_to_one, max_iter, n_jobs, block_size, out)
+    return CSRSolution(path.abundances[0], path.n_iter[0], path.converged[0])
+
+
+def csr_path(
+    spectra,
+    endmembers,
+    lams,
+    *,
+    sum_to_one=False,
+    max_iter=None,
+    n_jobs=None,
+    block_size=None,
+    out=None,
+):
+    """Constrained sparse regression to the exact solution for every λ of a path.
+
+    Each pixel goes down from the largest λ to the smallest, from the support and the Cholesky
+    factor of the last. Thirty values of λ take about as long as two or three fits from scratch.
+
+    Parameters
+    ----------
+    spectra : array-like of shape (n_pixels, n_bands)
+        Spectra, one a row.
+
+    endmembers : array-like of shape (n_endmembers, n_bands)
+        Endmember spectra, one a row, in the units of `spectra`.
+
+    lams : array-like of shape (n_lams,)
+        The λ ≥ 0, in any order.
+
+    sum_to_one, max_iter, n_jobs, block_size
+        As for :func:`csr_active_set`; `max_iter` is to each λ.
+
+    out : ndarray of shape (n_lams, n_pixels, n_endmembers), default=None
+        Where to write the abundances, in its type; None makes an array of float64. It holds all of
+        the path at once: for large scenes, call this function on some pixels at a time.
+
+    Returns
+    -------
+    path : CSRSolution
+        Abundances (n_lams, n_pixels, n_endmembers), and exchanges and convergence, both
+        (n_lams, n_pixels), in the order of `lams`.
+
+    Raises
+    ------
+    ValueError
+        As :func:`csr_active_set`, or if `lams` is not one-dimensional or is empty.
+
+    Warns
+    -----
+    ConvergenceWarning
+        As :func:`csr_active_set`.
+
+    See Also
+    --------
+    csr_active_set : For one λ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skunmix.solvers import csr_path
+    >>> endmembers = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+    >>> path = csr_path([[0.7, 0.3, 1.0]], endmembers, [0.0, 0.6, 10.0])
+    >>> path.abundances[:, 0].round(4)
+    array([[0.7, 0.3],
+           [0.5, 0.1],
+           [0. , 0. ]])
+    """
+    lams = np.asarray(lams, dtype=np.float64, order="C")
+    if lams.ndim != 1 or not len(lams):
+        raise ValueError(
+            f"lams must be a non-empty list of numbers, but its shape is {lams.shape}; for one λ "
+            f"use csr_active_set, or give a list of one."
+        )
+    for lam in lams:
+        _check_lam(lam)
+    return _solve(spectra, endmembers, lams, sum_to_one, max_iter, n_jobs, block_size, out)
+
+
+class _Library:
+    """The endmembers as the kernels take them: atoms of norm 1, the problem otherwise the same.
+
+    With x̂ⱼ = xⱼ/cⱼ for the weights c = 1/‖a‖, Ax = Âx̂, 1ᵀx = cᵀx̂.
+
+    For the constraint each endmember first gets one more band of constant value √s, and so does
+    each spectrum. It changes nothing, as √sΣx = √s whatever x. But without it, endmembers that
+    are linearly dependent though not affinely so, such as a and 2a or one of all zeros ("shade"),
+    would seem to leave the solution open.
+    """
+
+    def __init__(self, endmembers, sum_to_one):
+        from ._active_set_kernel import correlate
+
+        n_endmembers, n_bands = endmembers.shape
+        # through the largest value, whose square may overflow, or vanish
+        largest = np.abs(endmembers).max(axis=1, keepdims=True)
+        largest[largest == 0] = 1.0
+        norms = largest[:, 0] * np.linalg.norm(endmembers / largest, axis=1)
+        self.sum_to_one = bool(sum_to_one)
+        self.extra_band = 0.0
+        if sum_to_one:
+            largest = norms.max() or 1.0
+            self.extra_band = largest * (np.sqrt(np.mean((norms / largest) ** 2)) or 1.0)
+        norms = np.hypot(norms, self.extra_band)
+        norms[norms == 0] = 1.0  # an endmember of all zeros never comes in
+        self.weights = 1.0 / norms
+        self.atoms = endmembers / norms[:, np.newaxis]
+        self.gram = np.empty((n_endmembers, n_endmembers))
+        correlate(self.atoms, self.atoms, self.gram, np.empty(n_endmembers))
+        self.gram += np.outer(self.extra_band * self.weights, self.extra_band * self.weights)
+        # No larger support is linearly independent.
+        self.capacity = min(n_endmembers, n_bands + self.sum_to_one)
+
+    def correlate(self, spectra):
+        """Return the correlations of the atoms with the spectra, and the norms of the spectra."""
+        from ._active_set_kernel import correlate
+
+        correlations = np.empty((len(spectra), len(self.atoms)))
+        norms = np.empty(len(spectra))
+        correlate(spectra, self.atoms, correlations, norms)
+        if self.sum_to_one:
+            correlations += self.extra_band * (self.extra_band * self.weights)
+            norms = np.hypot(norms, self.extra_band)
+        return correlations, norms
+
+    def with_extra_band(self, spectra):
+        """Return the spectra and the atoms, both with the band of the constraint."""
+        if not self.sum_to_one:
+            return spectra, self.atoms
+        band = np.full(len(spectra), self.extra_band)
+        return (
+            np.column_stack([spectra, band]),
+            np.column_stack([self.atoms, self.extra_band * self.weights]),
+        )
+
+
+def _solve(spectra, endmembers, lams, sum_to_one, max_iter, n_jobs, block_size, out):
+    """Solve for one λ or for each of an array, and hand what is left to ADMM."""
+    spectra, endmembers = _check_data(spectra, endmembers)
+    n_pixels, n_endmembers = len(spectra), len(endmembers)
+    shape = (*np.shape(lams), n_pixels, n_endmembers)
+    if out is None:
+        out = np.zeros(shape)
+    elif out.shape != shape:
+        raise ValueError(
+            f"out must have the shape {shape} of the abundances, but has {out.shape}; leave it to "
+            f"None to get an array that fits."
+        )
+    if np.ndim(lams) == 0:
+        lams, out = np.array([lams]), out[np.newaxis]
+    if max_iter is None:
+        max_iter = 10 * n_endmembers
+    check_scalar(max_iter, "max_iter", Integral, min_val=1)
+    if block_size is None:
+        row = 8 * (spectra.shape[1] + 2 * n_endmembers)
+        block_size = max(16, _BLOCK_BYTES // row)
+    check_scalar(block_size, "block_size", Integral, min_val=1)
+
+    n_iter = np.zeros(out.shape[:2], dtype=np.int64)
+    status = np.zeros(out.shape[:2], dtype=np.uint8)
+    solve_block = partial(
+        _solve_block,
+        spectra=spectra,
+        library=_Library(endmembers, sum_to_one),
+        lams=lams,
+        max_iter=max_iter,
+        out=out,
+        n_iter=n_iter,
+        status=status,
+    )
+    blocks = [
+        slice(start, min(start + block_size, n_pixels)) for start in range(0, n_pixels, block_size)
+    ]
+    map_threads(solve_block, blocks, n_jobs)
+
+    solution = CSRSolution(out, n_iter, status == 0)
+    if status.any():
+        _fall_back(solution, spectra, endmembers, lams, sum_to_one)
+    return solution
+
+
+def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
+    """Solve a block of pixels into out, n_iter and status: fast, then what is left with care."""
+    from ._active_set_kernel import NOT_FINITE, UNSOLVED, solve_with_gram, solve_with_qr
+
+    rows = np.require(spectra[block], np.float64, ["C", "A"])
+    n_iter, status = n_iter[:, block], status[:, block]
+    # The kernel writes what is not zero.
+    in_place = out.dtype == np.float64 and out.flags.aligned
+    abundances = out[:, block] if in_place else np.empty(out[:, block].shape)
+    abundances[...] = 0.0
+    correlations, norms = library.correlate(rows)
+    solve_with_gram(
+        library.gram,
+        library.weights,
+        correlations,
+        norms,
+        lams,
+        np.argsort(-lams),
+        library.sum_to_one,
+        library.capacity,
+        (max_iter + 1) // 2,  # the rest is for the careful kernel, should rounding make it circle
+        abundances,
+        n_iter,
+        status,
+    )
+    if status.any():
+        if (status == NOT_FINITE).any():
+            pixel = block.start + np.flatnonzero(status[0] == NOT_FINITE)[0]
+            raise ValueError(
+                f"spectra must be finite numbers whose squares do not overflow, but pixel {pixel} "
+                f"holds NaN, infinity or a number too large; leave such pixels out."
+            )
+        hard = np.flatnonzero((status == UNSOLVED).any(axis=0))
+        careful = [np.ascontiguousarray(rest[:, hard]) for rest in (abundances, n_iter, status)]
+        solve_with_qr(
+            *library.with_extra_band(rows[hard]),
+            library.weights,
+            lams,
+            library.sum_to_one,
+            library.capacity,
+            max_iter,
+            *careful,
+        )
+        abundances[:, hard], n_iter[:, hard], status[:, hard] = careful
+    if not in_place:
+        out[:, block] = abundances
+
+
+def _fall_back(solution, spectra, endmembers, lams, sum_to_one):
+    """Solve by ADMM what did not converge, and warn."""
+    from .admm import csr_admm
+
+    n_unsolved = np.count_nonzero(~solution.converged.all(axis=0))
+    for k, lam in enumerate(lams):
+        unsolved = np.flatnonzero(~solution.converged[k])
+        for start in range(0, len(unsolved), _FALLBACK_PIXELS):
+            pixels = unsolved[start : start + _FALLBACK_PIXELS]
+            admm = csr_admm(
+                np.asarray(spectra[pixels], dtype=np.float64),
+                endmembers,
+                lam=float(lam),
+                sum_to_one=sum_to_one,
+            )
+            solution.abundances[k, pixels] = admm.abundances
+            solution.n_iter[k, pixels] = admm.n_iter
+            solution.converged[k, pixels] = admm.converged
+    still = np.count_nonzero(~solution.converged.all(axis=0))
+    warnings.warn(
+        f"The active set did not reach the optimum of {n_unsolved} of {len(spectra)} pixels, whose "
+        f"abundances come from ADMM instead ({still} of them not converged); raise max_iter if "
+        f"you set it, or look for nearly identical endmembers.",
+        ConvergenceWarning,
+        stacklevel=4,
+    )
+
+
+def _check_data(spectra, endmembers):
+    # That spectra are finite is seen on the way, without another pass over a scene.
+    spectra = check_array(spectra, dtype="numeric", ensure_all_finite=False, input_name="spectra")
+    endmembers = check_array(endmembers, dtype=np.float64, order="C", input_name="endmembers")
+    if spectra.shape[1] != endmembers.shape[1]:
+        raise ValueError(
+            f"spectra and endmembers must have the same number of bands, but the shapes are "
+            f"{spectra.shape} and {endmembers.shape}; both hold one spectrum a row."
+        )
+    return spectra, endmembers
+
+
+def _check_lam(lam):
+    check_scalar(lam, "lam", Real, min_val=0)
+    if not np.isfinite(lam):
+        raise ValueError(f"lam must be a finite number, but is {lam}; λ = 0 is no penalty.")
