@@ -385,19 +385,20 @@ def test_sparse_input_is_refused(problem, network):
 
 
 def test_jasper_ridge_is_learnt_by_u_admm_better_than_by_its_peers(jasper):
-    """The README's figures, on one seed; no endmember dies."""
-    rows = np.random.RandomState(0).permutation(len(jasper.spectra))
-    train, test = rows[:256], rows[256:]
-    errors = {}
-    for model in (
-        SunSALRegressor(endmembers=jasper.endmembers, sum_to_one="normalize"),
-        ISTANetRegressor(endmembers=jasper.endmembers, random_state=0),
-        UADMMRegressor(endmembers=jasper.endmembers, random_state=0),
-    ):
-        result = model.fit(jasper.spectra[train], jasper.abundances[train]).predict(
-            jasper.spectra[test]
-        )
-        errors[type(model)] = abundance_rmse(jasper.abundances[test], result)
-        assert (result.max(axis=0) > 0.01).all()
-    assert errors[UADMMRegressor] <= 0.0214
-    assert errors[UADMMRegressor] < errors[ISTANetRegressor] < errors[SunSALRegressor]
+    """The README's figures: means of five seeds; no endmember dies in any."""
+    errors = {SunSALRegressor: [], ISTANetRegressor: [], UADMMRegressor: []}
+    for seed in range(5):
+        rows = np.random.RandomState(seed).permutation(len(jasper.spectra))
+        train, test = rows[:256], rows[256:]
+        for model in (
+            SunSALRegressor(endmembers=jasper.endmembers, sum_to_one="normalize"),
+            ISTANetRegressor(endmembers=jasper.endmembers, random_state=seed),
+            UADMMRegressor(endmembers=jasper.endmembers, random_state=seed),
+        ):
+            model.fit(jasper.spectra[train], jasper.abundances[train])
+            result = model.predict(jasper.spectra[test])
+            errors[type(model)].append(abundance_rmse(jasper.abundances[test], result))
+            assert (result.max(axis=0) > 0.01).all()
+    means = {learner: np.mean(values) for learner, values in errors.items()}
+    assert means[UADMMRegressor] <= 0.0214  # the paper's Table 1
+    assert means[UADMMRegressor] < means[ISTANetRegressor] < means[SunSALRegressor]
