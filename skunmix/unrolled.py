@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from sklearn.base import _fit_context
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from skorch import NeuralNetRegressor
@@ -21,6 +22,7 @@ from .base import BaseUnmixer
 from .networks import (
     CompositeLoss,
     LearningRate,
+    StopOnDivergence,
     TensorBatches,
     UnrolledADMM,
     UnrolledISTA,
@@ -36,6 +38,10 @@ from .networks import (
 # two layers, batches of 64) one thread is still a third faster than two: a second only gets in the
 # way of steps that short.
 _LARGE_STEP = 1e8
+# An endmember is dead if no training pixel has this much of it in the output, though one has the
+# other in truth.
+_DEAD = 0.01
+_PRESENT = 0.1
 
 _SCHEDULES = {None: None, "cosine": cosine, "one-cycle": one_cycle}
 
@@ -223,6 +229,7 @@ class _UnrolledRegressor(BaseUnmixer):
                 # places for what each call of fit sets; a bare Callback does nothing
                 ("early_stopping", Callback()),
                 ("learning_rate", Callback()),
+                ("stop_on_divergence", StopOnDivergence()),
                 *(self.callbacks or ()),
             ],
             device=self.device,
@@ -243,19 +250,44 @@ class _UnrolledRegressor(BaseUnmixer):
         )
 
     def _train(self, training, n_epochs):
-        if n_epochs:
-            n_multiplications = self.batch_size * sum(
-                parameter.numel() for parameter in self.net_.module_.parameters()
-            )
-            with one_thread() if n_multiplications < _LARGE_STEP else nullcontext():
-                self.net_.partial_fit(training, y=None, epochs=n_epochs)
-        history = self.net_.history
-        self.n_iter_ = len(history)
-        self.loss_curve_ = [epoch["train_loss"] for epoch in history]
-        self.validation_loss_curve_ = (
-            [epoch.get("valid_loss", np.nan) for epoch in history] if self.early_stopping else None
+        n_multiplications = self.batch_size * sum(
+            parameter.numel() for parameter in self.net_.module_.parameters()
         )
+        try:
+            if n_epochs:
+                with one_thread() if n_multiplications < _LARGE_STEP else nullcontext():
+                    # what partial_fit does, less its taking Ctrl-C for the end of training
+                    self.net_.notify("on_train_begin", X=training, y=None)
+                    self.net_.fit_loop(training, epochs=n_epochs)
+                    self.net_.notify("on_train_end", X=training, y=None)
+        finally:
+            history = self.net_.history
+            self.n_iter_ = len(history)
+            self.loss_curve_ = [epoch["train_loss"] for epoch in history]
+            self.validation_loss_curve_ = (
+                [epoch.get("valid_loss", np.nan) for epoch in history]
+                if self.early_stopping
+                else None
+            )
+        if n_epochs:
+            self._warn_of_dead_endmembers(training)
         return self
+
+    def _warn_of_dead_endmembers(self, training):
+        """Warn of an endmember that some training pixel has, and no output."""
+        spectra, abundances = training.tensors
+        with torch.inference_mode():
+            most = self.net_.module_.eval()(spectra).amax(dim=0)
+            dead = torch.nonzero((most < _DEAD) & (abundances.amax(dim=0) >= _PRESENT)).ravel()
+        if len(dead):
+            names = ", ".join(self._endmember_names[dead.cpu().numpy()])
+            warnings.warn(
+                f"After training, {names} is below {_DEAD} in the output for every training "
+                f"pixel, though not in their abundances: lower learning_rate, which is "
+                f"{self.learning_rate:g}, or train for more epochs from mu='auto'.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
 
     def _unmix(self, X, out):
         predict_blocks(self.net_.module_, X, out, self.scale_)

@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
@@ -251,6 +252,55 @@ def test_early_stopping_restores_the_best(problem):
     assert best < model.n_iter_ - 1
     shorter = clone(model).set_params(max_epochs=best + 1).fit(spectra, abundances)
     np.testing.assert_array_equal(model.predict(spectra), shorter.predict(spectra))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_divergence_restores_the_last_good_parameters(problem, network):
+    spectra, abundances, endmembers = problem
+
+    class Spoil(Callback):
+        def on_epoch_begin(self, net, **_):
+            if len(net.history) == 3:
+                net.module_.W.data.fill_(np.nan)
+
+    model = quick(network, endmembers, max_epochs=5, callbacks=[Spoil()])
+    with pytest.raises(ValueError, match="diverged in epoch 3.*learning rate, which is 0.0001"):
+        model.fit(spectra, abundances)
+    expected = quick(network, endmembers, max_epochs=2).fit(spectra, abundances)
+    np.testing.assert_array_equal(model.predict(spectra), expected.predict(spectra))
+    assert model.n_iter_ == 3
+    assert np.isnan(model.loss_curve_[-1])
+
+
+def test_ctrl_c_is_not_success(problem):
+    spectra, abundances, endmembers = problem
+
+    class Interrupt(Callback):
+        def on_epoch_end(self, net, **_):
+            raise KeyboardInterrupt
+
+    n_threads = torch.get_num_threads()
+    with pytest.raises(KeyboardInterrupt):
+        quick(UADMMRegressor, endmembers, callbacks=[Interrupt()]).fit(spectra, abundances)
+    assert torch.get_num_threads() == n_threads
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_dead_endmember_is_named(problem, network):
+    spectra, abundances, endmembers = problem
+
+    class Kill(Callback):
+        def on_train_end(self, net, **_):
+            net.module_.W.data[-1, 2] = -10.0
+
+    names = pd.DataFrame(endmembers, index=["tree", "water", "dirt", "road"])
+    with pytest.warns(ConvergenceWarning, match="dirt is below 0.01 in the output for every"):
+        quick(network, names, callbacks=[Kill()]).fit(spectra, abundances)
+    # one that no training pixel has is not dead but absent
+    present = abundances[:, 2] < 0.05
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quick(network, names, callbacks=[Kill()]).fit(spectra[present], abundances[present])
 
 
 def test_callbacks_are_appended_and_verbose_prints(problem, capsys):

@@ -2,6 +2,7 @@
 
 from .admm import UnrolledADMM
 from .batches import TensorBatches
+from .divergence import StopOnDivergence
 from .inference import predict_blocks
 from .ista import UnrolledISTA
 from .losses import CompositeLoss
@@ -12,6 +13,7 @@ from .threads import one_thread
 __all__ = [
     "CompositeLoss",
     "LearningRate",
+    "StopOnDivergence",
     "TensorBatches",
     "UnrolledADMM",
     "UnrolledISTA",

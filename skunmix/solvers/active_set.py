@@ -11,8 +11,9 @@ from sklearn.utils import check_array, check_scalar
 from ._solution import CSRSolution
 from ._threads import map_threads
 
-# Of the spectra and correlations of one block, to stay in a core's second-level cache.
-_BLOCK_BYTES = 2**20
+# Of the spectra and correlations of one block: close to a core's cache, and enough pixels (1300 of
+# 200 bands) that they take longer than it takes one thread to hand the interpreter to another.
+_BLOCK_BYTES = 2**21
 # Pixels that go to ADMM at a time.
 _FALLBACK_PIXELS = 4096
 

@@ -10,8 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skunmix.datasets import make_mixtures
 from skunmix.solvers import _active_set_kernel
-from skunmix.solvers.active_set import csr_active_set, csr_path
-from skunmix.solvers.optimality import csr_objective, csr_optimality
+from skunmix.solvers import csr_active_set, csr_path, csr_objective, csr_optimality
 
 CERTIFIED = 1e-8
 

@@ -1,0 +1,39 @@
+"""A training that diverges ends with an error and the last good parameters."""
+
+from copy import deepcopy
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+
+
+class StopOnDivergence(Callback):
+    """Restore the parameters of the last good epoch, and raise, when the loss is not finite.
+
+    Raises
+    ------
+    ValueError
+        At the end of an epoch whose loss, or after which a parameter, is not finite.
+    """
+
+    def on_train_begin(self, net, **kwargs):
+        """Keep the parameters that training begins with."""
+        self.good_ = deepcopy(net.module_.state_dict())
+
+    def on_epoch_end(self, net, **kwargs):
+        """Check the epoch, and keep its parameters or go back."""
+        loss = net.history[-1, "train_loss"]
+        state = net.module_.state_dict()
+        if np.isfinite(loss) and all(torch.isfinite(value).all() for value in state.values()):
+            self.good_ = deepcopy(state)
+            return
+        net.module_.load_state_dict(self.good_)
+        raise ValueError(
+            f"Training diverged in epoch {len(net.history)}, with a loss of {loss:g}; the "
+            f"parameters are those of the epoch before. Expected a finite loss: lower the "
+            f"learning rate, which is {net.lr:g}, or look for outliers in the spectra."
+        )
+
+    def on_train_end(self, net, **kwargs):
+        """Let go of the copy."""
+        del self.good_
