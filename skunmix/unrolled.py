@@ -258,7 +258,11 @@ class _UnrolledRegressor(BaseUnmixer):
                 with one_thread() if n_multiplications < _LARGE_STEP else nullcontext():
                     # what partial_fit does, less its taking Ctrl-C for the end of training
                     self.net_.notify("on_train_begin", X=training, y=None)
-                    self.net_.fit_loop(training, epochs=n_epochs)
+                    try:
+                        self.net_.fit_loop(training, epochs=n_epochs)
+                    except KeyboardInterrupt:  # which is skorch's way to stop early, too
+                        if not self._stopped_early():
+                            raise
                     self.net_.notify("on_train_end", X=training, y=None)
         finally:
             history = self.net_.history
@@ -272,6 +276,12 @@ class _UnrolledRegressor(BaseUnmixer):
         if n_epochs:
             self._warn_of_dead_endmembers(training)
         return self
+
+    def _stopped_early(self):
+        return any(
+            isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience
+            for _, callback in self.net_.callbacks_
+        )
 
     def _warn_of_dead_endmembers(self, training):
         """Warn of an endmember that some training pixel has, and no output."""

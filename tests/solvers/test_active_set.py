@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,8 +10,13 @@ from scipy.optimize import nnls
 from sklearn.exceptions import ConvergenceWarning
 
 from skunmix.datasets import make_mixtures
-from skunmix.solvers import _active_set_kernel
-from skunmix.solvers import csr_active_set, csr_path, csr_objective, csr_optimality
+from skunmix.solvers import (
+    _active_set_kernel,
+    csr_active_set,
+    csr_objective,
+    csr_optimality,
+    csr_path,
+)
 
 CERTIFIED = 1e-8
 
@@ -301,6 +307,23 @@ def test_out(dtype):
     assert solution.abundances.base is out
     expected = csr_active_set(spectra, endmembers).abundances
     np.testing.assert_array_equal(out, expected.astype(dtype))
+
+
+@pytest.mark.parametrize("sum_to_one", [False, True])
+def test_memory_besides_input_and_output(tmp_path, sum_to_one):
+    some, endmembers = mixtures(9, 4, 198, n_pixels=2000)
+    spectra = np.lib.format.open_memmap(tmp_path / "y.npy", "w+", np.float32, (40_000, 198))
+    for start in range(0, len(spectra), len(some)):
+        spectra[start : start + len(some)] = some
+    out = np.empty((len(spectra), 4), np.float32)
+    csr_active_set(spectra[:10], endmembers, out=out[:10], sum_to_one=sum_to_one)
+    tracemalloc.start()
+    try:
+        csr_active_set(spectra, endmembers, out=out, sum_to_one=sum_to_one)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8e6  # of 32e6 that the spectra take
 
 
 # Corners.
