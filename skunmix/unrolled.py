@@ -176,7 +176,7 @@ class _UnrolledRegressor(BaseUnmixer):
                 else check_random_state(self.random_state)
             )
             # the learning rate is for spectra whose largest value is one
-            self.scale_ = float(np.abs(X).max()) or 1.0
+            self.scale_ = max(-float(X.min()), float(X.max())) or 1.0
 
         training, validation = np.arange(len(X)), None
         if split and self.early_stopping:
@@ -185,7 +185,7 @@ class _UnrolledRegressor(BaseUnmixer):
             rows
             if rows is None
             else TensorDataset(
-                torch.from_numpy(np.asarray(X[rows] / self.scale_, dtype=np.float32)).to(device),
+                torch.from_numpy((X[rows] / np.float64(self.scale_)).astype(np.float32)).to(device),
                 torch.from_numpy(y[rows].astype(np.float32)).to(device),
             )
             for rows in (training, validation)
@@ -265,11 +265,12 @@ class _UnrolledRegressor(BaseUnmixer):
                             raise
                     self.net_.notify("on_train_end", X=training, y=None)
         finally:
-            history = self.net_.history
-            self.n_iter_ = len(history)
-            self.loss_curve_ = [epoch["train_loss"] for epoch in history]
+            # an epoch that was interrupted has no loss
+            epochs = [epoch for epoch in self.net_.history if "train_loss" in epoch]
+            self.n_iter_ = len(epochs)
+            self.loss_curve_ = [epoch["train_loss"] for epoch in epochs]
             self.validation_loss_curve_ = (
-                [epoch.get("valid_loss", np.nan) for epoch in history]
+                [epoch.get("valid_loss", np.nan) for epoch in epochs]
                 if self.early_stopping
                 else None
             )

@@ -11,7 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping
+from skorch.utils import noop
 
 from skunmix import ISTANetRegressor, SunSALRegressor, UADMMRegressor
 from skunmix.metrics import abundance_rmse, abundance_rmse_scorer
@@ -279,10 +280,19 @@ def test_ctrl_c_is_not_success(problem):
         def on_epoch_end(self, net, **_):
             raise KeyboardInterrupt
 
+        on_batch_begin = on_epoch_end
+
     n_threads = torch.get_num_threads()
     with pytest.raises(KeyboardInterrupt):
         quick(UADMMRegressor, endmembers, callbacks=[Interrupt()]).fit(spectra, abundances)
     assert torch.get_num_threads() == n_threads
+
+
+def test_early_stopping_of_the_user_is_success(problem):
+    spectra, abundances, endmembers = problem
+    stopper = EarlyStopping("train_loss", patience=2, threshold=0.9, sink=noop)
+    model = quick(UADMMRegressor, endmembers, max_epochs=50, callbacks=[stopper])
+    assert model.fit(spectra, abundances).n_iter_ < 10
 
 
 @pytest.mark.parametrize("network", NETWORKS)
