@@ -298,7 +298,7 @@ class SunSALRegressorCV(_BaseSunSAL):
         squares from the pairs given to `fit`: for each fold from its training pixels, and in the
         end from all.
 
-    lams : int or array-like of shape (n_lams,), default=30
+    lams : int or array-like of shape (n_lams,), default=12
         The λ ≥ 0 to choose from, or their number: they then lie evenly, on the logarithmic scale,
         between the smallest λ for which all abundances are zero and `eps` times it.
 
@@ -397,7 +397,7 @@ class SunSALRegressorCV(_BaseSunSAL):
         self,
         endmembers=None,
         *,
-        lams=30,
+        lams=12,
         eps=1e-6,
         sum_to_one=False,
         cv=None,
