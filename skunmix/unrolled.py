@@ -161,11 +161,7 @@ class _UnrolledRegressor(BaseUnmixer):
         validation : TensorDataset or None
         """
         device = check_device(self.device)
-        if not (self.alpha_mse or self.alpha_aad or self.alpha_aid):
-            raise ValueError(
-                "alpha_mse, alpha_aad and alpha_aid are all 0, so that there is no loss to "
-                "train with; expected at least one above 0."
-            )
+        self._check_loss()
         X, y = self._fit_endmembers(X, y, endmembers, reset=not more)
         self._warn_of_sums(y)
         if not more:
@@ -191,11 +187,22 @@ class _UnrolledRegressor(BaseUnmixer):
             for rows in (training, validation)
         )
         if not more:
-            module = self._make_module(
-                self.endmembers_ / self.scale_, *(tensor.cpu() for tensor in training.tensors)
-            )
-            self.net_ = self._make_net(module)
+            self._start(training)
         return training, validation
+
+    def _start(self, training):
+        """Make the untrained net for the pairs."""
+        module = self._make_module(
+            self.endmembers_ / self.scale_, *(tensor.cpu() for tensor in training.tensors)
+        )
+        self.net_ = self._make_net(module)
+
+    def _check_loss(self):
+        if not (self.alpha_mse or self.alpha_aad or self.alpha_aid):
+            raise ValueError(
+                "alpha_mse, alpha_aad and alpha_aid are all 0, so that there is no loss to "
+                "train with; expected at least one above 0."
+            )
 
     def _split(self, n_pixels):
         """Return the rows to train on and those to validate on."""
