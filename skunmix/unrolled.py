@@ -37,13 +37,13 @@ from .networks import (
 # Multiplications of a training step's forward pass; with 1e7 of them (240 endmembers, 198 bands,
 # two layers, batches of 64) one thread is still a third faster than two: a second only gets in the
 # way of steps that short.
-_LARGE_STEP = 1e8
+LARGE_STEP = 1e8
 # An endmember is dead if no training pixel has this much of it in the output, though one has the
 # other in truth.
 _DEAD = 0.01
 _PRESENT = 0.1
 
-_SCHEDULES = {None: None, "cosine": cosine, "one-cycle": one_cycle}
+SCHEDULES = {None: None, "cosine": cosine, "one-cycle": one_cycle}
 
 _POSITIVE = Interval(Real, 0, np.inf, closed="neither")
 _NON_NEGATIVE = Interval(Real, 0, np.inf, closed="left")
@@ -253,7 +253,7 @@ class _UnrolledRegressor(BaseUnmixer):
     def _learning_rate(self, n_pixels):
         n_batches = -(-n_pixels // self.batch_size)
         return LearningRate(
-            self.learning_rate, _SCHEDULES[self.lr_schedule], n_batches * self.max_epochs
+            self.learning_rate, SCHEDULES[self.lr_schedule], n_batches * self.max_epochs
         )
 
     def _train(self, training, n_epochs):
@@ -262,7 +262,7 @@ class _UnrolledRegressor(BaseUnmixer):
         )
         try:
             if n_epochs:
-                with one_thread() if n_multiplications < _LARGE_STEP else nullcontext():
+                with one_thread() if n_multiplications < LARGE_STEP else nullcontext():
                     # what partial_fit does, less its taking Ctrl-C for the end of training
                     self.net_.notify("on_train_begin", X=training, y=None)
                     try:

@@ -7,6 +7,15 @@ import torch
 from skorch.callbacks import Callback
 
 
+def divergence_message(epoch, loss, learning_rate):
+    """Return what there is to say of a training that diverged."""
+    return (
+        f"Training diverged in epoch {epoch}, with a loss of {loss:g}; the parameters are those of "
+        f"the epoch before. Expected a finite loss: lower the learning rate, which is "
+        f"{learning_rate:g}, or look for outliers in the spectra."
+    )
+
+
 class StopOnDivergence(Callback):
     """Restore the parameters of the last good epoch, and raise, when the loss is not finite.
 
@@ -28,11 +37,7 @@ class StopOnDivergence(Callback):
             self.good_ = deepcopy(state)
             return
         net.module_.load_state_dict(self.good_)
-        raise ValueError(
-            f"Training diverged in epoch {len(net.history)}, with a loss of {loss:g}; the "
-            f"parameters are those of the epoch before. Expected a finite loss: lower the "
-            f"learning rate, which is {net.lr:g}, or look for outliers in the spectra."
-        )
+        raise ValueError(divergence_message(len(net.history), loss, net.lr))
 
     def on_train_end(self, net, **kwargs):
         """Let go of the copy."""
