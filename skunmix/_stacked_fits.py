@@ -4,6 +4,7 @@ import time
 from contextlib import nullcontext
 from copy import copy, deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 
 import joblib
 import numpy as np
@@ -11,7 +12,14 @@ from sklearn import get_config
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
-from .networks import Fold, bytes_per_network, divergence_message, one_thread, train_stacked
+from .networks import (
+    DivergenceError,
+    Fold,
+    bytes_per_network,
+    divergence_error,
+    one_thread,
+    train_stacked,
+)
 from .unrolled import LARGE_STEP, SCHEDULES
 
 # What the estimators of a stack may differ in, and of these what their start depends on.
@@ -24,8 +32,19 @@ class _Pairs:
     """What the estimators of a fold have in common: the first of them, and its pairs."""
 
     model: object
-    training: object
+    X: np.ndarray
+    y: np.ndarray
     validation: object
+
+    def start(self, model):
+        """Bring an estimator to where training starts."""
+        [choice] = model._choices()
+        model._start(self.X, self.y, *choice)
+        return model
+
+    @cached_property
+    def training(self):
+        return self.model._training_set(self.X, self.y)
 
 
 @dataclass
@@ -43,7 +62,7 @@ class _Fit:
 
         Raises
         ------
-        ValueError
+        DivergenceError
             If its training diverged.
         """
         model, place = self.model, (self.fold, self.candidate)
@@ -51,9 +70,7 @@ class _Fit:
         model.n_iter_ = int(n_epochs)
         model.loss_curve_ = self.stack.loss[place][:n_epochs].tolist()
         if self.stack.diverged[place]:
-            raise ValueError(
-                divergence_message(n_epochs, model.loss_curve_[-1], model.learning_rate)
-            )
+            raise divergence_error(n_epochs, model.loss_curve_[-1], model.learning_rate)
         model.validation_loss_curve_ = (
             self.stack.validation_loss[place][:n_epochs].tolist() if model.early_stopping else None
         )
@@ -68,7 +85,8 @@ def fit_stacked(estimators, X, y, splits, endmembers=None):
 
     Those which differ only in the weights of the loss, the learning rate, λ and µ are trained
     together, at all folds that have the same number of batches. A stack takes up to scikit-learn's
-    ``working_memory``; where that is too little for all there are several.
+    ``working_memory``; where that is too little for all there are several. Those which have to
+    choose between views of the spectra, by trials, are fitted alone.
 
     Parameters
     ----------
@@ -94,16 +112,17 @@ def fit_stacked(estimators, X, y, splits, endmembers=None):
     for rows in _alike(estimators, fits):
         start = time.perf_counter()
         members = [estimators[i] for i in rows]
+        prepare = _fit_alone if len(members[0]._choices()) > 1 else _prepare
         folds = [
-            _prepare(members, _safe_indexing(X, train), _safe_indexing(y, train), endmembers)
+            prepare(members, _safe_indexing(X, train), _safe_indexing(y, train), endmembers)
             for train, _ in splits
         ]
         for columns, which in _rectangles(folds):
             chosen = [rows[i] for i in which]
             fits[np.ix_(chosen, columns)] = _train([folds[j] for j in columns], which)
-        for j, (_, models) in enumerate(folds):
+        for j, (pairs, models) in enumerate(folds):
             for i, model in zip(rows, models):
-                if isinstance(model, Exception):
+                if pairs is None or isinstance(model, Exception):
                     fits[i, j] = model
         seconds[rows] = (time.perf_counter() - start) / (len(rows) * len(splits))
     return _in_turn(fits), seconds
@@ -112,8 +131,8 @@ def fit_stacked(estimators, X, y, splits, endmembers=None):
 def _in_turn(fits):
     for fit in fits.ravel():
         try:
-            yield fit if isinstance(fit, Exception) else fit.estimator()
-        except ValueError as error:
+            yield fit.estimator() if isinstance(fit, _Fit) else fit
+        except DivergenceError as error:
             yield error
 
 
@@ -142,7 +161,13 @@ def _prepare(estimators, X, y, endmembers):
     """
     first = clone(estimators[0])
     try:
-        pairs = _Pairs(first, *first._prepare(X, y, endmembers, more=False, split=True))
+        X, y = first._check_pairs(X, y, endmembers, more=False)
+        if first.early_stopping:
+            training, validation = first._split(len(X))
+            pairs = _Pairs(first, X[training], y[training], (X[validation], y[validation]))
+        else:
+            pairs = _Pairs(first, X, y, None)
+        pairs.start(first)
     except Exception as error:
         return None, [error] * len(estimators)
     started, models = {_start_of(first): first}, []
@@ -151,13 +176,22 @@ def _prepare(estimators, X, y, endmembers):
         try:
             start = _start_of(estimator)
             if start not in started:
-                model = copy(first).set_params(**free)
-                model._start(pairs.training)
-                started[start] = model
+                started[start] = pairs.start(copy(first).set_params(**free))
             models.append(copy(started[start]).set_params(**free))
         except Exception as error:
             models.append(error)
     return pairs, models
+
+
+def _fit_alone(estimators, X, y, endmembers):
+    """Fit estimators one after another; as `_prepare`, less the pairs."""
+    fits = []
+    for estimator in estimators:
+        try:
+            fits.append(clone(estimator).fit(X, y, endmembers=endmembers))
+        except Exception as error:
+            fits.append(error)
+    return None, fits
 
 
 def _start_of(estimator):
@@ -169,7 +203,7 @@ def _rectangles(folds):
     by_length = {}
     for j, (pairs, _) in enumerate(folds):
         if pairs is not None:
-            n_batches = -(-len(pairs.training) // pairs.model.batch_size)
+            n_batches = -(-len(pairs.X) // pairs.model.batch_size)
             by_length.setdefault(n_batches, []).append(j)
     for columns in by_length.values():
         by_columns = {}
@@ -223,5 +257,7 @@ def _batches(pairs):
     net = model._make_net(model.net_.module_)
     return Fold(
         net.get_iterator(pairs.training, training=True),
-        pairs.validation and net.get_iterator(pairs.validation, training=False),
+        None
+        if pairs.validation is None
+        else net.get_iterator(model._dataset(*pairs.validation), training=False),
     )

@@ -261,6 +261,21 @@ class ISTANetRegressorCV(_UnrolledRegressorCV):
     alpha_aid : float, default=0.0
         α₃ ≥ 0, the weight of the mean information divergence between abundances.
 
+    norm : {"l2", "auto"}, default=None
+        "l2" lets the network see each spectrum, and each endmember, at unit length: better where
+        pixels differ in brightness. None leaves their length. "auto" is explained under
+        `noise_augmentation`.
+
+    noise_augmentation : bool or "auto", default=False
+        Whether the network learns from mixtures of the endmembers, in the proportions of the given
+        abundances, with noise that is drawn anew in each epoch, in place of the given spectra:
+        better where spectra are linear mixtures. The noise has the second moments of what the
+        given spectra are besides the mixtures, and the network sees no more of a spectrum than its
+        projection on the span of the endmembers. "auto", here or as `norm`, sets a part of the
+        pairs aside (`validation_fraction`), trains each choice that is left open for 1,000 steps
+        on the rest, and takes the one with the least RMSE on that part; it then learns from all
+        pairs.
+
     learning_rate : float, default=1e-4
         Learning rate of Adam, for spectra whose largest value is one: the network divides
         spectra by the largest magnitude in the training spectra.
@@ -281,7 +296,7 @@ class ISTANetRegressorCV(_UnrolledRegressorCV):
         to restore the parameters that had the lowest.
 
     validation_fraction : float, default=0.1
-        The fraction of the pairs to set aside for early stopping.
+        The fraction of the pairs to set aside for early stopping, and for choosing what is "auto".
 
     n_iter_no_change : int, default=20
         Epochs without a lower validation loss after which to stop.
@@ -340,7 +355,18 @@ class ISTANetRegressorCV(_UnrolledRegressorCV):
         Number of endmembers.
 
     scale_ : float
-        The largest magnitude in the training spectra, which the network divides spectra by.
+        The largest magnitude in the training spectra, at unit length where `norm_` is "l2", which
+        the network divides spectra by.
+
+    norm_ : "l2" or None
+        The `norm` used.
+
+    noise_augmentation_ : bool
+        Whether noise was drawn.
+
+    choice_scores_ : dict
+        RMSE on the validation part of each pair of `norm` and `noise_augmentation` that was tried.
+        Only where one of them is "auto".
 
     loss_curve_ : list of float
         Mean training loss of each epoch of the last fit.
@@ -417,6 +443,8 @@ class ISTANetRegressorCV(_UnrolledRegressorCV):
         alpha_mse=1.0,
         alpha_aad=0.0,
         alpha_aid=0.0,
+        norm=None,
+        noise_augmentation=False,
         learning_rate=1e-4,
         lr_schedule=None,
         batch_size=64,
@@ -443,6 +471,8 @@ class ISTANetRegressorCV(_UnrolledRegressorCV):
         self.alpha_mse = alpha_mse
         self.alpha_aad = alpha_aad
         self.alpha_aid = alpha_aid
+        self.norm = norm
+        self.noise_augmentation = noise_augmentation
         self.learning_rate = learning_rate
         self.lr_schedule = lr_schedule
         self.batch_size = batch_size
@@ -529,6 +559,21 @@ class UADMMRegressorCV(_UnrolledRegressorCV):
     alpha_aid : float, default=1e-5
         α₃ ≥ 0, the weight of the mean information divergence between abundances.
 
+    norm : {"l2", "auto"}, default=None
+        "l2" lets the network see each spectrum, and each endmember, at unit length: better where
+        pixels differ in brightness. None leaves their length. "auto" is explained under
+        `noise_augmentation`.
+
+    noise_augmentation : bool or "auto", default=False
+        Whether the network learns from mixtures of the endmembers, in the proportions of the given
+        abundances, with noise that is drawn anew in each epoch, in place of the given spectra:
+        better where spectra are linear mixtures. The noise has the second moments of what the
+        given spectra are besides the mixtures, and the network sees no more of a spectrum than its
+        projection on the span of the endmembers. "auto", here or as `norm`, sets a part of the
+        pairs aside (`validation_fraction`), trains each choice that is left open for 1,000 steps
+        on the rest, and takes the one with the least RMSE on that part; it then learns from all
+        pairs.
+
     learning_rate : float, default=1e-4
         Learning rate of Adam, for spectra whose largest value is one: the network divides
         spectra by the largest magnitude in the training spectra.
@@ -549,7 +594,7 @@ class UADMMRegressorCV(_UnrolledRegressorCV):
         to restore the parameters that had the lowest.
 
     validation_fraction : float, default=0.1
-        The fraction of the pairs to set aside for early stopping.
+        The fraction of the pairs to set aside for early stopping, and for choosing what is "auto".
 
     n_iter_no_change : int, default=20
         Epochs without a lower validation loss after which to stop.
@@ -614,7 +659,18 @@ class UADMMRegressorCV(_UnrolledRegressorCV):
         The constraint that `sum_to_one` came to.
 
     scale_ : float
-        The largest magnitude in the training spectra, which the network divides spectra by.
+        The largest magnitude in the training spectra, at unit length where `norm_` is "l2", which
+        the network divides spectra by.
+
+    norm_ : "l2" or None
+        The `norm` used.
+
+    noise_augmentation_ : bool
+        Whether noise was drawn.
+
+    choice_scores_ : dict
+        RMSE on the validation part of each pair of `norm` and `noise_augmentation` that was tried.
+        Only where one of them is "auto".
 
     loss_curve_ : list of float
         Mean training loss of each epoch of the last fit.
@@ -692,6 +748,8 @@ class UADMMRegressorCV(_UnrolledRegressorCV):
         alpha_mse=1.0,
         alpha_aad=1e-7,
         alpha_aid=1e-5,
+        norm=None,
+        noise_augmentation=False,
         learning_rate=1e-4,
         lr_schedule=None,
         batch_size=64,
@@ -719,6 +777,8 @@ class UADMMRegressorCV(_UnrolledRegressorCV):
         self.alpha_mse = alpha_mse
         self.alpha_aad = alpha_aad
         self.alpha_aid = alpha_aid
+        self.norm = norm
+        self.noise_augmentation = noise_augmentation
         self.learning_rate = learning_rate
         self.lr_schedule = lr_schedule
         self.batch_size = batch_size

@@ -79,6 +79,9 @@ def assert_as_alone(estimators, problem, splits, atol=1e-4):
         {"lr_schedule": "one-cycle"},
         {"batch_size": 1000},
         {"max_epochs": 0},
+        {"norm": "l2"},
+        {"noise_augmentation": True},
+        {"noise_augmentation": "auto"},
     ],
     ids=str,
 )

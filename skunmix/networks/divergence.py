@@ -7,9 +7,13 @@ import torch
 from skorch.callbacks import Callback
 
 
-def divergence_message(epoch, loss, learning_rate):
-    """Return what there is to say of a training that diverged."""
-    return (
+class DivergenceError(ValueError):
+    """The loss, or a parameter, is not finite."""
+
+
+def divergence_error(epoch, loss, learning_rate):
+    """Return the error of a training that diverged in this epoch."""
+    return DivergenceError(
         f"Training diverged in epoch {epoch}, with a loss of {loss:g}; the parameters are those of "
         f"the epoch before. Expected a finite loss: lower the learning rate, which is "
         f"{learning_rate:g}, or look for outliers in the spectra."
@@ -21,7 +25,7 @@ class StopOnDivergence(Callback):
 
     Raises
     ------
-    ValueError
+    DivergenceError
         At the end of an epoch whose loss, or after which a parameter, is not finite.
     """
 
@@ -37,7 +41,7 @@ class StopOnDivergence(Callback):
             self.good_ = deepcopy(state)
             return
         net.module_.load_state_dict(self.good_)
-        raise ValueError(divergence_message(len(net.history), loss, net.lr))
+        raise divergence_error(len(net.history), loss, net.lr)
 
     def on_train_end(self, net, **kwargs):
         """Let go of the copy."""
