@@ -19,10 +19,11 @@ from ._stacked_fits import fit_stacked
 from .base import BaseUnmixer
 from .unrolled import ISTANetRegressor, UADMMRegressor, _UnrolledRegressor
 
-# The paper's values, and what lies on either side.
+# The paper's values; beside its weights, with which the loss is hardly more than the squared error,
+# such as make the other terms count.
 _DEFAULT_GRID = {
-    "alpha_aad": [0.0, 1e-7, 1e-3],
-    "alpha_aid": [0.0, 1e-5, 1e-3],
+    "alpha_aad": [1e-7, 0.1, 1.0],
+    "alpha_aid": [1e-5, 1e-4, 1e-3],
     "learning_rate": [3e-5, 1e-4, 3e-4],
 }
 
@@ -214,8 +215,8 @@ class ISTANetRegressorCV(_UnrolledRegressorCV):
         :class:`ISTANetRegressor` and lists of their values. Candidates that differ in
         the weights of the loss, `learning_rate`, and `lam`
         are trained together; those which differ in anything else, one such stack after another.
-        None is {"alpha_aad": [0, 1e-7, 1e-3], "alpha_aid": [0, 1e-5, 1e-3],
-        "learning_rate": [3e-5, 1e-4, 3e-4]}.
+        None is {"alpha_aad": [1e-7, 0.1, 1], "alpha_aid": [1e-5, 1e-4, 1e-3],
+        "learning_rate": [3e-5, 1e-4, 3e-4]}: the paper's values and others.
 
     cv : int, cross-validation generator or iterable, default=None
         How to split the pixels: None is 5-fold, and the rest as scikit-learn has it. Neighbouring
@@ -504,8 +505,8 @@ class UADMMRegressorCV(_UnrolledRegressorCV):
         :class:`UADMMRegressor` and lists of their values. Candidates that differ in
         the weights of the loss, `learning_rate`, `lam` and `mu`
         are trained together; those which differ in anything else, one such stack after another.
-        None is {"alpha_aad": [0, 1e-7, 1e-3], "alpha_aid": [0, 1e-5, 1e-3],
-        "learning_rate": [3e-5, 1e-4, 3e-4]}.
+        None is {"alpha_aad": [1e-7, 0.1, 1], "alpha_aid": [1e-5, 1e-4, 1e-3],
+        "learning_rate": [3e-5, 1e-4, 3e-4]}: the paper's values and others.
 
     cv : int, cross-validation generator or iterable, default=None
         How to split the pixels: None is 5-fold, and the rest as scikit-learn has it. Neighbouring
