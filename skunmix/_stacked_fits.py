@@ -2,7 +2,7 @@
 
 import time
 from contextlib import nullcontext
-from copy import copy, deepcopy
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -176,8 +176,8 @@ def _prepare(estimators, X, y, endmembers):
         try:
             start = _start_of(estimator)
             if start not in started:
-                started[start] = pairs.start(copy(first).set_params(**free))
-            models.append(copy(started[start]).set_params(**free))
+                started[start] = pairs.start(_copy(first).set_params(**free))
+            models.append(_copy(started[start]).set_params(**free))
         except Exception as error:
             models.append(error)
     return pairs, models
@@ -192,6 +192,13 @@ def _fit_alone(estimators, X, y, endmembers):
         except Exception as error:
             fits.append(error)
     return None, fits
+
+
+def _copy(estimator):
+    """Return a shallow copy; copy.copy would go by the state that is pickled, and copy the net."""
+    new = object.__new__(type(estimator))
+    vars(new).update(vars(estimator))
+    return new
 
 
 def _start_of(estimator):
@@ -251,7 +258,7 @@ def _train(folds, which):
 
 def _batches(pairs):
     """Return the batches that a net would draw, beginning where the fold's generator stands."""
-    model = copy(pairs.model)
+    model = _copy(pairs.model)
     # another stack of the same fold begins there, too
     model._random_state = deepcopy(model._random_state)
     net = model._make_net(model.net_.module_)

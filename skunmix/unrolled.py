@@ -35,10 +35,13 @@ from .networks import (
     choose_start,
     cosine,
     max_eigenvalue,
+    module_from_state,
+    net_to_state,
     noise_factor,
     one_cycle,
     one_thread,
     predict_blocks,
+    restore_net,
     span_basis,
 )
 
@@ -101,6 +104,9 @@ class _UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         "callbacks": [list, tuple, None],
         "verbose": ["verbose"],
     }
+
+    # the class of the module
+    _network: ClassVar[type]
 
     @abstractmethod
     def _make_module(self, endmembers, spectra, abundances):
@@ -337,7 +343,7 @@ class _UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         rows = self._random_state.permutation(n_pixels)
         return rows[n_validation:], rows[:n_validation]
 
-    def _make_net(self, module):
+    def _make_net(self, module, device=None):
         """Return an initialised skorch net around the module."""
         return NeuralNetRegressor(
             module,
@@ -362,9 +368,32 @@ class _UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
                 ("report", Callback()),
                 *(self.callbacks or ()),
             ],
-            device=self.device,
+            device=self.device if device is None else device,
             verbose=int(self.verbose),
         ).initialize()
+
+    def __getstate__(self):
+        # arrays in place of the net: so that files hold no class of torch or skorch
+        state = super().__getstate__()
+        return {**state, "net_": net_to_state(state["net_"])} if "net_" in state else state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "net_" not in state:
+            return
+        device = self.device
+        try:
+            check_device(device)
+        except ValueError:
+            device = "cpu"
+            warnings.warn(
+                f"device={self.device!r} cannot be used here: {type(self).__name__} is loaded on "
+                f"the CPU, where it predicts the same; set device='cpu' to train it further.",
+                UserWarning,
+                stacklevel=2,
+            )
+        self.net_ = self._make_net(module_from_state(self._network, state["net_"]), device)
+        restore_net(self.net_, state["net_"])
 
     def _early_stopper(self):
         return EarlyStopping(
@@ -651,6 +680,8 @@ class ISTANetRegressor(_UnrolledRegressor):
     (10000, 6)
     """
 
+    _network = UnrolledISTA
+
     _parameter_constraints: ClassVar[dict] = {
         **_UnrolledRegressor._parameter_constraints,
         "sum_to_one": ["boolean", StrOptions({"normalize"})],
@@ -895,6 +926,8 @@ class UADMMRegressor(_UnrolledRegressor):
     >>> model.fit(Y, X).predict(scene.spectra).shape
     (10000, 6)
     """
+
+    _network = UnrolledADMM
 
     _parameter_constraints: ClassVar[dict] = {
         **_UnrolledRegressor._parameter_constraints,

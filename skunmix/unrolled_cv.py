@@ -9,7 +9,7 @@ import numpy as np
 from sklearn import config_context
 from sklearn.base import _fit_context, clone
 from sklearn.exceptions import NotFittedError
-from sklearn.metrics import get_scorer_names
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 from sklearn.utils import indexable
 from sklearn.utils._param_validation import StrOptions
@@ -161,6 +161,8 @@ class _UnrolledRegressorCV(BaseUnmixer):
         ):
             if hasattr(search, name):
                 setattr(self, name, getattr(search, name))
+        if self.scoring is None:  # that of the search holds on to its stand-in
+            self.scorer_ = check_scoring(self._alone(self._estimator_class))
 
     def score(self, X, y=None):
         """Score the best estimator, as `scoring` says.
@@ -193,6 +195,15 @@ class _UnrolledRegressorCV(BaseUnmixer):
 
     def _unmix(self, X, out):
         self._best()._unmix(X, out)
+
+    def __getstate__(self):
+        # the net is that of the best estimator, which knows how to save it
+        return {name: value for name, value in super().__getstate__().items() if name != "net_"}
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if hasattr(self, "best_estimator_"):
+            self.net_ = self.best_estimator_.net_
 
     _message_y_missing = _UnrolledRegressor._message_y_missing
 

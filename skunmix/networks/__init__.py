@@ -7,6 +7,7 @@ from .inference import predict_blocks
 from .ista import UnrolledISTA
 from .losses import CompositeLoss
 from .progress import ReportEpochs
+from .saving import module_from_state, net_to_state, restore_net
 from .schedules import LearningRate, cosine, one_cycle
 from .stacked import Fold, bytes_per_network, train_stacked
 from .start import choose_start, max_eigenvalue
@@ -29,10 +30,13 @@ __all__ = [
     "cosine",
     "divergence_error",
     "max_eigenvalue",
+    "module_from_state",
+    "net_to_state",
     "noise_factor",
     "one_cycle",
     "one_thread",
     "predict_blocks",
+    "restore_net",
     "span_basis",
     "train_stacked",
 ]
