@@ -48,7 +48,7 @@ def quick(learner, endmembers, **parameters):
         {"scoring": ["r2", "neg_mean_absolute_error"], "refit": False},
         {"refit": lambda results: 3},
     ],
-    ids=["one score", "train scores", "r2", "two scores", "no refit", "refit by a function"],
+    ids=["defaults", "shuffled", "r2", "by angle", "no refit", "refit by a function"],
 )
 def test_it_is_a_grid_search(problem, learner, single, parameters):
     spectra, abundances, endmembers = problem
