@@ -376,7 +376,7 @@ def _are_labels(y, endmembers):
 
     A Pipeline hands the targets of its last step, such as the classes of a classifier, to all.
     """
-    return y is not None and np.ndim(y) == 1 and 1 not in np.shape(endmembers)
+    return y is not None and np.asarray(y).ndim == 1 and 1 not in np.shape(endmembers)
 
 
 def _string_labels(labels):
