@@ -48,7 +48,9 @@ _OF_VALUES = {
 
 def unmix_dataarray(estimator, scene, band_dim, mask, said, options):
     """Unmix a DataArray, as `unmix` says."""
-    unmixer, scene = unmixer_of(estimator, scene, band_dim, said)
+    unmixer = unmixer_of(estimator, scene, band_dim, said)
+    if scene.chunks is not None:
+        scene = _with_bands_together(scene, band_dim)
     dims = tuple(dim for dim in scene.dims if dim != band_dim)
     mask = _aligned_mask(mask, scene, dims)
     if scene.chunks is None:
@@ -59,7 +61,7 @@ def unmix_dataarray(estimator, scene, band_dim, mask, said, options):
 
 
 def unmixer_of(estimator, scene, band_dim, said):
-    """Return what unmixes the blocks of a DataArray, bands last, and the DataArray."""
+    """Return what unmixes the blocks of a DataArray, bands last."""
     if band_dim not in scene.dims:
         sizes = dict(scene.sizes)
         raise ValueError(
@@ -70,7 +72,7 @@ def unmixer_of(estimator, scene, band_dim, said):
     applied = {"scale_factor", "add_offset"} & set(scene.encoding)
     decoding = decoding_of(scene.dtype, scene.attrs, decoded=True if applied else None, **said)
     where = f"dimension {band_dim!r} of the scene"
-    return BlockUnmixer(estimator, scene.sizes[band_dim], decoding, where), scene
+    return BlockUnmixer(estimator, scene.sizes[band_dim], decoding, where)
 
 
 def _aligned_mask(mask, scene, dims):
@@ -122,7 +124,6 @@ def _unmix_lazily(unmixer, scene, band_dim, mask):
     import dask
     import dask.array as da
 
-    scene = _with_bands_together(scene, band_dim)
     # a graph of its own task, and not an argument of every chunk's: it is sent to a worker once
     once = da.from_delayed(
         dask.delayed(unmixer, pure=False, traverse=False), shape=(), dtype=object
@@ -174,9 +175,11 @@ def _with_bands_together(scene, band_dim):
         f"but unmixing needs all bands of a pixel: they are merged, which reads and holds whole "
         f"chunks before a pixel can be computed; open it with chunks={{{band_dim!r}: -1}}.",
         UserWarning,
-        stacklevel=5,
+        stacklevel=4,
     )
-    return scene.chunk(chunks)
+    # coordinates along, in the chunks that suit the values
+    sizes = scene.variable.chunk(chunks).chunksizes
+    return scene.chunk(sizes)
 
 
 def abundance_array(values, dims, scene, band_dim, names):
