@@ -1,6 +1,7 @@
 """ENVI's raw files, read without GDAL, which takes a band and a row at a time."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,6 +105,16 @@ class RawLayout:
             into = into[n_read:]
 
 
+def read_header(path):
+    """Return the fields of a header as strings, without braces, by name in lower case.
+
+    It is read as it is: what GDAL tells may be from an earlier one, which it keeps in .aux.xml.
+    """
+    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    fields = re.findall(r"^([^=\n{}]+)=\s*(\{[^}]*\}|.*)$", text, flags=re.MULTILINE)
+    return {name.strip().lower(): value.strip("{} \t\r\n") for name, value in fields}
+
+
 def raw_layout(dataset, path):
     """Return how a raster's values lie in its file if they lie there as they are, or None.
 
@@ -117,21 +128,21 @@ def raw_layout(dataset, path):
     OSError
         If file and header disagree on how much there is.
     """
-    header = dataset.tags(ns="ENVI")
-    if dataset.driver != "ENVI" or "interleave" not in header:
+    if dataset.driver != "ENVI":
         return None
-    n_wavelengths = len(header.get("wavelength", "").split(",")) if "wavelength" in header else None
+    header = read_header(next(file for file in dataset.files if file.lower().endswith(".hdr")))
+    n_wavelengths = header["wavelength"].count(",") + 1 if "wavelength" in header else None
     if n_wavelengths not in (None, dataset.count):
         raise OSError(
             f"The header of {path} gives {n_wavelengths} wavelengths, but {dataset.count} bands; "
             f"correct the header."
         )
-    code = int(header.get("data_type", 0))
-    if int(header.get("file_compression", 0)) or code not in _DTYPES:
+    code = int(header.get("data type", 0))
+    if int(header.get("file compression", 0)) or code not in _DTYPES:
         return None
-    dtype = np.dtype(_DTYPES[code]).newbyteorder("<>"[int(header.get("byte_order", 0))])
+    dtype = np.dtype(_DTYPES[code]).newbyteorder("<>"[int(header.get("byte order", 0))])
     shape = (dataset.height, dataset.width, dataset.count)
-    offset = int(header.get("header_offset", 0))
+    offset = int(header.get("header offset", 0))
     expected = offset + dtype.itemsize * shape[0] * shape[1] * shape[2]
     found = os.path.getsize(path)
     if found != expected:
@@ -140,4 +151,4 @@ def raw_layout(dataset, path):
             f"{shape[1]} samples × {shape[2]} bands of {dtype.itemsize} bytes after {offset}; the "
             f"file is {'truncated' if found < expected else 'longer'}, or the header another's."
         )
-    return RawLayout(path, shape, dtype, header["interleave"].lower(), offset)
+    return RawLayout(path, shape, dtype, header.get("interleave", "bsq").lower(), offset)

@@ -181,7 +181,7 @@ def _write_xarray(path, values, source, names, max_pixels, options):
             dataset.to_netcdf(path, engine=_netcdf_engine(), **options)
 
     def read(window):
-        kind = {"engine": "zarr"} if path.is_dir() else {}
+        kind = {"engine": "zarr", "consolidated": False} if path.is_dir() else {}
         with xr.open_dataset(path, chunks=None, cache=False, **kind) as dataset:
             written = dataset["abundance"].isel(dict(zip(dims, window)))
             return written.transpose(*dims, "endmember").values

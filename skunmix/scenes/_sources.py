@@ -248,7 +248,7 @@ class XarraySource(Source):
 
     def _open(self):
         xr = require("xarray", f"Reading {self.path.name}")
-        options = {"engine": "zarr", "consolidated": None} if self.path.is_dir() else {}
+        options = {"engine": "zarr", "consolidated": False} if self.path.is_dir() else {}
         if options:
             require("zarr", f"Reading {self.path.name}")
         try:
