@@ -48,7 +48,8 @@ class BlockUnmixer:
                 f"A scene is unmixed by a fitted estimator or pipeline with `predict`, but "
                 f"{type(estimator).__name__} has none."
             )
-        check_is_fitted(estimator)
+        if hasattr(estimator, "fit"):
+            check_is_fitted(estimator)
         expected = getattr(estimator, "n_features_in_", n_bands)
         if n_bands != expected:
             raise ValueError(

@@ -97,10 +97,9 @@ def _run_window(task, window):
 
 def current_client():
     """Return the dask.distributed client that is in force, or None."""
-    if "distributed" not in sys.modules:
+    distributed = sys.modules.get("distributed")  # without it there can be none
+    if distributed is None:
         return None
-    import distributed
-
     try:
         return distributed.default_client()
     except ValueError:

@@ -124,9 +124,8 @@ def unmix(
     check_scalar(working_memory, "working_memory", Real, min_val=0, include_boundaries="neither")
     said = {"nodata": nodata, "scale_factor": scale_factor, "add_offset": add_offset}
     options = {"n_jobs": n_jobs, "working_memory": working_memory, "progress": progress}
-    if "xarray" in sys.modules:  # else there can be no DataArray
-        import xarray as xr
-
+    xr = sys.modules.get("xarray")  # without it there can be no DataArray
+    if xr is not None:
         if isinstance(scene, xr.DataArray):
             from ._xarray import unmix_dataarray
 
