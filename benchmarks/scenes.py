@@ -1,0 +1,309 @@
+"""Whole scenes on disk: rate and memory, beside a bare read and a bare matrix product.
+
+    python benchmarks/scenes.py --folder /tmp
+    python benchmarks/scenes.py --quick            # small, for continuous integration
+
+An ENVI scene of float32 is made on the spot and unmixed by `unmix_file` into a GeoTIFF, each run
+in a process of its own, by turns with two peers in that process: reading the same file from one end
+to the other, and the product of as many spectra, which are in memory, with a matrix of
+(bands, endmembers). "share" is the time of both peers over ours: 1 means that all else, the
+estimator and the output included, costs nothing, and 0.5 is what is asked. Medians of the repeats,
+then the smallest and the largest.
+
+"cold" drops the file from the system's cache before each read of it, by a peer or by us, and
+"warm" reads it first. The peak is of resident memory, over the life of the process and with all of
+its libraries; for several processes, the sum of their peaks.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import joblib
+import numpy as np
+from _measure import describe_machine, print_table
+
+from skunmix import SunSALRegressor, UADMMRegressor
+from skunmix.datasets import make_endmembers, make_mixtures
+
+N_BANDS = 200
+N_ENDMEMBERS = 4
+COLS = 2000
+CASES = ("interleave", "size", "workers")
+ASKED = 0.5
+MOST_MEGABYTES = 1000
+
+
+def main():
+    """Run the cases that are asked for, and fail if one misses what is asked."""
+    arguments = parse_arguments()
+    if arguments.run:
+        print(json.dumps(run(json.loads(arguments.run))))
+        return
+    print(describe_machine())
+    missed = []
+    with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="skunmix-") as folder:
+        folder = Path(folder)
+        for name, model in models(arguments.quick).items():
+            joblib.dump(model, folder / f"{name}.joblib")
+        for case in arguments.cases:
+            missed += {
+                "interleave": run_interleave,
+                "size": run_size,
+                "workers": run_workers,
+            }[case](folder, arguments)
+    for line in missed:
+        print(line)
+    if missed and not arguments.quick:
+        raise SystemExit(1)
+
+
+def parse_arguments():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="small sizes, once each")
+    parser.add_argument("--folder", default=None, help="where to make scenes; the system's default")
+    parser.add_argument("--repeats", type=int, default=None, help="3, or 1 with --quick")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES)
+    parser.add_argument("--sizes", type=float, nargs="+", default=None, metavar="GB")
+    parser.add_argument("--cache", nargs="+", choices=("cold", "warm"), default=("cold", "warm"))
+    parser.add_argument("--run", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.repeats is None:
+        arguments.repeats = 1 if arguments.quick else 3
+    if arguments.sizes is None:
+        arguments.sizes = (0.002, 0.01, 0.02) if arguments.quick else (0.1, 1.0, 5.0)
+    return arguments
+
+
+# Data
+
+
+def mixtures():
+    """Return the spectra that scenes are made of, and more."""
+    endmembers = make_endmembers(N_ENDMEMBERS, N_BANDS, random_state=0).endmembers
+    return make_mixtures(endmembers, 10 * COLS, snr=30, random_state=0)
+
+
+def models(quick):
+    """Return the fitted estimators by name."""
+    scene = mixtures()
+    some = slice(0, 1000)
+    network = UADMMRegressor(
+        endmembers=scene.endmembers, max_epochs=2 if quick else 50, random_state=0
+    )
+    return {
+        "U-ADMM": network.fit(scene.spectra[some], scene.abundances[some]),
+        "SunSAL": SunSALRegressor(endmembers=scene.endmembers).fit(scene.spectra[some]),
+    }
+
+
+def make_file(path, gigabytes, interleave):
+    """Write an ENVI scene of about that size, the mixtures over and over."""
+    strip = mixtures().spectra.astype(np.float32).reshape(-1, COLS, N_BANDS)
+    axes = {"bip": (0, 1, 2), "bil": (0, 2, 1), "bsq": (2, 0, 1)}[interleave]
+    n_strips = max(1, round(gigabytes * 1e9 / strip.nbytes))
+    rows = n_strips * len(strip)
+    if interleave == "bsq":
+        strip = np.ascontiguousarray(strip.transpose(axes))
+        with open(path, "wb") as file:
+            for plane in strip:
+                for _ in range(n_strips):
+                    plane.tofile(file)
+    else:
+        strip = np.ascontiguousarray(strip.transpose(axes))
+        with open(path, "wb") as file:
+            for _ in range(n_strips):
+                strip.tofile(file)
+    path.with_suffix(".hdr").write_text(
+        f"ENVI\nsamples = {COLS}\nlines = {rows}\nbands = {N_BANDS}\nheader offset = 0\n"
+        f"file type = ENVI Standard\ndata type = 4\ninterleave = {interleave}\nbyte order = 0\n"
+        "map info = {UTM, 1, 1, 500000, 4000000, 30, 30, 33, North, WGS-84}\n"
+    )
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+    return rows * COLS
+
+
+# One run, in a process of its own
+
+
+def run(job):
+    """Time the peers and ourselves by turns."""
+    from skunmix.scenes import unmix_file
+
+    scene, output = Path(job["scene"]), Path(job["output"])
+    model = joblib.load(job["model"])
+    warm_up(model, output, job["n_jobs"])
+    spectra = np.ascontiguousarray(mixtures().spectra, dtype=np.float32)
+    matrix = np.ones((N_BANDS, N_ENDMEMBERS), np.float32)
+    product = np.empty((len(spectra), N_ENDMEMBERS), np.float32)
+    buffer = np.empty(2**25, np.uint8)
+
+    def read():
+        with open(scene, "rb", buffering=0) as file:
+            while file.readinto(buffer):
+                pass
+
+    def multiply():
+        for _ in range(0, job["pixels"], len(spectra)):
+            np.matmul(spectra, matrix, out=product)
+
+    def unmix():
+        unmix_file(model, scene, output, n_jobs=job["n_jobs"], progress=False, overwrite=True)
+
+    times = {"read": [], "product": [], "ours": []}
+    for _ in range(job["repeats"]):
+        for name, function in (("read", read), ("product", multiply), ("ours", unmix)):
+            if name != "product":
+                drop(scene) if job["cache"] == "cold" else read()
+            start = time.perf_counter()
+            function()
+            times[name].append(time.perf_counter() - start)
+    output.unlink()
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    others = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss if job["n_jobs"] > 1 else 0
+    return {"times": times, "peak": (own + job["n_jobs"] * others) * 1024 / 1e6}
+
+
+def warm_up(model, output, n_jobs):
+    """Have code compiled and threads started, which is paid once and not by the pixel."""
+    from skunmix.scenes import unmix_file
+
+    path = output.with_name("small.npy")
+    np.save(path, mixtures().spectra[:200].astype(np.float32).reshape(20, 10, N_BANDS))
+    unmix_file(model, path, output, n_jobs=n_jobs, working_memory=0.1, progress=False)
+    path.unlink()
+
+
+def drop(path):
+    """Have the system forget what it holds of a file."""
+    with open(path, "rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def run_apart(folder, scene, pixels, model, cache, arguments, n_jobs=1):
+    """Run in a fresh process, and return its times, median share and peak."""
+    job = {
+        "scene": str(scene),
+        "output": str(folder / "abundances.tif"),
+        "model": str(folder / f"{model}.joblib"),
+        "pixels": pixels,
+        "cache": cache,
+        "n_jobs": n_jobs,
+        "repeats": arguments.repeats,
+    }
+    command = [sys.executable, __file__, "--run", json.dumps(job)]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    result = json.loads(result.stdout.splitlines()[-1])
+    result["times"] = {name: np.array(values) for name, values in result["times"].items()}
+    return result
+
+
+def row_of(label, result, pixels, size):
+    """Return a row of a table."""
+    times = result["times"]
+    ours = np.median(times["ours"])
+    share = shares(times)
+    return [
+        *label,
+        f"{np.median(times['read']):.2f}",
+        f"{np.median(times['product']):.2f}",
+        f"{ours:.2f}",
+        f"{pixels / ours / 1e6:.2f}",
+        f"{size / ours / 1e9:.2f}",
+        f"{np.median(share):.2f} [{share.min():.2f}, {share.max():.2f}]",
+        f"{result['peak']:.0f}",
+    ]
+
+
+COLUMNS = ["read s", "product s", "ours s", "Mpx/s", "GB/s", "share", "peak MB"]
+
+
+def shares(times):
+    """Return the time of both peers over ours, each repeat for itself."""
+    return (times["read"] + times["product"]) / times["ours"]
+
+
+def missing(label, result):
+    """Return a line for each thing asked that a run has missed."""
+    share, lines = np.median(shares(result["times"])), []
+    if share < ASKED:
+        lines.append(f"{', '.join(label)}: share {share:.2f}, asked {ASKED}.")
+    if result["peak"] > MOST_MEGABYTES:
+        lines.append(f"{', '.join(label)}: {result['peak']:.0f} MB, asked {MOST_MEGABYTES}.")
+    return lines
+
+
+# Cases; each returns what it has missed.
+
+
+def run_interleave(folder, arguments):
+    """Compare on the largest size, in each order of values on disk."""
+    rows, missed = [], []
+    gigabytes = arguments.sizes[-1]
+    for interleave in ("bip", "bil", "bsq"):
+        scene = folder / "scene.img"
+        pixels = make_file(scene, gigabytes, interleave)
+        for model in ("U-ADMM", "SunSAL"):
+            for cache in arguments.cache:
+                result = run_apart(folder, scene, pixels, model, cache, arguments)
+                label = [interleave, model, cache]
+                rows.append(row_of(label, result, pixels, os.path.getsize(scene)))
+                missed += missing(label, result)
+        scene.unlink()
+    print_table(
+        f"{gigabytes:g} GB of float32, {pixels:,} px × {N_BANDS} bands, {N_ENDMEMBERS} "
+        f"endmembers, one process",
+        ["interleave", "model", "cache", *COLUMNS],
+        rows,
+    )
+    return missed
+
+
+def run_size(folder, arguments):
+    """Growth with the size of the scene."""
+    rows, missed = [], []
+    for gigabytes in arguments.sizes:
+        scene = folder / "scene.img"
+        pixels = make_file(scene, gigabytes, "bip")
+        for model in ("U-ADMM", "SunSAL"):
+            result = run_apart(folder, scene, pixels, model, "cold", arguments)
+            label = [f"{gigabytes:g}", f"{pixels:,}", model]
+            rows.append(row_of(label, result, pixels, os.path.getsize(scene)))
+        scene.unlink()
+    print_table(
+        "Growth with the scene, bip, cold, one process", ["GB", "pixels", "model", *COLUMNS], rows
+    )
+    return missed
+
+
+def run_workers(folder, arguments):
+    """Growth with processes."""
+    rows = []
+    gigabytes = arguments.sizes[-2]
+    scene = folder / "scene.img"
+    pixels = make_file(scene, gigabytes, "bip")
+    for model in ("U-ADMM", "SunSAL"):
+        for n_jobs in (1, 2):
+            result = run_apart(folder, scene, pixels, model, "cold", arguments, n_jobs)
+            label = [model, str(n_jobs)]
+            rows.append(row_of(label, result, pixels, os.path.getsize(scene)))
+    print_table(
+        f"Growth with processes, {gigabytes:g} GB, bip, cold", ["model", "n_jobs", *COLUMNS], rows
+    )
+    shutil.rmtree(folder / "abundances.tif.part", ignore_errors=True)
+    return []
+
+
+if __name__ == "__main__":
+    main()

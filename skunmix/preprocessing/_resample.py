@@ -1,0 +1,264 @@
+"""Spectra in the bands of another sensor."""
+
+from numbers import Real
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import ndtr
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._wavelengths import UNITS, check_wavelengths, nanometres_in
+
+# σ of a Gaussian of full width at half maximum 1
+_SIGMA = 1 / np.sqrt(8 * np.log(2))
+
+
+class SpectralResampler(TransformerMixin, BaseEstimator):
+    """Spectra as a sensor of other bands sees them, each band a Gaussian response.
+
+    The value of a band of centre c and full width at half maximum w is the mean of the spectrum
+    under a Gaussian response, ::
+
+        s(c, w) = ∫ g(λ) s(λ) dλ / ∫ g(λ) dλ,   g(λ) = exp(−4 ln 2 (λ − c)² / w²),
+
+    over the wavelengths that the spectrum was measured at, between which it is taken for linear.
+    The integral is exact for that, also where bands are narrower than the steps of the spectrum.
+
+    Parameters
+    ----------
+    source : array-like of shape (n_bands,)
+        Wavelengths of the spectra to be resampled, in any order, in `source_unit`.
+
+    target : array-like of shape (n_bands_out,)
+        Centres of the sensor's bands, in `target_unit`.
+
+    fwhm : array-like of shape (n_bands_out,) or float, default=None
+        Full widths of the bands at half maximum, in `target_unit`. None takes the distance of
+        their centres.
+
+    source_unit, target_unit : {"nm", "um", "µm"}, default=None
+        To be said.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_bands_out, n_bands)
+        Of each wavelength of the spectra in each band; rows sum to one.
+
+    wavelengths_ : ndarray of shape (n_bands_out,)
+        Centres of the bands, in nm.
+
+    n_features_in_ : int
+        Number of bands of the spectra.
+
+    feature_names_in_ : ndarray of shape (n_bands,)
+        Names of the bands, when the spectra were a DataFrame with string columns.
+
+    See Also
+    --------
+    BandSelector : Some of the bands as they are.
+
+    Notes
+    -----
+    A band whose response goes beyond the spectrum's ends is the mean over what is within. It is an
+    error where its centre is outside, or in a gap: with no wavelength of the spectrum closer than
+    its width, between two that are more than twice as far apart as the spectrum's usually are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skunmix.preprocessing import SpectralResampler
+    >>> library = np.linspace(0.4, 2.5, 211)  # µm, every 0.01
+    >>> sentinel = SpectralResampler(
+    ...     library, [490, 560, 665, 842], [65, 35, 30, 115], source_unit="um", target_unit="nm"
+    ... )
+    >>> spectra = np.vstack([library, np.ones(211)])
+    >>> sentinel.fit_transform(spectra).round(3)
+    array([[0.49 , 0.56 , 0.665, 0.842],
+           [1.   , 1.   , 1.   , 1.   ]])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "source": ["array-like"],
+        "target": ["array-like"],
+        "fwhm": ["array-like", Interval(Real, 0, None, closed="neither"), None],
+        "source_unit": [StrOptions(set(UNITS)), None],
+        "target_unit": [StrOptions(set(UNITS)), None],
+    }
+
+    def __init__(self, source, target, fwhm=None, *, source_unit=None, target_unit=None):
+        self.source = source
+        self.target = target
+        self.fwhm = fwhm
+        self.source_unit = source_unit
+        self.target_unit = target_unit
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Compute the weights.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pixels, n_bands)
+            Spectra, of which only the number of bands counts.
+
+        y : None
+            Not used.
+
+        Returns
+        -------
+        self : object
+            Fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If wavelengths and spectra differ in number, a unit is missing or cannot be right, a
+            wavelength stands twice in `source`, or a band has no overlap with the spectra.
+        """
+        X = validate_data(self, X, dtype="numeric")
+        source = check_wavelengths(self.source, self.source_unit, "source")
+        if len(source) != X.shape[1]:
+            raise ValueError(
+                f"source has {len(source)} wavelengths, but the spectra have {X.shape[1]} bands; "
+                f"give one for each band."
+            )
+        target = check_wavelengths(self.target, self.target_unit, "target")
+        fwhm = self._widths(target)
+        order = np.argsort(source)
+        twice = np.flatnonzero(np.diff(source[order]) == 0)
+        if len(twice):
+            raise ValueError(
+                f"source has the wavelength {source[order][twice[0]]:g} nm twice, so that it "
+                f"cannot be told which value is right there; drop one of the bands."
+            )
+        _check_overlap(source[order], target, fwhm)
+        weights = np.empty((len(target), len(source)))
+        weights[:, order] = gaussian_weights(source[order], target, fwhm)
+        self.weights_ = weights
+        self.wavelengths_ = target
+        self._n_features_out = len(target)
+        return self
+
+    def _widths(self, target):
+        if self.fwhm is None:
+            if len(target) < 2 or (np.diff(target) <= 0).any():
+                raise ValueError(
+                    "Without fwhm the widths of the bands are the distances of their centres, "
+                    "which needs at least two that ascend; pass fwhm."
+                )
+            return np.gradient(target)
+        fwhm = np.asarray(self.fwhm, dtype=float) * nanometres_in(self.target_unit)
+        fwhm = np.full(len(target), fwhm) if fwhm.ndim == 0 else fwhm
+        if fwhm.shape != target.shape:
+            raise ValueError(
+                f"fwhm has the shape {fwhm.shape}, but there are {len(target)} target bands; give "
+                f"one width for each, or one for all."
+            )
+        if not (np.isfinite(fwhm).all() and (fwhm > 0).all()):
+            raise ValueError(f"fwhm must be positive and finite, but {fwhm.min():g} nm is in it.")
+        return fwhm
+
+    def transform(self, X):
+        """Resample spectra.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pixels, n_bands)
+            Spectra at the wavelengths `source`.
+
+        Returns
+        -------
+        X : ndarray of shape (n_pixels, n_bands_out)
+            Spectra in the bands `target`; float32 where they were, else float64.
+
+        Raises
+        ------
+        ValueError
+            If the number of bands is not that of `fit`, or there is a NaN.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return X @ self.weights_.T.astype(X.dtype, copy=False)
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the bands, such as "490nm".
+
+        Parameters
+        ----------
+        input_features : array-like of shape (n_bands,), default=None
+            Not used but for its length, which must be that of the bands.
+
+        Returns
+        -------
+        names : ndarray of shape (n_bands_out,), of str objects
+        """
+        check_is_fitted(self)
+        if input_features is not None and len(input_features) != self.n_features_in_:
+            raise ValueError(
+                "input_features should have length equal to number of features "
+                f"({self.n_features_in_}), got {len(input_features)}"
+            )
+        return np.asarray([f"{centre:.10g}nm" for centre in self.wavelengths_], dtype=object)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def gaussian_weights(source, target, fwhm):
+    """Integrate Gaussian responses against a spectrum that is linear between its wavelengths.
+
+    The spectrum is Σ_j s_j h_j(λ) with the hat functions h_j of its wavelengths, so that the
+    weight of s_j in a band is ∫ g h_j / ∫ g. On a step from a to b, ::
+
+        ∫ g = Φ(b) − Φ(a),   ∫ g·(λ − c)/σ = φ(a) − φ(b),
+
+    with a and b measured from the centre c in units of σ.
+
+    Parameters
+    ----------
+    source : ndarray of shape (n_bands,)
+        Ascending, in nm.
+    target, fwhm : ndarray of shape (n_bands_out,)
+        Centres and full widths at half maximum, in nm.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_bands_out, n_bands)
+        Rows sum to one.
+    """
+    if len(source) == 1:
+        return np.ones((len(target), 1))
+    t = (source - target[:, np.newaxis]) / (_SIGMA * fwhm[:, np.newaxis])
+    mass = np.diff(ndtr(t), axis=1)
+    moment = -np.diff(np.exp(-(t**2) / 2), axis=1) / np.sqrt(2 * np.pi)
+    step = np.diff(t, axis=1)
+    # ∫ g (λ − a) / (b − a), which rounding may put outside
+    right = np.clip((moment - t[:, :-1] * mass) / step, 0, mass)
+    weights = np.zeros_like(t)
+    weights[:, 1:] += right
+    weights[:, :-1] += mass - right
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _check_overlap(source, target, fwhm):
+    right = np.clip(np.searchsorted(source, target), 1, max(len(source) - 1, 1))
+    left = right - 1
+    right = np.minimum(right, len(source) - 1)
+    nearest = np.minimum(abs(target - source[left]), abs(target - source[right]))
+    usual = np.median(np.diff(source)) if len(source) > 1 else 0.0
+    in_gap = (nearest > fwhm) & (source[right] - source[left] > 2 * usual)
+    outside = (target < source[0]) | (target > source[-1])
+    without = np.flatnonzero(outside | in_gap)
+    if len(without):
+        first = without[0]
+        raise ValueError(
+            f"{len(without)} of {len(target)} bands have no overlap with the spectra, which go "
+            f"from {source[0]:g} to {source[-1]:g} nm"
+            + (" with gaps" if in_gap.any() else "")
+            + f": the first is band {first}, {target[first]:g} nm with a width of {fwhm[first]:g} "
+            f"nm; leave such bands out of target, or check the units."
+        )

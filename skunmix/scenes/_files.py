@@ -1,0 +1,291 @@
+"""From file to file, larger than memory, by several processes or a cluster, and never half."""
+
+import warnings
+import zlib
+from math import prod
+from numbers import Real
+from pathlib import Path
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.utils import check_scalar
+
+from ._blocks import BlockUnmixer, block_slices
+from ._job import VERSION, Job, exists_already
+from ._run import by_cluster, by_processes, current_client, one_ahead, progress_bar
+from ._sinks import check_output, outputs_of, write_output
+from ._sources import identity, open_source
+from ._unmix import check_mask, no_valid_pixel
+
+_PROBES = 16
+
+
+def unmix_file(
+    estimator,
+    scene,
+    output,
+    *,
+    band_dim="band",
+    variable=None,
+    mask=None,
+    nodata=None,
+    scale_factor=None,
+    add_offset=None,
+    n_jobs=None,
+    working_memory=256,
+    resume=True,
+    overwrite=False,
+    progress=True,
+    creation_options=None,
+):
+    """Unmix a scene on disk into a file of abundances in the same grid, window by window.
+
+    Until it is complete, all is kept in a folder beside the output, ``<output>.part``. A run that
+    was interrupted, or killed at whatever moment, goes on from there when it is called again, and
+    gives the same file; nothing appears under the output's name before it is complete.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted estimator or pipeline with `predict`, from (n_pixels, n_bands) to
+        (n_pixels, n_endmembers).
+
+    scene : str or path-like
+        What GDAL reads (ENVI, by its header or its data, GeoTIFF, …), netCDF (.nc), Zarr (.zarr),
+        or a NumPy cube (rows, cols, bands) (.npy).
+
+    output : str or path-like
+        GeoTIFF (.tif), ENVI (.hdr, with .img beside it), netCDF (.nc), Zarr (.zarr) or NumPy
+        (.npy), by its suffix.
+
+    band_dim : str, default="band"
+        The dimension of the bands in netCDF and Zarr.
+
+    variable : str, default=None
+        The variable that is the scene in netCDF and Zarr, where several have bands.
+
+    mask : array-like of shape (rows, cols), or path, default=None
+        True, or not 0 in a file of the same grid, where a pixel is left out. Pixels that the
+        scene's own mask hides are left out, too.
+
+    nodata : float or sequence of float, default=None
+        Stored values that stand for no data, in any band. None takes what the scene says.
+
+    scale_factor, add_offset : float or array-like of shape (n_bands,), default=None
+        Spectra are stored · scale_factor + add_offset. None takes what the scene says. (ENVI's
+        "reflectance scale factor" is not among it; pass its inverse if the model was fitted on
+        reflectances.)
+
+    n_jobs : int, default=None
+        Number of processes; None means 1 unless in a :obj:`joblib.parallel_config` context, -1
+        means all processors. With 1, an estimator uses the threads of its own, and the next window
+        is read meanwhile. Where there is a :class:`dask.distributed.Client` its workers do the
+        work, which must see the scene under the same path, and this has no meaning.
+
+    working_memory : float, default=256
+        MiB that the windows under way may take on a machine, besides the libraries (on a cluster:
+        on each thread of a worker).
+
+    resume : bool, default=True
+        Whether to go on with what an interrupted run has left, if it is one of the same scene,
+        model and options; False starts anew.
+
+    overwrite : bool, default=False
+        Whether to replace an output that exists, when the new one is complete.
+
+    progress : bool, default=True
+        Whether to show a progress bar for what takes more than a second, if tqdm is installed.
+
+    creation_options : dict, default=None
+        For :func:`rasterio.open`, such as ``{"compress": "deflate"}``, or for xarray's `to_netcdf`
+        or `to_zarr`.
+
+    Returns
+    -------
+    output : pathlib.Path
+        Bands (GeoTIFF, ENVI) or a dimension "endmember" with the estimator's names; no-data is
+        NaN.
+
+    Raises
+    ------
+    FileExistsError
+        If the output exists, and `overwrite` is False.
+    ImportError
+        If a library that reads the scene or writes the output is not installed.
+    OSError
+        If there is no scene, it cannot be read, is truncated or not as its header says, or the
+        disk is full.
+    TypeError
+        If the estimator has no `predict`.
+    ValueError
+        If the scene's bands are not as many as the estimator was fitted on, there is no valid
+        pixel, the unfinished run beside the output is another, or a parameter does not fit.
+
+    See Also
+    --------
+    unmix : The same for arrays.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from skunmix import SunSALRegressor
+    >>> from skunmix.datasets import make_scene
+    >>> from skunmix.scenes import unmix_file
+    >>> scene = make_scene(random_state=0)
+    >>> model = SunSALRegressor(endmembers=scene.endmembers).fit(scene.spectra)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(Path(folder, "scene.npy"), scene.spectra.reshape(*scene.shape, -1))
+    ...     path = unmix_file(model, Path(folder, "scene.npy"), Path(folder, "abundances.npy"))
+    ...     abundances = np.load(path)
+    >>> abundances.shape
+    (100, 100, 6)
+    """
+    check_scalar(working_memory, "working_memory", Real, min_val=0, include_boundaries="neither")
+    output = Path(output).absolute()
+    check_output(output)
+    job = Job(output)
+    source = open_source(scene, band_dim=band_dim, variable=variable)
+    _check_not_scene(output, source)
+
+    decoding = source.decoding(nodata=nodata, scale_factor=scale_factor, add_offset=add_offset)
+    unmixer = BlockUnmixer(estimator, source.shape[2], decoding, source.where)
+    mask = _open_mask(mask, source)
+    task = WindowTask(source, unmixer, mask)
+    client = current_client()
+    n_jobs = effective_n_jobs(n_jobs)
+    in_flight = 1 if client else max(n_jobs, 2)
+    state = {
+        "version": VERSION,
+        "scene": identity(source),
+        "options": {
+            "nodata": list(map(repr, decoding.nodata)),
+            "scale": np.atleast_1d(decoding.scale).tolist(),
+            "offset": np.atleast_1d(decoding.offset).tolist(),
+            "mask": _mask_identity(mask),
+        },
+        "model": _model_identity(unmixer, source.shape[2]),
+        "max_pixels": max(1, int(working_memory * 2**20 / in_flight / unmixer.bytes_per_pixel())),
+    }
+    if job.was_moved(state):
+        return output
+    for path in outputs_of(output):
+        if path.exists() and not overwrite and not job.put_there(path):
+            raise exists_already(path)
+    shape = (*source.shape[:2], len(unmixer.names))
+
+    def write(path):
+        return write_output(
+            path,
+            job.values,
+            source,
+            unmixer.names,
+            working_memory=working_memory,
+            creation_options=creation_options,
+        )
+
+    with job.locked():
+        max_pixels = job.begin(state, shape, unmixer.dtype, resume=resume)
+        windows = block_slices(shape[:2], max_pixels, source.grain)
+        done = job.done(windows)
+        left = [number for number in range(len(windows)) if number not in done]
+
+        if client is not None:
+            results = by_cluster(client, task, windows, left)
+        elif n_jobs > 1:
+            results = by_processes(job.task, task, windows, left, n_jobs)
+        else:
+            results = one_ahead(lambda n: task.prepare(windows[n]), task.compute, left)
+        n_done = sum(_n_pixels(windows[number]) for number in done)
+        with job.journal() as note, progress_bar(prod(shape[:2]), n_done, progress) as bar:
+            for number, (abundances, valid) in results:
+                note(number, windows[number], abundances, valid)
+                done[number] = valid
+                bar.update(_n_pixels(windows[number]))
+
+        if not any(done.values()):
+            job.clear()
+            raise no_valid_pixel(prod(shape[:2]))
+        job.finish(write, overwrite=overwrite)
+    return output
+
+
+class WindowTask:
+    """From a window of a scene on disk to its abundances, on whatever machine.
+
+    Parameters
+    ----------
+    source : Source
+    unmixer : BlockUnmixer
+    mask : Source, ndarray of bool or None
+    """
+
+    def __init__(self, source, unmixer, mask):
+        self.source, self.unmixer, self.mask = source, unmixer, mask
+
+    def prepare(self, window):
+        """Read and decode a window."""
+        stored, hidden = self.source.read(window)
+        mask = self.mask
+        if mask is not None:
+            mask = (
+                mask[window] if isinstance(mask, np.ndarray) else mask.read(window)[0][..., 0] != 0
+            )
+            hidden = mask if hidden is None else mask | hidden
+        return self.unmixer.prepare(stored, hidden)
+
+    def compute(self, spectra, valid):
+        """Return the abundances of a window, (n_pixels, n_endmembers), and if a pixel is valid."""
+        return self.unmixer.compute(spectra, valid), valid is None or bool(valid.any())
+
+
+def _check_not_scene(output, source):
+    scene_files = {path.resolve() for path in source.files()} | {source.path.resolve()}
+    for path in outputs_of(output):
+        if path.resolve() in scene_files:
+            raise ValueError(
+                f"The output {path} is the scene itself, which would be lost; choose another name."
+            )
+
+
+def _open_mask(mask, source):
+    if mask is None or not isinstance(mask, (str, Path)):
+        return check_mask(mask, source.shape[:2])
+    opened = open_source(mask)
+    if opened.shape != (*source.shape[:2], 1):
+        raise ValueError(
+            f"mask must have the scene's {source.shape[0]} rows and {source.shape[1]} columns, and "
+            f"one band, but {opened.path.name} has (rows, columns, bands) = {opened.shape}."
+        )
+    return opened
+
+
+def _mask_identity(mask):
+    if mask is None:
+        return None
+    if isinstance(mask, np.ndarray):
+        return zlib.crc32(np.packbits(mask))
+    return identity(mask)
+
+
+def _model_identity(unmixer, n_bands):
+    """Return what tells a model from another: what it makes of spectra of all magnitudes.
+
+    That is the same after a model was saved and loaded, or fitted again with the same seed.
+    """
+    rng = np.random.RandomState(0)
+    spectra = rng.uniform(size=(_PROBES, n_bands)) * 10.0 ** rng.uniform(-3, 4, (_PROBES, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        probe = unmixer.compute(spectra.astype(np.float32), None)
+    return {
+        "kind": type(unmixer.estimator).__name__,
+        "endmembers": unmixer.names,
+        "dtype": str(unmixer.dtype),
+        "probe": probe.tolist(),
+    }
+
+
+def _n_pixels(window):
+    return prod(axis.stop - axis.start for axis in window)

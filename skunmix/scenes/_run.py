@@ -1,0 +1,148 @@
+"""Block after block: one ahead of the other, by several workers, on a cluster."""
+
+import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from itertools import islice
+from uuid import uuid4
+
+from joblib import Parallel, delayed, wrap_non_picklable_objects
+from threadpoolctl import threadpool_limits
+
+from ._blocks import torch_on_one_thread
+
+
+def one_ahead(prepare, compute, blocks):
+    """Yield each block with what `compute` makes of it, preparing the next one meanwhile."""
+    blocks = iter(blocks)
+    with ThreadPoolExecutor(1) as pool:
+        ahead = next(blocks, None)
+        coming = None if ahead is None else pool.submit(prepare, ahead)
+        while coming is not None:
+            block, prepared = ahead, coming.result()
+            ahead = next(blocks, None)
+            coming = None if ahead is None else pool.submit(prepare, ahead)
+            yield block, compute(*prepared)
+            del prepared
+
+
+def by_threads(function, blocks, n_jobs):
+    """Yield each block with what `function` makes of it, by so many threads, in any order."""
+
+    def run(block):
+        return block, function(block)
+
+    # each thread has a block to itself, so that BLAS need not share it out once more
+    with threadpool_limits(1, user_api="blas"):
+        yield from Parallel(n_jobs, backend="threading", return_as="generator_unordered")(
+            delayed(run)(block) for block in blocks
+        )
+
+
+def progress_bar(n_pixels, n_done, show):
+    """Return a bar that counts pixels, or something that does nothing where tqdm is absent."""
+    if show:
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            pass
+        else:
+            # what is over within a second needs none
+            return tqdm(
+                total=n_pixels, initial=n_done, unit="px", unit_scale=True, delay=1, desc="unmix"
+            )
+    return _NoBar()
+
+
+class _NoBar:
+    """What tqdm's bar can do, without one."""
+
+    def update(self, n):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        pass
+
+
+def by_processes(path, task, windows, numbers, n_jobs):
+    """Yield the numbers of windows with their abundances, by so many processes, in any order.
+
+    The task is handed over through a file, which each process reads once.
+    """
+    # so that an estimator of a class that is defined in a script is understood, too
+    path.write_bytes(pickle.dumps(wrap_non_picklable_objects(task, keep_wrapper=False)))
+    token = uuid4().hex
+    yield from Parallel(n_jobs, prefer="processes", return_as="generator_unordered")(
+        delayed(_run_loaded)(path, token, number, windows[number]) for number in numbers
+    )
+
+
+def _run_loaded(path, token, number, window):
+    return number, _run_window(_load(path, token), window)
+
+
+@lru_cache(maxsize=1)
+def _load(path, token):
+    return pickle.loads(path.read_bytes())
+
+
+def _run_window(task, window):
+    with torch_on_one_thread():
+        return task.compute(*task.prepare(window))
+
+
+def current_client():
+    """Return the dask.distributed client that is in force, or None."""
+    distributed = sys.modules.get("distributed")  # without it there can be none
+    if distributed is None:
+        return None
+    try:
+        return distributed.default_client()
+    except ValueError:
+        return None
+
+
+def by_cluster(client, task, windows, numbers):
+    """Yield the numbers of windows with their abundances, by the workers of a cluster.
+
+    The task is a future of its own, which is sent to a worker once and made again should that be
+    lost. No more windows are under way than the workers can soon begin with, so that results do
+    not pile up.
+    """
+    import distributed
+
+    name = f"skunmix-{uuid4().hex}"
+    task = client.submit(_itself, task, key=f"{name}-task", pure=False)
+    numbers = iter(numbers)
+    under_way = {}
+
+    def submit(n):
+        futures = []
+        for number in islice(numbers, n):
+            future = client.submit(
+                _run_window, task, windows[number], key=f"{name}-{number}", pure=False
+            )
+            under_way[future] = number
+            futures.append(future)
+        return futures
+
+    def room():
+        n_threads = sum(client.nthreads().values())
+        return max(2, 2 * n_threads) - len(under_way)
+
+    try:
+        completed = distributed.as_completed(submit(room()))
+        for future in completed:
+            result = future.result()
+            yield under_way.pop(future), result
+            completed.update(submit(max(room(), 0)))
+    finally:
+        client.cancel(list(under_way))
+
+
+def _itself(task):
+    return task

@@ -1,0 +1,217 @@
+"""DataArrays, read or lazy, in any order of dimensions."""
+
+import math
+import warnings
+
+import numpy as np
+
+from ._blocks import BlockUnmixer
+from ._decoding import decoding_of
+from ._extras import require
+from ._unmix import check_mask, run_blocks
+
+ENDMEMBER = "endmember"
+# What is said of stored values, or of bands, and not of abundances.
+_OF_VALUES = {
+    "_FillValue",
+    "missing_value",
+    "nodata",
+    "scale_factor",
+    "add_offset",
+    "scales",
+    "offsets",
+    "units",
+    "long_name",
+    "standard_name",
+    "valid_min",
+    "valid_max",
+    "valid_range",
+    "actual_range",
+    "band_names",
+    "bands",
+    "bbl",
+    "byte_order",
+    "data_gain_values",
+    "data_ignore_value",
+    "data_offset_values",
+    "data_type",
+    "default_bands",
+    "file_type",
+    "fwhm",
+    "header_offset",
+    "interleave",
+    "reflectance_scale_factor",
+    "wavelength",
+    "wavelength_units",
+}
+
+
+def unmix_dataarray(estimator, scene, band_dim, mask, said, options):
+    """Unmix a DataArray, as `unmix` says."""
+    unmixer = unmixer_of(estimator, scene, band_dim, said)
+    if scene.chunks is not None:
+        scene = _with_bands_together(scene, band_dim)
+    dims = tuple(dim for dim in scene.dims if dim != band_dim)
+    mask = _aligned_mask(mask, scene, dims)
+    if scene.chunks is None:
+        values = _unmix_by_blocks(unmixer, scene, band_dim, dims, mask, options)
+    else:
+        values = _unmix_lazily(unmixer, scene, band_dim, mask)
+    return abundance_array(values, dims, scene, band_dim, unmixer.names)
+
+
+def unmixer_of(estimator, scene, band_dim, said):
+    """Return what unmixes the blocks of a DataArray, bands last."""
+    if band_dim not in scene.dims:
+        sizes = dict(scene.sizes)
+        raise ValueError(
+            f"The scene has no dimension {band_dim!r}, but {sizes}; name the one that holds the "
+            f"bands as band_dim."
+        )
+    # xarray notes in `encoding` what it has applied
+    applied = {"scale_factor", "add_offset"} & set(scene.encoding)
+    decoding = decoding_of(scene.dtype, scene.attrs, decoded=True if applied else None, **said)
+    where = f"dimension {band_dim!r} of the scene"
+    return BlockUnmixer(estimator, scene.sizes[band_dim], decoding, where)
+
+
+def _aligned_mask(mask, scene, dims):
+    xr = require("xarray", "An xarray scene")
+    if mask is None:
+        return None
+    if not isinstance(mask, xr.DataArray):
+        return xr.DataArray(check_mask(mask, tuple(scene.sizes[dim] for dim in dims)), dims=dims)
+    strange = [dim for dim in mask.dims if dim not in dims]
+    if strange:
+        raise ValueError(
+            f"mask has the dimension {strange[0]!r}, but the scene's pixels have {dims}; select "
+            f"from it."
+        )
+    for dim in mask.dims:
+        same = mask.sizes[dim] == scene.sizes[dim]
+        if same and dim in mask.indexes and dim in scene.indexes:
+            same = mask.indexes[dim].equals(scene.indexes[dim])
+        if not same:
+            raise ValueError(
+                f"mask and scene differ along {dim!r}, {mask.sizes[dim]} and {scene.sizes[dim]} "
+                f"long, or in its coordinate; bring the mask onto the scene's grid."
+            )
+    return mask.astype(bool).drop_vars(list(mask.coords))
+
+
+def _unmix_by_blocks(unmixer, scene, band_dim, dims, mask, options):
+    """Return the abundances, endmembers last, of what is in memory or can be read by blocks."""
+    variable = scene.variable  # alone: coordinates are not needed for every block
+    shape = tuple(scene.sizes[dim] for dim in dims)
+    out = np.empty((*shape, len(unmixer.names)), unmixer.dtype)
+
+    def read(block):
+        # turned when it is read: what is lazy is read faster in its own order
+        return variable.isel(dict(zip(dims, block))).transpose(*dims, band_dim).values
+
+    if mask is not None:
+        mask = mask.variable.set_dims(dict(zip(dims, shape))).transpose(*dims).values
+    chunks = scene.encoding.get("preferred_chunks") or {}
+    grain = tuple(int(chunks.get(dim, 1)) for dim in dims)
+    run_blocks(unmixer, read, mask, out, grain=grain, **options)
+    return out
+
+
+def _unmix_lazily(unmixer, scene, band_dim, mask):
+    """Return a dask array of the abundances, endmembers last."""
+    xr = require("xarray", "An xarray scene")
+    require("dask.array", "A scene in chunks")
+    import dask
+    import dask.array as da
+
+    # a graph of its own task, and not an argument of every chunk's: it is sent to a worker once
+    once = da.from_delayed(
+        dask.delayed(unmixer, pure=False, traverse=False), shape=(), dtype=object
+    )
+    arguments, core_dims = [scene.variable, xr.Variable((), once)], [[band_dim], []]
+    if mask is not None:
+        mask = mask.chunk({dim: scene.chunksizes[dim] for dim in mask.dims})
+        arguments.append(mask.variable)
+        core_dims.append([])
+    result = xr.apply_ufunc(
+        _unmix_chunk,
+        *arguments,
+        input_core_dims=core_dims,
+        output_core_dims=[[ENDMEMBER]],
+        dask="parallelized",
+        output_dtypes=[unmixer.dtype],
+        dask_gufunc_kwargs={"output_sizes": {ENDMEMBER: len(unmixer.names)}},
+    )
+    return result.transpose(*(dim for dim in scene.dims if dim != band_dim), ENDMEMBER).data
+
+
+def _unmix_chunk(block, unmixer, mask=None):
+    if isinstance(unmixer, np.ndarray):
+        unmixer = unmixer[()]
+    if mask is not None:
+        mask = np.broadcast_to(mask, block.shape[:-1])
+    return unmixer(block, mask, one_thread=True)
+
+
+def _with_bands_together(scene, band_dim):
+    """Return the scene with all bands of a pixel in one chunk, of no more than dask's size."""
+    n_chunks = len(scene.chunksizes[band_dim])
+    if n_chunks == 1:
+        return scene
+    import dask
+
+    limit = dask.utils.parse_bytes(dask.config.get("array.chunk-size"))
+    largest = {dim: max(sizes) for dim, sizes in scene.chunksizes.items()}
+    merged = (
+        scene.dtype.itemsize
+        * scene.sizes[band_dim]
+        * math.prod(n for dim, n in largest.items() if dim != band_dim)
+    )
+    chunks = {band_dim: -1}
+    if merged > limit:
+        chunks.update({dim: "auto" for dim in scene.dims if dim != band_dim})
+    warnings.warn(
+        f"The {scene.sizes[band_dim]} bands of dimension {band_dim!r} lie in {n_chunks} chunks, "
+        f"but unmixing needs all bands of a pixel: they are merged, which reads and holds whole "
+        f"chunks before a pixel can be computed; open it with chunks={{{band_dim!r}: -1}}.",
+        UserWarning,
+        stacklevel=4,
+    )
+    # coordinates along, in the chunks that suit the values
+    sizes = scene.variable.chunk(chunks).chunksizes
+    return scene.chunk(sizes)
+
+
+def abundance_array(values, dims, scene, band_dim, names):
+    """Return abundances as a DataArray in the grid of a scene.
+
+    Parameters
+    ----------
+    values : array of shape (…, n_endmembers)
+    dims : tuple of str
+        Dimensions of `values` but the last.
+    scene : xarray.DataArray
+        Whose order of dimensions, coordinates, attributes and spatial reference are taken.
+    band_dim : str
+        The dimension of the scene in whose place the endmembers come.
+    names : list of str
+        Of the endmembers.
+    """
+    xr = require("xarray", "An xarray scene")
+    coords = {name: c for name, c in scene.coords.items() if band_dim not in c.dims}
+    coords[ENDMEMBER] = (ENDMEMBER, np.asarray(names, dtype=str))
+    abundances = xr.DataArray(
+        values,
+        dims=(*dims, ENDMEMBER),
+        coords=coords,
+        name="abundance",
+        attrs={
+            name: value
+            for name, value in scene.attrs.items()
+            if name not in _OF_VALUES and not name.startswith("Band_")
+        },
+    )
+    abundances.encoding["_FillValue"] = np.nan
+    if "grid_mapping" in scene.encoding:
+        abundances.encoding["grid_mapping"] = scene.encoding["grid_mapping"]
+    return abundances.transpose(*(ENDMEMBER if dim == band_dim else dim for dim in scene.dims))

@@ -1,0 +1,145 @@
+import os
+import signal
+import threading
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+
+from skunmix.scenes import unmix, unmix_file
+
+distributed = pytest.importorskip("distributed")
+xr = pytest.importorskip("xarray")
+
+
+@pytest.fixture(scope="module")
+def client():
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def cube():
+    return np.random.RandomState(0).uniform(size=(40, 30, 8)).astype(np.float32)
+
+
+def logging_model(path, seconds=0.0):
+    """Return an estimator that notes in a file where it arrives, and takes its time."""
+
+    class Logging(BaseEstimator):  # of a class that workers cannot import
+        n_features_in_ = 8
+
+        def __sklearn_is_fitted__(self):
+            return True
+
+        def predict(self, X):
+            if len(X) > 1:
+                time.sleep(seconds)
+            return X[:, :3] * 2
+
+        def __setstate__(self, state):
+            with open(path, "a") as file:
+                file.write(f"{os.getpid()}\n")
+            vars(self).update(state)
+
+    return Logging()
+
+
+def arrivals(path):
+    """Return how often the estimator came to each process but this one."""
+    counts = Counter(map(int, path.read_text().split()))
+    counts.pop(os.getpid(), None)
+    return counts
+
+
+def test_a_lazy_scene_gets_the_estimator_once(client, cube, tmp_path):
+    scene = xr.DataArray(cube, dims=("y", "x", "band")).chunk({"y": 2, "x": 10})
+    abundances = unmix(logging_model(tmp_path / "log", 0.01), scene)
+    np.testing.assert_allclose(abundances.values, 2 * cube[..., :3], rtol=0, atol=1e-6)
+    counts = arrivals(tmp_path / "log")
+    assert len(counts) == 2  # workers that share 60 chunks
+    assert max(counts.values()) == 1
+
+
+def test_files_get_the_estimator_once(client, cube, tmp_path):
+    np.save(tmp_path / "scene.npy", cube)
+    model = logging_model(tmp_path / "log", 0.1)  # long enough for work to be shared out
+    path = unmix_file(model, tmp_path / "scene.npy", tmp_path / "o.npy", working_memory=0.01)
+    np.testing.assert_allclose(np.load(path), 2 * cube[..., :3], rtol=0, atol=1e-6)
+    counts = arrivals(tmp_path / "log")
+    assert len(counts) == 2
+    assert max(counts.values()) == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+@pytest.mark.parametrize("way", ["file", "lazy"])
+def test_a_worker_is_killed(client, cube, tmp_path, way):
+    np.save(tmp_path / "scene.npy", cube)
+    model = logging_model(tmp_path / "log", 0.02)
+    client.wait_for_workers(2)
+    killed = []
+
+    def kill():
+        # the first that has the estimator, and so is at work
+        while not (tmp_path / "log").exists() or not arrivals(tmp_path / "log"):
+            time.sleep(0.01)
+        killed.extend(arrivals(tmp_path / "log"))
+        os.kill(killed[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    if way == "file":
+        path = unmix_file(model, tmp_path / "scene.npy", tmp_path / "o.npy", working_memory=0.002)
+        abundances = np.load(path)
+    else:
+        scene = xr.DataArray(cube, dims=("y", "x", "band")).chunk({"y": 1, "x": 15})
+        abundances = unmix(model, scene).values
+    killer.join(timeout=30)
+    np.testing.assert_allclose(abundances, 2 * cube[..., :3], rtol=0, atol=1e-6)
+    assert killed
+    assert len(arrivals(tmp_path / "log")) > 1  # another went on
+
+
+def test_no_more_is_under_way_than_workers_take(client, cube, tmp_path):
+    from skunmix.scenes._run import by_cluster
+
+    class Task:
+        def prepare(self, window):
+            return window, None
+
+        def compute(self, window, nothing):
+            return np.zeros(1), True
+
+    windows = [(slice(i, i + 1), slice(0, 1)) for i in range(50)]
+    results = by_cluster(client, Task(), windows, list(range(50)))
+    numbers = []
+    for number, _ in results:
+        numbers.append(number)
+        n_known = sum(map(len, client.has_what().values()))
+        assert n_known <= 2 * 2 + 2
+    assert sorted(numbers) == list(range(50))
+
+
+def test_a_workers_error_is_raised(client, tmp_path, cube):
+    class Failing(BaseEstimator):
+        n_features_in_ = 8
+
+        def __sklearn_is_fitted__(self):
+            return True
+
+        def predict(self, X):
+            if 1 < len(X) < 16:  # neither the trial nor the probes
+                raise RuntimeError("cannot do it")
+            return X[:, :3]
+
+    np.save(tmp_path / "scene.npy", cube)
+    with pytest.raises(RuntimeError, match="cannot do it"):
+        unmix_file(Failing(), tmp_path / "scene.npy", tmp_path / "o.npy", working_memory=0.0008)
+    assert not (tmp_path / "o.npy").exists()

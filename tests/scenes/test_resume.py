@@ -1,0 +1,368 @@
+"""What a kill leaves, and that a run which goes on makes what an undisturbed one does."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+
+from skunmix.scenes import _job as job_module
+from skunmix.scenes import _sinks as sinks_module
+from skunmix.scenes import unmix_file
+
+
+class Killed(BaseException):
+    """In place of SIGKILL, where a test is to say when."""
+
+
+class Counting(LinearRegression):
+    """Counts its blocks, and stops at one."""
+
+    calls, stop_at = 0, None
+
+    def predict(self, X):
+        if len(X) > 1 and X.dtype == np.float64:  # neither the trial nor the probes
+            type(self).calls += 1
+            if self.calls == self.stop_at:
+                raise Killed
+        return super().predict(X)
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Return a model, a scene of 60 windows, and what comes of it."""
+    rng = np.random.RandomState(0)
+    cube = rng.uniform(size=(60, 5, 6))
+    cube[7] = np.nan
+    np.save(tmp_path / "scene.npy", cube)
+    model = Counting().fit(rng.uniform(size=(9, 6)), rng.uniform(size=(9, 2)))
+    expected = model.predict(np.nan_to_num(cube).reshape(300, 6)).reshape(60, 5, 2)
+    expected[7] = np.nan
+    Counting.calls, Counting.stop_at = 0, None
+    output = tmp_path / "out.npy"
+
+    def run(**options):
+        path = unmix_file(
+            options.pop("model", model),
+            tmp_path / "scene.npy",
+            output,
+            **{"working_memory": 0.0018, "progress": False, **options},
+        )
+        np.testing.assert_allclose(np.load(path), expected, rtol=0, atol=1e-6)
+        assert not part.exists()
+
+    part = tmp_path / "out.npy.part"
+    return SimpleNamespace(model=model, run=run, output=output, part=part, folder=tmp_path)
+
+
+def stop(made, at):
+    Counting.stop_at = at
+    with pytest.raises(Killed):
+        made.run()
+    done = Counting.calls - 1
+    Counting.calls, Counting.stop_at = 0, None
+    assert not made.output.exists()
+    return done
+
+
+def test_what_is_done_is_not_done_again(made):
+    made.run()
+    whole = Counting.calls
+    assert whole > 20
+    made.output.unlink()
+    Counting.calls = 0
+    done = stop(made, 15)
+    made.run()
+    assert Counting.calls == whole - done
+
+
+def test_from_the_start_when_asked(made):
+    made.run()
+    whole = Counting.calls
+    made.output.unlink()
+    Counting.calls = 0
+    stop(made, 15)
+    made.run(resume=False)
+    assert Counting.calls == whole
+
+
+def test_memory_may_differ_from_the_run_before(made):
+    stop(made, 15)
+    made.run(working_memory=1, n_jobs=2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_only_what_the_checksum_confirms_counts(made, seed):
+    rng = random.Random(seed)
+    stop(made, 25)
+    journal, values = made.part / "done.jsonl", made.part / "values.raw"
+    lines = journal.read_bytes()
+    # a line cut off, one of a window that was never written, one overwritten, and rubbish
+    lines = (
+        lines[: rng.randrange(len(lines))] + b"\n[999, 0, true]\n[3]\nnull\n\xff\xfe\n[30, 5, tr"
+    )
+    journal.write_bytes(lines)
+    data = bytearray(values.read_bytes())
+    for _ in range(20):
+        data[rng.randrange(len(data))] ^= 255
+    values.write_bytes(data)
+    made.run()
+
+
+@pytest.mark.parametrize("left", ["job.json", "values.raw", "done.jsonl"])
+def test_a_part_that_is_missing(made, left):
+    stop(made, 15)
+    (made.part / left).unlink()
+    if left == "values.raw":
+        with pytest.raises(OSError, match=r"values\.raw"):
+            made.run()
+        made.run(resume=False)
+    else:
+        made.run()
+
+
+def test_another_run_is_refused(made):
+    stop(made, 15)
+    other = Counting().fit(np.eye(6), np.eye(6)[:, :2])
+    with pytest.raises(ValueError, match="another model than this one.*resume=False"):
+        unmix_file(other, made.folder / "scene.npy", made.output)
+    with pytest.raises(ValueError, match="another options"):
+        made.run(nodata=3)
+    with pytest.raises(ValueError, match="another options"):
+        made.run(mask=np.arange(300).reshape(60, 5) == 3)
+    os.utime(made.folder / "scene.npy", ns=(0, 0))
+    with pytest.raises(ValueError, match="another scene"):
+        made.run()
+    assert (made.part / "values.raw").exists()
+    made.run(resume=False)
+
+
+def test_a_model_that_was_saved_or_fitted_again_is_the_same(made):
+    import pickle
+
+    stop(made, 15)
+    made.run(model=pickle.loads(pickle.dumps(made.model)))
+
+
+def test_two_at_a_time_are_refused(made):
+    pytest.importorskip("fcntl")
+    job = job_module.Job(made.output)
+    with job.locked(), pytest.raises(BlockingIOError, match="Another process is writing"):
+        made.run()
+    made.run()
+
+
+def test_the_folder_keeps_what_is_not_ours(made):
+    made.part.mkdir()
+    (made.part / "notes.txt").write_text("mine")
+    with pytest.raises(AssertionError):  # it is still there
+        made.run()
+    assert [path.name for path in made.part.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("output", ["out.npy", "out.hdr", "out.zarr"])
+def test_killed_at_any_step_of_the_end(made, monkeypatch, output):
+    if output != "out.npy":
+        pytest.importorskip("rasterio" if output == "out.hdr" else "zarr")
+    target = made.folder / output
+    counts = SimpleNamespace(steps=0, at=None)
+
+    def step():
+        counts.steps += 1
+        if counts.steps == counts.at:
+            raise Killed
+
+    def killing(function):
+        def call(*args, **kwargs):
+            step()  # killed just before
+            result = function(*args, **kwargs)
+            step()  # and just after
+            return result
+
+        return call
+
+    for owner, name in (
+        (job_module.os, "replace"),
+        (job_module, "_sync"),
+        (Path, "unlink"),
+        (Path, "write_text"),
+        (job_module.shutil, "rmtree"),
+        (Path, "rmdir"),
+    ):
+        monkeypatch.setattr(owner, name, killing(getattr(owner, name)))
+
+    def run():
+        return unmix_file(made.model, made.folder / "scene.npy", target, progress=False)
+
+    run()
+    n_steps = counts.steps
+    expected = contents(target)
+    assert n_steps > 15
+    for at in range(1, n_steps + 1, 1 if output == "out.npy" else 3):
+        remove(target)
+        counts.steps, counts.at = 0, at
+        with pytest.raises(Killed):
+            run()
+        counts.at = None
+        try:
+            run()
+        except FileExistsError:  # killed when all was over but for an empty folder
+            assert at > n_steps - 8
+        assert contents(target) == expected, at
+        leftover = made.folder / f"{output}.part"
+        assert not leftover.exists() or not list(leftover.iterdir()), at
+
+
+def contents(path):
+    """Return what is at a path and beside it, by name."""
+    if path.is_dir():
+        return {p.relative_to(path): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+    return {p.name: p.read_bytes() for p in path.parent.glob("out.*") if p.is_file()}
+
+
+def remove(path):
+    for found in path.parent.glob("out.*"):
+        if found.is_dir():
+            for p in sorted(found.rglob("*"), reverse=True):
+                p.rmdir() if p.is_dir() else os.unlink(p)
+            os.rmdir(found)
+        else:
+            os.unlink(found)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_ten_kills_at_random_moments(tmp_path):
+    rng = np.random.RandomState(0)
+    np.save(tmp_path / "scene.npy", rng.uniform(size=(300, 40, 8)))
+    model = LinearRegression().fit(rng.uniform(size=(20, 8)), rng.uniform(size=(20, 3)))
+    options = {"working_memory": 0.01, "progress": False}
+    expected = unmix_file(model, tmp_path / "scene.npy", tmp_path / "expected.npy", **options)
+    expected = expected.read_bytes()
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["skunmix.scenes", "sklearn.linear_model"])
+    output = tmp_path / "out.npy"
+
+    def start():
+        args = (model, tmp_path / "scene.npy", output)
+        process = context.Process(target=unmix_file, args=args, kwargs=options)
+        process.start()
+        return process
+
+    start().join()  # what the first one costs the server
+    begun = time.perf_counter()
+    os.unlink(output)
+    process = start()
+    process.join()
+    seconds = time.perf_counter() - begun
+    os.unlink(output)
+
+    kills = 0
+    while kills < 10:
+        process = start()
+        process.join(random.uniform(0, seconds))
+        process.kill()
+        process.join()
+        if output.exists():
+            assert output.read_bytes() == expected
+        if process.exitcode == -signal.SIGKILL:
+            kills += 1
+        elif output.exists():  # it was done: begin again
+            os.unlink(output)
+    if not output.exists():
+        process = start()
+        process.join()
+        assert process.exitcode == 0
+    assert output.read_bytes() == expected
+    assert {p.name for p in tmp_path.iterdir()} <= {
+        "scene.npy",
+        "expected.npy",
+        "out.npy",
+        "out.npy.part",
+    }
+
+
+# A disk that fills up
+
+
+def test_too_little_space_is_seen_before(made, monkeypatch):
+    monkeypatch.setattr(job_module.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(OSError, match=r"needs about 9.6e-06 GB.*, but 1e-06 GB are free"):
+        made.run()
+    assert not made.output.exists()
+    monkeypatch.undo()
+    made.run()
+
+
+def test_a_disk_that_fills_up_while_values_are_written(made, monkeypatch):
+    def write(self, window, values):
+        if window[0].start > 20:
+            raise OSError(28, "No space left on device")
+        original(self, window, values)
+
+    original = job_module.RawAbundances.write
+    monkeypatch.setattr(job_module.RawAbundances, "write", write)
+    with pytest.raises(OSError, match="nothing was put in its place.*make room and call again"):
+        made.run()
+    assert not made.output.exists()
+    monkeypatch.undo()
+    Counting.calls = 0
+    made.run()
+    assert 0 < Counting.calls < 50
+
+
+@pytest.mark.parametrize("output", ["out.tif", "out.npy", "out.nc"])
+def test_what_the_writer_does_not_tell_is_found_out(made, monkeypatch, output):
+    name = {"out.tif": "_write_raster", "out.npy": "_write_npy", "out.nc": "_write_xarray"}[output]
+    pytest.importorskip({"out.tif": "rasterio", "out.npy": "numpy", "out.nc": "netCDF4"}[output])
+    original = getattr(sinks_module, name)
+
+    def write(path, *args):
+        read = original(path, *args)
+        data = bytearray(path.read_bytes())
+        data[-200:] = bytes(200)  # as of a disk that had no room for the end
+        path.write_bytes(data)
+        return read
+
+    monkeypatch.setattr(sinks_module, name, write)
+    target = made.folder / output
+    with pytest.raises(OSError, match="is the disk full"):
+        unmix_file(made.model, made.folder / "scene.npy", target)
+    assert not target.exists()
+    monkeypatch.undo()
+    unmix_file(made.model, made.folder / "scene.npy", target)
+    assert target.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit here")
+def test_a_file_that_may_not_grow(made):
+    script = f"""
+import resource, signal, sys
+import numpy as np
+from sklearn.linear_model import LinearRegression
+from skunmix.scenes import unmix_file
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+model = LinearRegression().fit(np.eye(6), np.eye(6)[:, :2])
+unmix_file(model, {str(made.folder / "scene.npy")!r}, {str(made.output)!r})
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "nothing was put in its place" in result.stderr
+    assert not made.output.exists()
+
+
+def test_the_state_says_what_it_is_of(made):
+    stop(made, 3)
+    state = json.loads((made.part / "job.json").read_text())
+    assert state["scene"]["shape"] == [60, 5, 6]
+    assert state["model"]["kind"] == "Counting"
