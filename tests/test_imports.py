@@ -78,7 +78,7 @@ import numpy as np
 import skunmix
 A = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
 skunmix.SunSALRegressor(endmembers=A).fit(A).predict(A)
-import skunmix.metrics, skunmix.datasets
+import skunmix.metrics, skunmix.datasets, skunmix.plotting
 heavy = {"torch", "skorch", "matplotlib", "xarray", "dask", "pooch"} & set(sys.modules)
 assert not heavy, heavy
 assert "UADMMRegressor" in dir(skunmix) and callable(skunmix.UADMMRegressor)
