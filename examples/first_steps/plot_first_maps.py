@@ -32,7 +32,7 @@ cube.shape
 from skunmix import SunSALRegressor
 from skunmix.plotting import AbundanceMapDisplay
 
-endmembers = cube[[25, 5, 15], [75, 45, 5]]
+endmembers = cube[[25, 5, 15], [75, 35, 5]]
 pixels = cube.reshape(-1, cube.shape[-1])
 model = SunSALRegressor(endmembers=endmembers, lam=0, sum_to_one=True).fit(pixels)
 names = ["forest", "lake", "soil"]
@@ -49,7 +49,7 @@ from skunmix.metrics import abundance_rmse
 
 order = [
     scene.abundances.reshape(*scene.shape, -1)[row, col].argmax()
-    for row, col in [(25, 75), (5, 45), (15, 5)]
+    for row, col in [(25, 75), (5, 35), (15, 5)]
 ]
 truth = scene.abundances[:, order]
 print(f"RMSE of abundances: {abundance_rmse(truth, model.predict(pixels)):.4f}")

@@ -55,15 +55,15 @@ import matplotlib.pyplot as plt
 
 from skunmix.plotting import AbundanceMapDisplay
 
-figure, axes = plt.subplots(4, 4, figsize=(7.5, 7.2), layout="constrained")
-for row, (name, abundances) in zip(axes, {**maps, "reference": scene.abundances}.items()):
+figure, axes = plt.subplots(4, 4, figsize=(7.5, 7.2), layout="compressed")
+for i, (name, abundances) in enumerate({**maps, "reference": scene.abundances}.items()):
     display = AbundanceMapDisplay.from_predictions(
         abundances,
         shape=scene.shape,
-        endmember_names=scene.endmember_names if row is axes[0] else [""] * 4,
+        endmember_names=scene.endmember_names if i == 0 else [""] * 4,
         name=name,
         colorbar=False,
-        ax=row,
+        ax=axes[i],
     )
 _ = figure.colorbar(display.images_[0, 0], ax=axes, label="abundance", shrink=0.6)
 

@@ -345,7 +345,7 @@ class AbundanceMapDisplay:
                 images[row, column] = draw_image(axes[row, column], maps[..., column], **style)
             if len(rows) > 1 or self.name:
                 for panel in axes[row, ::n_beside]:
-                    panel.set_ylabel(label)
+                    panel.set_ylabel(label, fontsize="small", **_label_place(abundances.shape))
         for panel, name in zip(axes[0], names):
             panel.set_title(fill(name, _TITLE_WIDTH), fontsize="medium")
 
@@ -405,6 +405,12 @@ class AbundanceMapDisplay:
             aspect=15 * n_rows,
             fraction=0.15 / axes.shape[1] ** 0.5,
         )
+
+
+def _label_place(shape):
+    """Return where a row's label stands: upright beside flat images, which are too low for it."""
+    flat = shape[0] < shape[1] / 2
+    return {"rotation": 0, "ha": "right", "va": "center"} if flat else {}
 
 
 def _largest(values):

@@ -61,7 +61,7 @@ def make_panels(plt, ax, n_kinds, shape, n_cols):
                 max(height * n_kinds * n_blocks + 0.3 * n_blocks, 1.8),
             ),
             squeeze=False,
-            layout="constrained",
+            layout="compressed",
         )
     else:
         panels = _divide(ax, n_blocks * n_kinds, n_beside)
