@@ -171,6 +171,7 @@ class BaseUnmixer(
             spectra, names = check_endmembers(given, X.shape[1])
             if y is not None and y.shape[1] != len(spectra):
                 raise ValueError(_message_columns(y, len(spectra)))
+        self._endmembers_estimated = given is None
         self.endmembers_ = spectra
         self.n_endmembers_ = len(spectra)
         self._endmember_names = np.asarray(

@@ -3,6 +3,7 @@
 import warnings
 from abc import abstractmethod
 from contextlib import nullcontext
+from itertools import product
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -18,20 +19,27 @@ from skorch.helper import predefined_split
 from skorch.utils import noop
 from torch.utils.data import TensorDataset
 
-from .base import BaseUnmixer
+from ._callbacks import CallbackSupportMixin, has_callbacks
+from .base import BaseUnmixer, estimate_endmembers
+from .metrics import abundance_rmse
 from .networks import (
     CompositeLoss,
+    DivergenceError,
     LearningRate,
+    ReportEpochs,
     StopOnDivergence,
     TensorBatches,
     UnrolledADMM,
     UnrolledISTA,
+    View,
     choose_start,
     cosine,
     max_eigenvalue,
+    noise_factor,
     one_cycle,
     one_thread,
     predict_blocks,
+    span_basis,
 )
 
 # Multiplications of a training step's forward pass; with 1e7 of them (240 endmembers, 198 bands,
@@ -42,6 +50,21 @@ _LARGE_STEP = 1e8
 # other in truth.
 _DEAD = 0.01
 _PRESENT = 0.1
+# Steps of training after which it shows which choice is the better one; 200 were too few.
+_TRIAL_STEPS = 1000
+
+# UADMMRegressor.strong
+_STRONG = {
+    "n_layers": 20,
+    "lam": 0.0,
+    "norm": "auto",
+    "noise_augmentation": "auto",
+    "learning_rate": 2e-3,
+    "lr_schedule": "one-cycle",
+    "batch_size": 256,
+    "max_epochs": 2000,
+    "validation_fraction": 0.2,
+}
 
 _SCHEDULES = {None: None, "cosine": cosine, "one-cycle": one_cycle}
 
@@ -49,7 +72,7 @@ _POSITIVE = Interval(Real, 0, np.inf, closed="neither")
 _NON_NEGATIVE = Interval(Real, 0, np.inf, closed="left")
 
 
-class _UnrolledRegressor(BaseUnmixer):
+class _UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
     """What the two networks share: training, and prediction."""
 
     _learns_from_pairs = True
@@ -63,6 +86,8 @@ class _UnrolledRegressor(BaseUnmixer):
         "alpha_mse": [_NON_NEGATIVE],
         "alpha_aad": [_NON_NEGATIVE],
         "alpha_aid": [_NON_NEGATIVE],
+        "norm": [StrOptions({"l2", "auto"}), None],
+        "noise_augmentation": ["boolean", StrOptions({"auto"})],
         "learning_rate": [_POSITIVE],
         "lr_schedule": [StrOptions({"cosine", "one-cycle"}), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -109,13 +134,40 @@ class _UnrolledRegressor(BaseUnmixer):
             spectrum or the same one twice, the device is not there, or there is a NaN.
         """
         more = self.warm_start and hasattr(self, "net_")
-        training, validation = self._prepare(X, y, endmembers, more=more, split=True)
-        self.net_.set_params(
-            train_split=predefined_split(validation) if validation else None,
-            callbacks__early_stopping=self._early_stopper() if validation else Callback(),
-            callbacks__learning_rate=self._learning_rate(len(training)),
+        X, y = self._check_pairs(X, y, endmembers, more=more)
+        choices = [] if more else self._choices()
+        with_trials = len(choices) > 1
+        context = epochs = self._init_callback_context(
+            max_subtasks=len(choices) + 1 if with_trials else self.max_epochs
         )
-        return self._train(training, self.max_epochs)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        training, validation = slice(None), None
+        if self.early_stopping or with_trials:
+            training, validation = self._split(len(X))
+        if with_trials:
+            choices = [self._choose(choices, X, y, training, validation, context)]
+            epochs = context.subcontext(task_name="train", max_subtasks=self.max_epochs)
+            epochs.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        if not self.early_stopping:
+            training, validation = slice(None), None  # what was chosen learns from all pairs
+        X_training, y_training = X[training], y[training]
+        if not more:
+            self._start(X_training, y_training, *choices[0])
+        self.net_.set_params(
+            train_split=(
+                None
+                if validation is None
+                else predefined_split(self._dataset(X[validation], y[validation]))
+            ),
+            callbacks__early_stopping=Callback() if validation is None else self._early_stopper(),
+            callbacks__learning_rate=self._learning_rate(len(X_training)),
+            callbacks__report=self._reporter(epochs, X, y) if has_callbacks(self) else Callback(),
+        )
+        self._train(X_training, y_training, self.max_epochs)
+        if with_trials:
+            epochs.call_on_fit_task_end(estimator=self, X=X, y=y)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
+        return self
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, *, endmembers=None):
@@ -144,28 +196,51 @@ class _UnrolledRegressor(BaseUnmixer):
             As `fit` does.
         """
         more = hasattr(self, "net_")
-        training, _ = self._prepare(X, y, endmembers, more=more, split=False)
+        X, y = self._check_pairs(X, y, endmembers, more=more)
+        if not more:
+            choices = self._choices()
+            if len(choices) > 1:
+                raise ValueError(
+                    f"partial_fit cannot choose with norm={self.norm!r} and "
+                    f"noise_augmentation={self.noise_augmentation!r}, expected values other than "
+                    f"'auto': one epoch tells nothing; use fit, or say which."
+                )
+            self._start(X, y, *choices[0])
         self.net_.set_params(
             train_split=None,
             callbacks__early_stopping=Callback(),
             callbacks__learning_rate=LearningRate(self.learning_rate),
+            callbacks__report=Callback(),
         )
-        return self._train(training, 1)
+        self._train(X, y, 1)
+        return self
 
-    def _prepare(self, X, y, endmembers, *, more, split):
-        """Check the input, make the net unless there is more training to do, split the pairs.
+    def _check_pairs(self, X, y, endmembers, *, more):
+        """Check the parameters and the pairs; set what does not depend on training.
 
         Returns
         -------
-        training : TensorDataset
-        validation : TensorDataset or None
+        X : ndarray of shape (n_pixels, n_bands)
+        y : ndarray of shape (n_pixels, n_endmembers)
         """
-        device = check_device(self.device)
+        check_device(self.device)
         if not (self.alpha_mse or self.alpha_aad or self.alpha_aid):
             raise ValueError(
                 "alpha_mse, alpha_aad and alpha_aid are all 0, so that there is no loss to "
                 "train with; expected at least one above 0."
             )
+        if self.noise_augmentation is True:
+            if self.norm == "l2":
+                raise ValueError(
+                    "noise_augmentation=True takes spectra for linear mixtures, which those of "
+                    "norm='l2' are not; use norm=None, or 'auto' for either."
+                )
+            if self.endmembers is None and endmembers is None:
+                raise ValueError(
+                    "noise_augmentation=True draws spectra as mixtures of the endmembers, but "
+                    "endmembers is None; give them, or use noise_augmentation='auto', which tries "
+                    "those estimated from the pairs."
+                )
         X, y = self._fit_endmembers(X, y, endmembers, reset=not more)
         self._warn_of_sums(y)
         if not more:
@@ -175,36 +250,82 @@ class _UnrolledRegressor(BaseUnmixer):
                 if self.random_state is None
                 else check_random_state(self.random_state)
             )
-            # the learning rate is for spectra whose largest value is one
-            self.scale_ = max(-float(X.min()), float(X.max())) or 1.0
+        return X, y
 
-        training, validation = np.arange(len(X)), None
-        if split and self.early_stopping:
-            training, validation = self._split(len(X))
-        training, validation = (
-            rows
-            if rows is None
-            else TensorDataset(
-                torch.from_numpy((X[rows] / np.float64(self.scale_)).astype(np.float32)).to(device),
-                torch.from_numpy(y[rows].astype(np.float32)).to(device),
-            )
-            for rows in (training, validation)
+    def _choices(self):
+        """Return the pairs of `norm` and `noise_augmentation` that the parameters leave open."""
+        norms = [None, "l2"] if self.norm == "auto" else [self.norm]
+        augmentations = (
+            [False, True] if self.noise_augmentation == "auto" else [self.noise_augmentation]
         )
-        if not more:
-            module = self._make_module(
-                self.endmembers_ / self.scale_, *(tensor.cpu() for tensor in training.tensors)
-            )
-            self.net_ = self._make_net(module)
-        return training, validation
+        # mixtures of unit length are not linear in the abundances
+        return [choice for choice in product(norms, augmentations) if choice != ("l2", True)]
+
+    def _choose(self, choices, X, y, training, validation, context):
+        """Return the choice that, trained briefly on one part, has the least RMSE on the other."""
+        X_training, y_training = X[training], y[training]
+        endmembers = (
+            estimate_endmembers(X_training, y_training)
+            if self._endmembers_estimated
+            else self.endmembers_
+        )
+        n_batches = -(-len(X_training) // self.batch_size)
+        parameters = {
+            **self.get_params(deep=False),
+            "endmembers": None,
+            "max_epochs": min(self.max_epochs, -(-_TRIAL_STEPS // n_batches)),
+            "early_stopping": False,
+            "random_state": self._random_state.randint(2**31 - 1),
+            "callbacks": None,
+            "verbose": 0,
+        }
+        self.choice_scores_ = {}
+        for norm, noise_augmentation in choices:
+            choice = {"norm": norm, "noise_augmentation": noise_augmentation}
+            trial = type(self)(**{**parameters, **choice})
+            task = context.subcontext(task_name=f"try {choice}")
+            try:
+                with warnings.catch_warnings(), task.propagate_callback_context(trial):
+                    warnings.simplefilter("ignore")  # they will come with the choice
+                    trial.fit(X_training, y_training, endmembers=endmembers)
+                score = abundance_rmse(y[validation], trial.predict(X[validation]))
+            except DivergenceError:
+                score = np.inf
+            self.choice_scores_[norm, noise_augmentation] = score
+            if self.verbose:
+                print(f"{choice}: RMSE {score:.4f} on the validation part")
+        return min(choices, key=self.choice_scores_.get)
+
+    def _start(self, X, y, norm, noise_augmentation):
+        """Set the view and the untrained net."""
+        self.norm_, self.noise_augmentation_ = norm, noise_augmentation
+        # the learning rate is for spectra whose largest value is one
+        self.scale_ = float(np.abs(View(1.0, norm)(X)).max()) or 1.0
+        self._view = View(self.scale_, norm)
+        endmembers = self._view(self.endmembers_)
+        module = self._make_module(endmembers, *(as_tensor(array) for array in (self._view(X), y)))
+        self._noise = None
+        if noise_augmentation:
+            basis, inverse = span_basis(endmembers)
+            self._view = View(self.scale_, norm, basis)
+            module.W = torch.nn.Parameter(module.W.detach() @ as_tensor(inverse.T))
+            self._noise = noise_factor(self._view(X - y @ self.endmembers_))
+        self.net_ = self._make_net(module)
+
+    def _dataset(self, spectra, abundances):
+        """Return pairs as the network sees them, on its device."""
+        return TensorDataset(
+            as_tensor(self._view(spectra), self.device), as_tensor(abundances, self.device)
+        )
 
     def _split(self, n_pixels):
         """Return the rows to train on and those to validate on."""
         n_validation = int(self.validation_fraction * n_pixels)
         if n_validation == 0:
+            reason = "early_stopping=True" if self.early_stopping else "a choice of 'auto'"
             raise ValueError(
-                f"early_stopping=True with validation_fraction={self.validation_fraction} leaves "
-                f"no pixel to validate on of n_samples = {n_pixels}; give more pixels or a larger "
-                f"fraction."
+                f"{reason} with validation_fraction={self.validation_fraction} leaves no pixel to "
+                f"validate on of n_samples = {n_pixels}; give more pixels or a larger fraction."
             )
         rows = self._random_state.permutation(n_pixels)
         return rows[n_validation:], rows[:n_validation]
@@ -223,6 +344,7 @@ class _UnrolledRegressor(BaseUnmixer):
             batch_size=self.batch_size,
             iterator_train=TensorBatches,
             iterator_train__random_state=self._random_state,
+            iterator_train__noise=self._noise,
             iterator_valid=TensorBatches,
             train_split=None,
             callbacks=[
@@ -230,6 +352,7 @@ class _UnrolledRegressor(BaseUnmixer):
                 ("early_stopping", Callback()),
                 ("learning_rate", Callback()),
                 ("stop_on_divergence", StopOnDivergence()),
+                ("report", Callback()),
                 *(self.callbacks or ()),
             ],
             device=self.device,
@@ -249,7 +372,23 @@ class _UnrolledRegressor(BaseUnmixer):
             self.learning_rate, _SCHEDULES[self.lr_schedule], n_batches * self.max_epochs
         )
 
-    def _train(self, training, n_epochs):
+    def _reporter(self, context, X, y):
+        """Return the callback that tells scikit-learn's callbacks of each epoch."""
+
+        def begin():
+            epoch = context.subcontext(task_name="epoch")
+            return epoch.call_on_fit_task_begin(estimator=self, X=X, y=y)
+
+        def end(epoch):
+            return epoch.call_on_fit_task_end(
+                estimator=self, X=X, y=y, reconstruction_attributes={}
+            )
+
+        return ReportEpochs(begin, end)
+
+    def _train(self, X, y, n_epochs):
+        """Train the net on pairs, and set the attributes that tell of it."""
+        training = self._dataset(y @ self.endmembers_ if self.noise_augmentation_ else X, y)
         n_multiplications = self.batch_size * sum(
             parameter.numel() for parameter in self.net_.module_.parameters()
         )
@@ -265,6 +404,7 @@ class _UnrolledRegressor(BaseUnmixer):
                             raise
                     self.net_.notify("on_train_end", X=training, y=None)
         finally:
+            self.net_.set_params(callbacks__report=Callback())  # it holds what cannot be pickled
             # an epoch that was interrupted has no loss
             epochs = [epoch for epoch in self.net_.history if "train_loss" in epoch]
             self.n_iter_ = len(epochs)
@@ -276,11 +416,11 @@ class _UnrolledRegressor(BaseUnmixer):
             )
         if n_epochs:
             self._warn_of_dead_endmembers(training)
-        return self
 
     def _stopped_early(self):
         return any(
-            isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience
+            (isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience)
+            or (isinstance(callback, ReportEpochs) and callback.stopped_)
             for _, callback in self.net_.callbacks_
         )
 
@@ -301,7 +441,7 @@ class _UnrolledRegressor(BaseUnmixer):
             )
 
     def _unmix(self, X, out):
-        predict_blocks(self.net_.module_, X, out, self.scale_)
+        predict_blocks(self.net_.module_, X, out, self._view)
 
     def _warn_of_sums(self, y):
         if self.sum_to_one is False:
@@ -322,6 +462,11 @@ class _UnrolledRegressor(BaseUnmixer):
             f"{type(self).__name__} requires y to be passed, but the target y is None: "
             f"SunSALRegressor needs none; the networks learn from pairs of spectra and abundances."
         )
+
+
+def as_tensor(array, device="cpu"):
+    """Return a float32 tensor on the device."""
+    return torch.from_numpy(np.asarray(array, dtype=np.float32)).to(device)
 
 
 def check_device(device):
@@ -380,6 +525,21 @@ class ISTANetRegressor(_UnrolledRegressor):
     alpha_aid : float, default=0.0
         α₃ ≥ 0, the weight of the mean information divergence between abundances.
 
+    norm : {"l2", "auto"}, default=None
+        "l2" lets the network see each spectrum, and each endmember, at unit length: better where
+        pixels differ in brightness. None leaves their length. "auto" is explained under
+        `noise_augmentation`.
+
+    noise_augmentation : bool or "auto", default=False
+        Whether the network learns from mixtures of the endmembers, in the proportions of the given
+        abundances, with noise that is drawn anew in each epoch, in place of the given spectra:
+        better where spectra are linear mixtures. The noise has the second moments of what the
+        given spectra are besides the mixtures, and the network sees no more of a spectrum than its
+        projection on the span of the endmembers. "auto", here or as `norm`, sets a part of the
+        pairs aside (`validation_fraction`), trains each choice that is left open for 1,000 steps
+        on the rest, and takes the one with the least RMSE on that part; it then learns from all
+        pairs.
+
     learning_rate : float, default=1e-4
         Learning rate of Adam, for spectra whose largest value is one: the network divides
         spectra by the largest magnitude in the training spectra.
@@ -400,7 +560,7 @@ class ISTANetRegressor(_UnrolledRegressor):
         to restore the parameters that had the lowest.
 
     validation_fraction : float, default=0.1
-        The fraction of the pairs to set aside for early stopping.
+        The fraction of the pairs to set aside for early stopping, and for choosing what is "auto".
 
     n_iter_no_change : int, default=20
         Epochs without a lower validation loss after which to stop.
@@ -425,7 +585,8 @@ class ISTANetRegressor(_UnrolledRegressor):
     Attributes
     ----------
     net_ : skorch.NeuralNetRegressor
-        The trained net.
+        The trained net. It sees the spectra as `norm_`, `scale_` and the projection of
+        `noise_augmentation` leave them.
 
     endmembers_ : ndarray of shape (n_endmembers, n_bands)
         The endmembers as used.
@@ -434,7 +595,18 @@ class ISTANetRegressor(_UnrolledRegressor):
         Number of endmembers.
 
     scale_ : float
-        The largest magnitude in the training spectra, which the network divides spectra by.
+        The largest magnitude in the training spectra, at unit length where `norm_` is "l2", which
+        the network divides spectra by.
+
+    norm_ : "l2" or None
+        The `norm` used.
+
+    noise_augmentation_ : bool
+        Whether noise was drawn.
+
+    choice_scores_ : dict
+        RMSE on the validation part of each pair of `norm` and `noise_augmentation` that was tried.
+        Only where one of them is "auto".
 
     loss_curve_ : list of float
         Mean training loss of each epoch.
@@ -488,6 +660,8 @@ class ISTANetRegressor(_UnrolledRegressor):
         alpha_mse=1.0,
         alpha_aad=0.0,
         alpha_aid=0.0,
+        norm=None,
+        noise_augmentation=False,
         learning_rate=1e-4,
         lr_schedule=None,
         batch_size=64,
@@ -509,6 +683,8 @@ class ISTANetRegressor(_UnrolledRegressor):
         self.alpha_mse = alpha_mse
         self.alpha_aad = alpha_aad
         self.alpha_aid = alpha_aid
+        self.norm = norm
+        self.noise_augmentation = noise_augmentation
         self.learning_rate = learning_rate
         self.lr_schedule = lr_schedule
         self.batch_size = batch_size
@@ -588,6 +764,21 @@ class UADMMRegressor(_UnrolledRegressor):
     alpha_aid : float, default=1e-5
         α₃ ≥ 0, the weight of the mean information divergence between abundances.
 
+    norm : {"l2", "auto"}, default=None
+        "l2" lets the network see each spectrum, and each endmember, at unit length: better where
+        pixels differ in brightness. None leaves their length. "auto" is explained under
+        `noise_augmentation`.
+
+    noise_augmentation : bool or "auto", default=False
+        Whether the network learns from mixtures of the endmembers, in the proportions of the given
+        abundances, with noise that is drawn anew in each epoch, in place of the given spectra:
+        better where spectra are linear mixtures. The noise has the second moments of what the
+        given spectra are besides the mixtures, and the network sees no more of a spectrum than its
+        projection on the span of the endmembers. "auto", here or as `norm`, sets a part of the
+        pairs aside (`validation_fraction`), trains each choice that is left open for 1,000 steps
+        on the rest, and takes the one with the least RMSE on that part; it then learns from all
+        pairs.
+
     learning_rate : float, default=1e-4
         Learning rate of Adam, for spectra whose largest value is one: the network divides
         spectra by the largest magnitude in the training spectra.
@@ -608,7 +799,7 @@ class UADMMRegressor(_UnrolledRegressor):
         to restore the parameters that had the lowest.
 
     validation_fraction : float, default=0.1
-        The fraction of the pairs to set aside for early stopping.
+        The fraction of the pairs to set aside for early stopping, and for choosing what is "auto".
 
     n_iter_no_change : int, default=20
         Epochs without a lower validation loss after which to stop.
@@ -633,7 +824,8 @@ class UADMMRegressor(_UnrolledRegressor):
     Attributes
     ----------
     net_ : skorch.NeuralNetRegressor
-        The trained net.
+        The trained net. It sees the spectra as `norm_`, `scale_` and the projection of
+        `noise_augmentation` leave them.
 
     endmembers_ : ndarray of shape (n_endmembers, n_bands)
         The endmembers as used.
@@ -648,7 +840,18 @@ class UADMMRegressor(_UnrolledRegressor):
         The constraint that `sum_to_one` came to.
 
     scale_ : float
-        The largest magnitude in the training spectra, which the network divides spectra by.
+        The largest magnitude in the training spectra, at unit length where `norm_` is "l2", which
+        the network divides spectra by.
+
+    norm_ : "l2" or None
+        The `norm` used.
+
+    noise_augmentation_ : bool
+        Whether noise was drawn.
+
+    choice_scores_ : dict
+        RMSE on the validation part of each pair of `norm` and `noise_augmentation` that was tried.
+        Only where one of them is "auto".
 
     loss_curve_ : list of float
         Mean training loss of each epoch.
@@ -704,6 +907,8 @@ class UADMMRegressor(_UnrolledRegressor):
         alpha_mse=1.0,
         alpha_aad=1e-7,
         alpha_aid=1e-5,
+        norm=None,
+        noise_augmentation=False,
         learning_rate=1e-4,
         lr_schedule=None,
         batch_size=64,
@@ -726,6 +931,8 @@ class UADMMRegressor(_UnrolledRegressor):
         self.alpha_mse = alpha_mse
         self.alpha_aad = alpha_aad
         self.alpha_aid = alpha_aid
+        self.norm = norm
+        self.noise_augmentation = noise_augmentation
         self.learning_rate = learning_rate
         self.lr_schedule = lr_schedule
         self.batch_size = batch_size
@@ -738,6 +945,41 @@ class UADMMRegressor(_UnrolledRegressor):
         self.random_state = random_state
         self.callbacks = callbacks
         self.verbose = verbose
+
+    @classmethod
+    def strong(cls, endmembers=None, **parameters):
+        """Return an estimator with the parameters that measured best, at some cost of time.
+
+        Twenty layers, trained for 2,000 epochs of batches of 256 with the "one-cycle" schedule;
+        whether on spectra of unit length, on noise drawn anew or on the spectra as they are, a
+        fifth of the pairs decides. They serve linear scenes and others; no scene needs its own.
+        Training takes about a minute on one core for 1,000 pixels of 224 bands.
+
+        Parameters
+        ----------
+        endmembers : array-like of shape (n_endmembers, n_bands), default=None
+            Endmember spectra, as the class takes them.
+
+        **parameters : dict
+            Parameters to set otherwise.
+
+        Returns
+        -------
+        estimator : UADMMRegressor
+            Not yet fitted.
+
+        Raises
+        ------
+        TypeError
+            If there is no parameter of a name.
+
+        Examples
+        --------
+        >>> from skunmix import UADMMRegressor
+        >>> UADMMRegressor.strong(max_epochs=500).get_params()["n_layers"]
+        20
+        """
+        return cls(endmembers, **{**_STRONG, **parameters})
 
     def _make_module(self, endmembers, spectra, abundances):
         def make(mu, sum_to_one):

@@ -330,6 +330,57 @@ def test_callbacks_are_appended_and_verbose_prints(problem, capsys):
     assert "train_loss" in capsys.readouterr().out
 
 
+class Epochs:
+    """A callback as scikit-learn's protocol has it, which stops training in time."""
+
+    def __init__(self, stop_after=np.inf):
+        self.stop_after = stop_after
+        self.begun, self.ended, self.errors = [], [], []
+
+    def setup(self, estimator, context):
+        self.max_subtasks = context.max_subtasks
+
+    def teardown(self, estimator, context):
+        self.torn_down = True
+
+    def on_fit_task_begin(self, estimator, context):
+        self.begun.append(context.task_name)
+
+    def on_fit_task_end(self, estimator, context, *, X=None, y=None, fitted_estimator=None):
+        self.ended.append(context.task_name)
+        if context.task_name == "epoch":
+            self.errors.append(abundance_rmse(y, fitted_estimator.predict(X)))
+        return len(self.errors) >= self.stop_after
+
+
+def test_callbacks_of_scikit_learn_are_told_of_each_epoch(problem):
+    pytest.importorskip("sklearn.callback")
+    spectra, abundances, endmembers = problem
+    epochs = Epochs()
+    model = quick(UADMMRegressor, endmembers, learning_rate=1e-3).set_callbacks(epochs)
+    model.fit(spectra, abundances)
+    assert epochs.begun == ["fit", "epoch", "epoch", "epoch"]
+    assert epochs.ended == ["epoch", "epoch", "epoch", "fit"]
+    assert epochs.max_subtasks == 3
+    assert epochs.torn_down
+    assert len(set(epochs.errors)) == 3
+    assert epochs.errors[-1] == abundance_rmse(abundances, model.predict(spectra))
+    model.set_callbacks()
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(model)).predict(spectra), model.predict(spectra)
+    )
+    stopped = quick(UADMMRegressor, endmembers, max_epochs=50).set_callbacks(Epochs(stop_after=4))
+    assert stopped.fit(spectra, abundances).n_iter_ == 4
+
+
+def test_callbacks_of_scikit_learn_are_told_of_the_trials(problem):
+    callback = pytest.importorskip("sklearn.callback")
+    pytest.importorskip("rich")
+    spectra, abundances, endmembers = problem
+    model = quick(UADMMRegressor, endmembers, norm="auto").set_callbacks(callback.ProgressBar())
+    assert model.fit(spectra, abundances).n_iter_ == 3
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("n_pixels", [1, 10])
 def test_fewer_pixels_than_a_batch(problem, network, n_pixels):
@@ -388,6 +439,125 @@ def test_grid_search_on_a_loss_weight(problem):
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
+@pytest.mark.parametrize("network", NETWORKS)
+def test_unit_length_is_a_normalizer_before(problem, network):
+    spectra, abundances, endmembers = problem
+    spectra = spectra * np.linspace(0.2, 3, len(spectra))[:, None]
+    model = quick(network, endmembers, norm="l2").fit(spectra, abundances)
+    unit = Normalizer().transform(endmembers)
+    pipeline = make_pipeline(Normalizer(), quick(network, unit)).fit(spectra, abundances)
+    np.testing.assert_allclose(model.predict(spectra), pipeline.predict(spectra), atol=1e-6)
+    np.testing.assert_array_equal(model.endmembers_, endmembers)
+    assert model.norm_ == "l2"
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_noise_augmentation_starts_where_training_without_it_starts(problem, network):
+    spectra, abundances, endmembers = problem
+    plain, augmented = (
+        quick(network, endmembers, noise_augmentation=augmentation, max_epochs=0, n_layers=5)
+        .fit(spectra, abundances)
+        .predict(spectra)
+        for augmentation in (False, True)
+    )
+    np.testing.assert_allclose(augmented, plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_noise_augmentation_helps_where_pixels_are_few_and_linear_mixtures(problem, network):
+    spectra, abundances, endmembers = problem
+    spectra = spectra + 0.1 * np.random.default_rng(1).normal(size=spectra.shape)
+    errors = []
+    for augmentation in (False, True):
+        model = quick(
+            network,
+            endmembers,
+            noise_augmentation=augmentation,
+            learning_rate=2e-3,
+            max_epochs=300,
+            n_layers=4,
+        ).fit(spectra[:40], abundances[:40])
+        errors.append(abundance_rmse(abundances[40:], model.predict(spectra[40:])))
+        assert model.noise_augmentation_ is augmentation
+    assert errors[1] < 0.95 * errors[0]
+
+
+def test_noise_is_drawn_from_the_random_state(problem):
+    spectra, abundances, endmembers = problem
+    same, again, other = (
+        quick(
+            UADMMRegressor, endmembers, noise_augmentation=True, random_state=seed, batch_size=150
+        )
+        .fit(spectra, abundances)
+        .predict(spectra)
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(same, again)
+    assert np.abs(same - other).max() > 1e-7
+
+
+@pytest.mark.parametrize(
+    ("shade", "expected"), [(1.0, (None, True)), (0.1, ("l2", False))], ids=["linear", "shaded"]
+)
+def test_the_validation_part_chooses(problem, shade, expected, capsys):
+    spectra, abundances, endmembers = problem
+    spectra = spectra * np.random.default_rng(1).uniform(shade, 1, (len(spectra), 1))
+    model = UADMMRegressor.strong(
+        endmembers, n_layers=5, max_epochs=200, random_state=0, verbose=1
+    ).fit(spectra, abundances)
+    assert (model.norm_, model.noise_augmentation_) == expected
+    assert set(model.choice_scores_) == {(None, False), (None, True), ("l2", False)}
+    assert min(model.choice_scores_, key=model.choice_scores_.get) == expected
+    assert model.n_iter_ == 200
+    assert capsys.readouterr().out.count("RMSE") == 3
+
+
+def test_a_choice_is_open_only_where_it_is_auto(problem):
+    spectra, abundances, endmembers = problem
+    for parameters, tried in (
+        ({"norm": "auto"}, {(None, False), ("l2", False)}),
+        ({"noise_augmentation": "auto"}, {(None, False), (None, True)}),
+    ):
+        model = quick(UADMMRegressor, endmembers, **parameters).fit(spectra, abundances)
+        assert set(model.choice_scores_) == tried
+    for parameters in ({"norm": "auto", "noise_augmentation": True}, {"norm": "l2"}):
+        model = quick(UADMMRegressor, endmembers, **parameters).fit(spectra, abundances)
+        assert not hasattr(model, "choice_scores_")
+
+
+def test_strong_is_a_set_of_parameters(problem):
+    strong = UADMMRegressor.strong(problem[2], max_epochs=5, random_state=3)
+    assert strong.get_params()["max_epochs"] == 5
+    assert strong.get_params()["n_layers"] == 20
+    assert strong.get_params()["endmembers"] is problem[2]
+    assert clone(strong).get_params()["noise_augmentation"] == "auto"
+    estimated = UADMMRegressor.strong(max_epochs=2, random_state=0)
+    assert estimated.fit(problem[0], problem[1]).predict(problem[0]).shape == problem[1].shape
+    with pytest.raises(TypeError, match="layers"):
+        UADMMRegressor.strong(problem[2], layers=5)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    "parameters", [{}, {"norm": "l2"}, {"noise_augmentation": True}], ids=["plain", "l2", "noise"]
+)
+@pytest.mark.parametrize("case", ["one pixel", "one endmember", "constant spectra", "a dark pixel"])
+def test_pairs_that_teach_little(problem, network, parameters, case):
+    spectra, abundances, endmembers = problem
+    if case == "one pixel":
+        spectra, abundances = spectra[:1], abundances[:1]
+    elif case == "one endmember":
+        abundances = np.tile([0.0, 1.0, 0.0, 0.0], (len(spectra), 1))
+    elif case == "constant spectra":
+        spectra = np.full_like(spectra, 0.3)
+    else:
+        spectra = spectra * (np.arange(len(spectra)) > 0)[:, None]
+    model = quick(network, endmembers, **parameters).fit(spectra, abundances)
+    predicted = model.predict(spectra)
+    assert np.isfinite(predicted).all()
+    np.testing.assert_allclose(predicted.sum(axis=1), 1, atol=1e-5)
+
+
 def test_sums_other_than_one_are_warned_of(problem):
     spectra, abundances, endmembers = problem
     with pytest.warns(UserWarning, match="150 of 150 pixels do not sum to one .*network's output"):
@@ -412,12 +582,26 @@ def test_sums_other_than_one_are_warned_of(problem):
         ({"device": "abacus"}, "device='abacus' cannot be used here.*'cpu'"),
         ({"alpha_mse": 0, "alpha_aad": 0, "alpha_aid": 0}, "there is no loss to train with"),
         ({"early_stopping": True, "validation_fraction": 0.001}, "no pixel to validate on"),
+        ({"norm": "auto", "validation_fraction": 0.001}, "choice of 'auto'.*no pixel to validate"),
+        ({"norm": "l1"}, "'norm' parameter"),
+        ({"noise_augmentation": "some"}, "'noise_augmentation' parameter"),
+        ({"noise_augmentation": True, "norm": "l2"}, "linear mixtures, which those of norm='l2'"),
+        (
+            {"noise_augmentation": True, "endmembers": None},
+            "endmembers is None; give them, or use noise_augmentation='auto'",
+        ),
     ],
 )
 def test_parameters_that_will_not_do(problem, network, parameters, message):
     spectra, abundances, endmembers = problem
     with pytest.raises(ValueError, match=message):
-        quick(network, endmembers, **parameters).fit(spectra, abundances)
+        quick(network, **{"endmembers": endmembers, **parameters}).fit(spectra, abundances)
+
+
+def test_one_epoch_cannot_choose(problem):
+    spectra, abundances, endmembers = problem
+    with pytest.raises(ValueError, match="partial_fit cannot choose with norm='auto'"):
+        quick(UADMMRegressor, endmembers, norm="auto").partial_fit(spectra, abundances)
 
 
 @pytest.mark.parametrize("mu", [0.0, -1.0, "least"])

@@ -7,12 +7,16 @@ import torch
 from skorch.callbacks import Callback
 
 
+class DivergenceError(ValueError):
+    """The loss, or a parameter, is not finite."""
+
+
 class StopOnDivergence(Callback):
     """Restore the parameters of the last good epoch, and raise, when the loss is not finite.
 
     Raises
     ------
-    ValueError
+    DivergenceError
         At the end of an epoch whose loss, or after which a parameter, is not finite.
     """
 
@@ -28,7 +32,7 @@ class StopOnDivergence(Callback):
             self.good_ = deepcopy(state)
             return
         net.module_.load_state_dict(self.good_)
-        raise ValueError(
+        raise DivergenceError(
             f"Training diverged in epoch {len(net.history)}, with a loss of {loss:g}; the "
             f"parameters are those of the epoch before. Expected a finite loss: lower the "
             f"learning rate, which is {net.lr:g}, or look for outliers in the spectra."

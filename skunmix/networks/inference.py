@@ -13,13 +13,13 @@ _BLOCK_SIZE = 4096
 _BLOCK_SIZE_ON_DEVICE = 2**17
 
 
-def predict_blocks(module, spectra, out, scale=1.0):
-    """Write a network's abundances of spectra, divided by a scale, into an array.
+def predict_blocks(module, spectra, out, view):
+    """Write a network's abundances of spectra into an array.
 
     A block of pixels at a time goes through all layers on one thread, and the threads share the
-    blocks: splitting each small operation among them costs more than it gains. The scale goes
-    into W, so that spectra of float32 are read once and never copied; they need not have been
-    checked to be finite, as what is not shows in W_kᵀy.
+    blocks: splitting each small operation among them costs more than it gains. The view goes
+    into W, but for the length of a spectrum, which divides W_kᵀy: so spectra of float32 are read
+    and never copied. They need not have been checked to be finite, as what is not shows in W_kᵀy.
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ def predict_blocks(module, spectra, out, scale=1.0):
     spectra : ndarray of shape (n_pixels, n_bands)
     out : ndarray of shape (n_pixels, n_endmembers)
         Overwritten.
-    scale : float, default=1.0
-        What the network's spectra are relative to.
+    view : View
+        How the network sees spectra.
 
     Raises
     ------
@@ -39,13 +39,21 @@ def predict_blocks(module, spectra, out, scale=1.0):
     n_layers = len(module.W)
     device = module.W.device
     with torch.inference_mode():
-        W = (module.W / scale).flatten(0, 1)
+        W = module.W.flatten(0, 1)
+        if view.basis is not None:
+            W = W @ torch.from_numpy(view.basis.T).to(W)
+        W = W / view.scale
 
     def predict_block(block):
         # what is read-only or of another type is copied, for torch
         values = np.require(spectra[block], dtype=np.float32, requirements=["C", "W"])
         with torch.inference_mode():
-            W_y = W @ torch.from_numpy(values).to(device).T
+            y = torch.from_numpy(values).to(device).T
+            W_y = W @ y
+            if view.norm == "l2":
+                length = torch.linalg.vector_norm(y, dim=0)
+                # an overflow is to show below, not to make a zero
+                W_y /= length.masked_fill(length == 0, 1.0).masked_fill(length.isinf(), torch.nan)
             if not torch.isfinite(W_y).all():
                 assert_all_finite(spectra[block], input_name="X")
                 raise ValueError(

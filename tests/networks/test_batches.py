@@ -25,3 +25,14 @@ def test_each_pass_has_an_order_of_its_own():
     batches = TensorBatches(TensorDataset(X, X), 50, np.random.RandomState(0))
     first, second = (next(iter(batches))[0] for _ in range(2))
     assert not torch.equal(first, second)
+
+
+def test_noise_is_drawn_anew_and_has_its_covariance():
+    X = torch.arange(4000.0).repeat(2, 1).T
+    factor = np.array([[0.1, 0.0], [0.3, 0.2]])
+    batches = TensorBatches(TensorDataset(X, X), 100, np.random.RandomState(0), factor)
+    first, second = (torch.cat([noisy - clean for noisy, clean in batches]) for _ in range(2))
+    for noise in (first, second):
+        np.testing.assert_allclose(np.cov(noise.numpy().T), factor @ factor.T, atol=0.01)
+    assert abs(np.corrcoef(first[:, 0], second[:, 0])[0, 1]) < 0.1
+    torch.testing.assert_close(X[:, 0], torch.arange(4000.0))

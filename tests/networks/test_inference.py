@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from skunmix.networks import UnrolledADMM, UnrolledISTA, one_thread, predict_blocks
+from skunmix.networks import (
+    UnrolledADMM,
+    UnrolledISTA,
+    View,
+    one_thread,
+    predict_blocks,
+    span_basis,
+)
 
 SCALE = 3.0
 
@@ -22,22 +29,42 @@ def spectra(n_pixels, dtype=np.float32):
 
 @pytest.mark.parametrize("n_pixels", [1, 4096, 10_000])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_blocks_give_what_the_module_gives(module, n_pixels, dtype):
+@pytest.mark.parametrize("norm", [None, "l2"])
+def test_blocks_give_what_the_module_gives(module, n_pixels, dtype, norm):
     Y = spectra(n_pixels, dtype)
+    Y[0] = 0.0
+    view = View(SCALE, norm)
     out = np.empty((n_pixels, 3), dtype=dtype)
-    predict_blocks(module, Y, out, SCALE)
+    predict_blocks(module, Y, out, view)
     with torch.no_grad():
-        expected = module(torch.tensor(Y / SCALE, dtype=torch.float32)).numpy()
+        expected = module(torch.tensor(view(Y), dtype=torch.float32)).numpy()
     np.testing.assert_allclose(out, expected, atol=1e-6)
+
+
+def test_a_basis_goes_into_the_weights(module):
+    Y = spectra(500)
+    W = module.W.detach()
+    expected, out = np.empty((2, 500, 3))
+    predict_blocks(module, Y, expected, View(SCALE))
+    basis, inverse = span_basis(W.flatten(0, 1).numpy())
+    module.W = torch.nn.Parameter(W @ torch.tensor(inverse.T, dtype=torch.float32))
+    predict_blocks(module, Y, out, View(SCALE, basis=basis))
+    np.testing.assert_allclose(out, expected, atol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
-def test_what_is_not_finite_is_found(module, bad):
+@pytest.mark.parametrize("norm", [None, "l2"])
+def test_what_is_not_finite_is_found(module, bad, norm):
     Y = spectra(5000, np.float64)
     Y[4999, 3] = bad
     with pytest.raises(ValueError, match="Input X contains (NaN|infinity|a value too large)"):
-        predict_blocks(module, Y, np.empty((5000, 3)))
+        predict_blocks(module, Y, np.empty((5000, 3)), View(1.0, norm))
+
+
+def test_a_length_that_overflows_is_found(module):
+    with pytest.raises(ValueError, match="a value too large"):
+        predict_blocks(module, np.full((2, 20), 1e30), np.empty((2, 3)), View(1.0, "l2"))
 
 
 def test_number_of_threads_is_restored_in_every_thread():

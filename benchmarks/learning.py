@@ -1,0 +1,193 @@
+"""Accuracy of what learns from pairs of spectra and abundances, ours and others'.
+
+    python benchmarks/learning.py                        # Jasper Ridge, six USGS minerals
+    python benchmarks/learning.py --scenes made          # 3 to 12 endmembers at 10 to 40 dB
+    python benchmarks/learning.py --scenes usgs-b usgs-c # other minerals
+    python benchmarks/learning.py --deaths 100           # short trainings that must not go wrong
+    python benchmarks/learning.py --quick                # small, for continuous integration
+
+A figure is the field's RMSE (the mean over pixels of each pixel's) on pixels that were not used in
+training, the mean of the seeds and their standard deviation. A seed draws the training pixels and
+the network's batches; it draws the noise and the abundances of a generated scene, too, and where
+the scene is "made", the endmembers. Jasper Ridge has 256 training pixels, the others 1,000.
+"""
+
+import argparse
+import time
+import warnings
+
+import numpy as np
+from _learners import DEFAULT, FCLS, LEARNERS, SKLEARN, STRONG
+from _measure import describe_machine, print_table
+from _scenes import load_scene
+from joblib import Parallel, delayed
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from skunmix import UADMMRegressor
+from skunmix.metrics import abundance_rmse
+
+MADE = [f"{n_endmembers}/{snr}" for n_endmembers in (3, 6, 9, 12) for snr in (10, 20, 30, 40)]
+DEATH_RATES = (1e-4, 3e-4, 1e-3, 3e-3)
+DEATH_EPOCHS = {"jasper": 60, "usgs": 15}
+
+
+def main():
+    """Run what is asked for."""
+    arguments = parse_arguments()
+    print(describe_machine())
+    if arguments.deaths:
+        count_deaths(arguments)
+        return
+    compare(arguments)
+
+
+def parse_arguments():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--scenes", nargs="+", default=["jasper", "usgs"], metavar="SCENE")
+    parser.add_argument("--learners", nargs="+", choices=LEARNERS, metavar="LEARNER")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], metavar="SEED")
+    parser.add_argument("--deaths", type=int, default=0, metavar="N", help="number of seeds")
+    parser.add_argument("--jobs", type=int, default=1, help="processes, of one thread each")
+    parser.add_argument("--quick", action="store_true", help="a small made scene, one seed")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.scenes, arguments.seeds = ["3/20"], [0]
+    if arguments.scenes == ["made"]:
+        arguments.scenes = MADE
+        arguments.learners = arguments.learners or [FCLS, STRONG]
+    arguments.learners = arguments.learners or list(LEARNERS)
+    return arguments
+
+
+def in_processes(function, tasks, n_jobs):
+    """Call the function with each task's arguments, and show how far it is."""
+    results = Parallel(n_jobs, return_as="generator")(delayed(function)(*task) for task in tasks)
+    return list(tqdm(results, total=len(tasks), disable=None))
+
+
+def compare(arguments):
+    """Print a table for each scene, and what the ratios between learners come to."""
+    tasks = [
+        (scene, learner, seed, arguments.quick)
+        for scene in arguments.scenes
+        for seed in arguments.seeds
+        for learner in arguments.learners
+    ]
+    measured = dict(zip(tasks, in_processes(measure, tasks, arguments.jobs)))
+    ratios = []
+    for scene in arguments.scenes:
+        errors, seconds = {}, {}
+        for learner in arguments.learners:
+            of_seeds = [measured[scene, learner, seed, arguments.quick] for seed in arguments.seeds]
+            errors[learner] = np.array([error for error, _, _ in of_seeds])
+            seconds[learner] = np.median([fitting for _, fitting, _ in of_seeds])
+        best = min(errors, key=lambda learner: errors[learner].mean())
+        print_table(
+            f"{scene}, seeds {arguments.seeds}",
+            ["learner", "RMSE", "± std", "over the best", "fit, s", "each seed"],
+            [
+                [
+                    learner,
+                    f"{errors[learner].mean():.5f}",
+                    f"{errors[learner].std():.5f}",
+                    f"{errors[learner].mean() / errors[best].mean():.2f}",
+                    f"{seconds[learner]:.1f}",
+                    " ".join(f"{error:.5f}" for error in errors[learner]),
+                ]
+                for learner in arguments.learners
+            ],
+        )
+        if STRONG in errors:
+            chosen = [measured[scene, STRONG, seed, arguments.quick][2] for seed in arguments.seeds]
+            print("the validation part chose, by seed:", ", ".join(chosen))
+            peers = [learner for learner in SKLEARN if learner in errors]
+            if peers:
+                peer = min(peers, key=lambda learner: errors[learner].mean())
+                ratio = errors[peer].mean() / errors[STRONG].mean()
+                print(f"scikit-learn's best, {peer}, over {STRONG}: {ratio:.2f}")
+            if FCLS in errors:
+                ratio = errors[STRONG].mean() / errors[FCLS].mean()
+                largest = (errors[STRONG] / errors[FCLS]).max()
+                ratios.append([scene, f"{ratio:.3f}", f"{largest:.3f}"])
+    if ratios:
+        print_table(f"{STRONG} over FCLS", ["scene", "of the means", "largest of a seed"], ratios)
+
+
+def measure(scene, learner, seed, quick):
+    """Return the RMSE of a learner, the seconds of its fit, and what it chose."""
+    scene = load_scene(scene, seed, n_training=100 if quick else None)
+    estimator = LEARNERS[learner](scene.endmembers, seed)
+    if quick and "max_epochs" in estimator.get_params():
+        estimator.set_params(max_epochs=5)
+    with threadpool_limits(1):
+        start = time.perf_counter()
+        estimator.fit(*scene.training)
+        seconds = time.perf_counter() - start
+        estimate = estimator.predict(scene.test[0])
+    chosen = (
+        ("noise" if estimator.noise_augmentation_ else estimator.norm_ or "as they are")
+        if hasattr(estimator, "choice_scores_")
+        else ""
+    )
+    return abundance_rmse(scene.test[1], estimate), seconds, chosen
+
+
+def count_deaths(arguments):
+    """Print how many trainings end with a dead endmember or with what is not finite."""
+    for scene in arguments.scenes:
+        tasks = [
+            (scene, seed, rate, 2 if arguments.quick else DEATH_EPOCHS.get(scene, 15))
+            for rate in DEATH_RATES
+            for seed in range(arguments.deaths)
+        ]
+        outcomes = dict(zip(tasks, in_processes(train_briefly, tasks, arguments.jobs)))
+        rows = []
+        for rate in DEATH_RATES:
+            of_rate = [outcome for task, outcome in outcomes.items() if task[2] == rate]
+            errors = np.array([error for error, _, _ in of_rate])
+            rows.append(
+                [
+                    f"{rate:g}",
+                    str(len(of_rate)),
+                    str(sum(dead for _, dead, _ in of_rate)),
+                    str(np.count_nonzero(~np.isfinite(errors))),
+                    f"{min(least for _, _, least in of_rate):.2f}",
+                    f"{errors.mean():.4f}",
+                    f"{errors.max():.4f}",
+                ]
+            )
+        print_table(
+            f"{scene}, {DEFAULT}, {tasks[0][-1]} epochs, seeds 0 to {arguments.deaths - 1}",
+            [
+                "learning rate",
+                "trainings",
+                "dead",
+                "not finite",
+                "least largest abundance",
+                "mean RMSE",
+                "largest RMSE",
+            ],
+            rows,
+        )
+
+
+def train_briefly(scene, seed, learning_rate, max_epochs):
+    """Return the error after a short training, whether an endmember is dead, and how nearly."""
+    scene = load_scene(scene, seed, n_test=2000)
+    model = UADMMRegressor(
+        scene.endmembers, learning_rate=learning_rate, max_epochs=max_epochs, random_state=seed
+    )
+    with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
+        warnings.simplefilter("always", ConvergenceWarning)
+        estimate = model.fit(*scene.training).predict(scene.test[0])
+    largest = estimate.max(axis=0).min()
+    return abundance_rmse(scene.test[1], estimate), bool(caught) or largest < 0.01, largest
+
+
+if __name__ == "__main__":
+    main()
