@@ -3,9 +3,17 @@
 import ast
 import importlib
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
+
+import skunmix
+from skunmix.datasets import make_scene
+from skunmix.metrics import abundance_rmse_scorer
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -65,3 +73,24 @@ def test_scripts_say_what_they_download(script):
     for name in called & {"fetch_jasper_ridge", "fetch_usgs_library"}:
         assert "downloaded once" in ast.get_docstring(tree)
         assert name in ast.get_docstring(tree)
+
+
+def test_python_of_the_readme_runs(monkeypatch):
+    """With data, short trainings, and what it does not import as scikit-learn's users know it."""
+    brief = partial(skunmix.UADMMRegressor, max_epochs=2)
+    monkeypatch.setattr(skunmix, "UADMMRegressor", brief, raising=False)
+    scene = make_scene(n_endmembers=3, shape=(20, 20), random_state=0)
+    namespace = {
+        "A": scene.endmembers,
+        "Y": scene.spectra[::10],
+        "X": scene.abundances[::10],
+        "Y_new": scene.spectra,
+        "GridSearchCV": GridSearchCV,
+        "make_pipeline": make_pipeline,
+        "Normalizer": Normalizer,
+        "abundance_rmse_scorer": abundance_rmse_scorer,
+    }
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(block, namespace)

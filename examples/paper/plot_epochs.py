@@ -13,8 +13,9 @@ some twenty minutes; this script draws what it wrote.
 # ----------------
 #
 # The RMSE of abundances on all pixels that were not trained on, a column for each seed. A seed
-# draws the training pixels and their order. Training is the paper's: two layers, Adam at 1e-4,
-# batches of 64; the synthetic scene has 1,000 training pixels, Jasper Ridge 256.
+# draws the training pixels, their order, and the synthetic scene. Training is the paper's: two
+# layers, Adam at 1e-4, batches of 64; the synthetic scene has 1,000 training pixels, Jasper Ridge
+# 256.
 
 from pathlib import Path
 
@@ -32,17 +33,17 @@ print(mean.unstack("epochs")[[0, 10, 50, 100, 200, 300, 500]].round(4).to_string
 # ----------
 #
 # Lines are means, bands one standard deviation of the five seeds. MNN-AE-2 is
-# :class:`~skunmix.ISTANetRegressor`. U-ADMM is :class:`~skunmix.UADMMRegressor` as it comes, which
-# chooses µ on the training pairs, and with the start of the paper, µ = λ_max(AᵀA).
+# :class:`~skunmix.ISTANetRegressor`. U-ADMM is :class:`~skunmix.UADMMRegressor`, once from the
+# start of the paper, µ = λ_max(AᵀA), and once as it comes, with µ chosen on the training pairs.
 
 import matplotlib.pyplot as plt
 
 styles = {
-    "U-ADMM": ("#0072B2", "-"),
-    "U-ADMM, µ = λ_max": ("#56B4E9", "--"),
-    "MNN-AE-2": ("#D55E00", "-."),
+    "UADMMRegressor()": ("#0072B2", "-"),
+    "U-ADMM, the paper's": ("#56B4E9", "--"),
+    "MNN-AE-2, the paper's": ("#D55E00", "-."),
 }
-titles = {"synthetic": "synthetic scene, 15 dB", "jasper": "Jasper Ridge"}
+titles = {"usgs": "synthetic scene, 15 dB", "jasper": "Jasper Ridge"}
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.6), sharey=True, layout="constrained")
 for ax, (scene, title) in zip(axes, titles.items()):
     for learner, (color, line) in styles.items():
