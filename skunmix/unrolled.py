@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from skorch import NeuralNetRegressor
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping, PassthroughScoring, PrintLog
 from skorch.helper import predefined_split
 from skorch.utils import noop
 from torch.utils.data import TensorDataset
@@ -153,15 +153,11 @@ class _UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         X_training, y_training = X[training], y[training]
         if not more:
             self._start(X_training, y_training, *choices[0])
-        self.net_.set_params(
-            train_split=(
-                None
-                if validation is None
-                else predefined_split(self._dataset(X[validation], y[validation]))
-            ),
-            callbacks__early_stopping=Callback() if validation is None else self._early_stopper(),
-            callbacks__learning_rate=self._learning_rate(len(X_training)),
-            callbacks__report=self._reporter(epochs, X, y) if has_callbacks(self) else Callback(),
+        n_steps = self.max_epochs * -(-len(X_training) // self.batch_size)
+        self._set_net(
+            LearningRate(self.learning_rate, _SCHEDULES[self.lr_schedule], n_steps),
+            None if validation is None else self._dataset(X[validation], y[validation]),
+            self._reporter(epochs, X, y) if has_callbacks(self) else None,
         )
         self._train(X_training, y_training, self.max_epochs)
         if with_trials:
@@ -206,12 +202,7 @@ class _UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
                     f"'auto': one epoch tells nothing; use fit, or say which."
                 )
             self._start(X, y, *choices[0])
-        self.net_.set_params(
-            train_split=None,
-            callbacks__early_stopping=Callback(),
-            callbacks__learning_rate=LearningRate(self.learning_rate),
-            callbacks__report=Callback(),
-        )
+        self._set_net(LearningRate(self.learning_rate))
         self._train(X, y, 1)
         return self
 
@@ -356,8 +347,21 @@ class _UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
                 *(self.callbacks or ()),
             ],
             device=self.device,
-            verbose=int(self.verbose),
         ).initialize()
+
+    def _set_net(self, learning_rate, validation=None, report=None):
+        """Set what each call of `fit` may set anew; what there is no need for costs nothing."""
+        stops = validation is not None
+        scores = PassthroughScoring("valid_loss").initialize() if stops else Callback()
+        self.net_.set_params(
+            train_split=predefined_split(validation) if stops else None,
+            verbose=int(self.verbose),
+            callbacks__print_log=PrintLog().initialize() if self.verbose else Callback(),
+            callbacks__valid_loss=scores,
+            callbacks__early_stopping=self._early_stopper() if stops else Callback(),
+            callbacks__learning_rate=learning_rate,
+            callbacks__report=report or Callback(),
+        )
 
     def _early_stopper(self):
         return EarlyStopping(
@@ -365,12 +369,6 @@ class _UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             load_best=True,
             sink=print if self.verbose else noop,
         ).initialize()
-
-    def _learning_rate(self, n_pixels):
-        n_batches = -(-n_pixels // self.batch_size)
-        return LearningRate(
-            self.learning_rate, _SCHEDULES[self.lr_schedule], n_batches * self.max_epochs
-        )
 
     def _reporter(self, context, X, y):
         """Return the callback that tells scikit-learn's callbacks of each epoch."""

@@ -1,10 +1,9 @@
 """A training that diverges ends with an error and the last good parameters."""
 
-from copy import deepcopy
-
 import numpy as np
 import torch
 from skorch.callbacks import Callback
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 
 class DivergenceError(ValueError):
@@ -22,16 +21,16 @@ class StopOnDivergence(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Keep the parameters that training begins with."""
-        self.good_ = deepcopy(net.module_.state_dict())
+        self.good_ = _parameters(net)
 
     def on_epoch_end(self, net, **kwargs):
         """Check the epoch, and keep its parameters or go back."""
         loss = net.history[-1, "train_loss"]
-        state = net.module_.state_dict()
-        if np.isfinite(loss) and all(torch.isfinite(value).all() for value in state.values()):
-            self.good_ = deepcopy(state)
+        parameters = _parameters(net)
+        if np.isfinite(loss) and torch.isfinite(parameters).all():
+            self.good_ = parameters
             return
-        net.module_.load_state_dict(self.good_)
+        vector_to_parameters(self.good_.clone(), net.module_.parameters())
         raise DivergenceError(
             f"Training diverged in epoch {len(net.history)}, with a loss of {loss:g}; the "
             f"parameters are those of the epoch before. Expected a finite loss: lower the "
@@ -41,3 +40,8 @@ class StopOnDivergence(Callback):
     def on_train_end(self, net, **kwargs):
         """Let go of the copy."""
         del self.good_
+
+
+def _parameters(net):
+    with torch.no_grad():
+        return parameters_to_vector(net.module_.parameters())
