@@ -85,6 +85,7 @@ def test_python_of_the_readme_runs(monkeypatch):
         "Y": scene.spectra[::10],
         "X": scene.abundances[::10],
         "Y_new": scene.spectra,
+        "shape": (8, 5),
         "GridSearchCV": GridSearchCV,
         "make_pipeline": make_pipeline,
         "Normalizer": Normalizer,
