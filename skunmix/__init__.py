@@ -6,15 +6,27 @@ from .sunsal import SunSALRegressor, SunSALRegressorCV
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["ISTANetRegressor", "SunSALRegressor", "SunSALRegressorCV", "UADMMRegressor"]
+__all__ = [
+    "ISTANetRegressor",
+    "ISTANetRegressorCV",
+    "SunSALRegressor",
+    "SunSALRegressorCV",
+    "UADMMRegressor",
+    "UADMMRegressorCV",
+]
 
 # These need torch, whose import takes seconds: it happens on the first use of the name.
-_NEED_TORCH = {"ISTANetRegressor", "UADMMRegressor"}
+_NEED_TORCH = {
+    "ISTANetRegressor": ".unrolled",
+    "ISTANetRegressorCV": ".unrolled_cv",
+    "UADMMRegressor": ".unrolled",
+    "UADMMRegressorCV": ".unrolled_cv",
+}
 
 
 def __getattr__(name):
     if name in _NEED_TORCH:
-        return getattr(import_module(".unrolled", __name__), name)
+        return getattr(import_module(_NEED_TORCH[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

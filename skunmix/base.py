@@ -1,6 +1,8 @@
 """What every unmixer shares: endmembers in, checks, transform and its inverse, tags."""
 
+import warnings
 from abc import ABCMeta, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 from scipy.sparse import issparse
@@ -16,6 +18,9 @@ class BaseUnmixer(
 
     A subclass fits with `_fit_endmembers` and gives `_unmix`.
     """
+
+    # a Pipeline with metadata routing hands them on without being told to
+    __metadata_request__fit: ClassVar[dict] = {"endmembers": True}
 
     # whether `fit` needs abundances even where the endmembers are given
     _learns_from_pairs = False
@@ -150,6 +155,8 @@ class BaseUnmixer(
         given = self._given_endmembers(endmembers)
         if y is None and (given is None or self._learns_from_pairs):
             raise ValueError(self._message_y_missing())
+        if given is not None and not self._learns_from_pairs and _are_labels(y, given):
+            y = None
         y_names = _string_labels(getattr(y, "columns", None))
         if y is None:
             X = validate_data(self, X, dtype="numeric", reset=reset)
@@ -168,6 +175,8 @@ class BaseUnmixer(
         if given is None:
             spectra, names = estimate_endmembers(X, y), None
         else:
+            if endmembers is not None:
+                self._check_not_sliced(endmembers, X, y)
             spectra, names = check_endmembers(given, X.shape[1])
             if y is not None and y.shape[1] != len(spectra):
                 raise ValueError(_message_columns(y, len(spectra)))
@@ -190,6 +199,30 @@ class BaseUnmixer(
                 f"values, to fit(…, endmembers=…); give them once."
             )
         return endmembers
+
+    def _check_not_sliced(self, endmembers, X, y):
+        """Look for endmembers that cross-validation took for samples, and split with the pixels.
+
+        scikit-learn does so with whatever is given to `fit` and is as long as X. What is left of
+        the endmembers is then as long as the pixels of the fold.
+        """
+        shape = np.shape(endmembers)
+        if len(shape) != 2 or shape[0] != len(X):
+            return
+        n_bands = X.shape[1]
+        lost = n_bands not in shape or (
+            shape[1] == n_bands and y is not None and y.shape[1] > shape[0]
+        )
+        message = (
+            f"endmembers of shape {shape} were given to fit with as many rows as there are pixels, "
+            f"which cross-validation takes for a value for each pixel, and splits with them; give "
+            f"them to the constructor, {type(self).__name__}(endmembers=…), or change the number "
+            f"of pixels."
+        )
+        if lost:
+            raise ValueError(message)
+        if y is None:  # nothing tells whether some are missing
+            warnings.warn(message, UserWarning, stacklevel=5)
 
     def _message_y_missing(self):
         return (
@@ -244,7 +277,8 @@ def check_endmembers(endmembers, n_bands):
             raise ValueError(
                 f"endmembers of shape {endmembers.shape} do not fit spectra of {n_bands} bands: "
                 f"expected (n_endmembers, {n_bands}), one spectrum a row; endmembers must be in "
-                f"the space of the spectra, after the same preprocessing."
+                f"the space of the spectra, after the same preprocessing: a Pipeline with "
+                f"transform_input=['endmembers'] takes those given to its fit there."
             )
         endmembers, names = np.ascontiguousarray(endmembers.T), columns
     zero = np.flatnonzero(~endmembers.any(axis=1))
@@ -335,6 +369,14 @@ def estimate_endmembers(spectra, abundances):
             f"`endmembers` or more varied pixels."
         )
     return endmembers
+
+
+def _are_labels(y, endmembers):
+    """Return whether y is not of abundances: one-dimensional, where there are several endmembers.
+
+    A Pipeline hands the targets of its last step, such as the classes of a classifier, to all.
+    """
+    return y is not None and np.ndim(y) == 1 and 1 not in np.shape(endmembers)
 
 
 def _string_labels(labels):

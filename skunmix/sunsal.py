@@ -258,7 +258,9 @@ class SunSALRegressor(_BaseSunSAL):
             Spectra, one a row.
 
         y : array-like of shape (n_pixels, n_endmembers) or (n_pixels,), default=None
-            Abundances, needed only where the endmembers are to be estimated from the pairs.
+            Abundances, needed only where the endmembers are to be estimated from the pairs. With
+            several endmembers given, a one-dimensional `y` is not looked at: it is what a later
+            step of a pipeline learns.
 
         endmembers : array-like of shape (n_endmembers, n_bands), default=None
             Endmember spectra, in place of the parameter of that name.
@@ -429,6 +431,8 @@ class SunSALRegressorCV(_BaseSunSAL):
 
         y : array-like of shape (n_pixels, n_endmembers) or (n_pixels,), default=None
             Abundances to score by, and to estimate the endmembers from where they are not given.
+            With several endmembers given, a one-dimensional `y` is not looked at: it is what a
+            later step of a pipeline learns.
 
         endmembers : array-like of shape (n_endmembers, n_bands), default=None
             Endmember spectra, in place of the parameter of that name.

@@ -45,7 +45,7 @@ from .networks import (
 # Multiplications of a training step's forward pass; with 1e7 of them (240 endmembers, 198 bands,
 # two layers, batches of 64) one thread is still a third faster than two: a second only gets in the
 # way of steps that short.
-_LARGE_STEP = 1e8
+LARGE_STEP = 1e8
 # An endmember is dead if no training pixel has this much of it in the output, though one has the
 # other in truth.
 _DEAD = 0.01
@@ -66,7 +66,7 @@ _STRONG = {
     "validation_fraction": 0.2,
 }
 
-_SCHEDULES = {None: None, "cosine": cosine, "one-cycle": one_cycle}
+SCHEDULES = {None: None, "cosine": cosine, "one-cycle": one_cycle}
 
 _POSITIVE = Interval(Real, 0, np.inf, closed="neither")
 _NON_NEGATIVE = Interval(Real, 0, np.inf, closed="left")
@@ -155,7 +155,7 @@ class _UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             self._start(X_training, y_training, *choices[0])
         n_steps = self.max_epochs * -(-len(X_training) // self.batch_size)
         self._set_net(
-            LearningRate(self.learning_rate, _SCHEDULES[self.lr_schedule], n_steps),
+            LearningRate(self.learning_rate, SCHEDULES[self.lr_schedule], n_steps),
             None if validation is None else self._dataset(X[validation], y[validation]),
             self._reporter(epochs, X, y) if has_callbacks(self) else None,
         )
@@ -215,11 +215,7 @@ class _UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         y : ndarray of shape (n_pixels, n_endmembers)
         """
         check_device(self.device)
-        if not (self.alpha_mse or self.alpha_aad or self.alpha_aid):
-            raise ValueError(
-                "alpha_mse, alpha_aad and alpha_aid are all 0, so that there is no loss to "
-                "train with; expected at least one above 0."
-            )
+        self._check_loss()
         if self.noise_augmentation is True:
             if self.norm == "l2":
                 raise ValueError(
@@ -309,6 +305,17 @@ class _UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             as_tensor(self._view(spectra), self.device), as_tensor(abundances, self.device)
         )
 
+    def _training_set(self, X, y):
+        """Return pairs to train on: those given, or mixtures that noise is added to."""
+        return self._dataset(y @ self.endmembers_ if self.noise_augmentation_ else X, y)
+
+    def _check_loss(self):
+        if not (self.alpha_mse or self.alpha_aad or self.alpha_aid):
+            raise ValueError(
+                "alpha_mse, alpha_aad and alpha_aid are all 0, so that there is no loss to "
+                "train with; expected at least one above 0."
+            )
+
     def _split(self, n_pixels):
         """Return the rows to train on and those to validate on."""
         n_validation = int(self.validation_fraction * n_pixels)
@@ -386,13 +393,13 @@ class _UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
 
     def _train(self, X, y, n_epochs):
         """Train the net on pairs, and set the attributes that tell of it."""
-        training = self._dataset(y @ self.endmembers_ if self.noise_augmentation_ else X, y)
+        training = self._training_set(X, y)
         n_multiplications = self.batch_size * sum(
             parameter.numel() for parameter in self.net_.module_.parameters()
         )
         try:
             if n_epochs:
-                with one_thread() if n_multiplications < _LARGE_STEP else nullcontext():
+                with one_thread() if n_multiplications < LARGE_STEP else nullcontext():
                     # what partial_fit does, less its taking Ctrl-C for the end of training
                     self.net_.notify("on_train_begin", X=training, y=None)
                     try:

@@ -6,7 +6,21 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skunmix import ISTANetRegressor, SunSALRegressor, SunSALRegressorCV, UADMMRegressor
+from skunmix import (
+    ISTANetRegressor,
+    ISTANetRegressorCV,
+    SunSALRegressor,
+    SunSALRegressorCV,
+    UADMMRegressor,
+    UADMMRegressorCV,
+)
+
+# what the cross-validated networks are checked with
+SMALL_GRID = {
+    "param_grid": {"learning_rate": [1e-4, 1e-3]},
+    "cv": 2,
+    "max_epochs": 2,
+}
 
 
 def _fit_known(fit, X, y):
@@ -54,12 +68,29 @@ class UADMMGiven(UADMMRegressor):
         return _fit_known(super().partial_fit, X, y)
 
 
+class ISTANetCVGiven(ISTANetRegressorCV):
+    def fit(self, X, y=None):
+        return _fit_known(super().fit, X, y)
+
+
+class UADMMCVGiven(UADMMRegressorCV):
+    def fit(self, X, y=None):
+        return _fit_known(super().fit, X, y)
+
+
 # the checks warn on purpose, and their targets do not sum to one
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @parametrize_with_checks(
-    [SunSALRegressor(), SunSALRegressorCV(), ISTANetRegressor(), UADMMRegressor()]
+    [
+        SunSALRegressor(),
+        SunSALRegressorCV(),
+        ISTANetRegressor(),
+        ISTANetRegressorCV(**SMALL_GRID),
+        UADMMRegressor(),
+        UADMMRegressorCV(**SMALL_GRID),
+    ]
 )
 def test_as_constructed(estimator, check):
     check(estimator)
@@ -73,6 +104,7 @@ def test_as_constructed(estimator, check):
             SunSALRegressorCV(),
             ISTANetRegressor(max_epochs=3),
             UADMMRegressor(max_epochs=3),
+            UADMMRegressorCV(**SMALL_GRID),
         )
     ]
 )
@@ -81,7 +113,14 @@ def test_unpickled(estimator, check):
 
 
 @parametrize_with_checks(
-    [SunSALGiven(), SunSALCVGiven(), ISTANetGiven(max_epochs=3), UADMMGiven(max_epochs=3)]
+    [
+        SunSALGiven(),
+        SunSALCVGiven(),
+        ISTANetGiven(max_epochs=3),
+        ISTANetCVGiven(**SMALL_GRID),
+        UADMMGiven(max_epochs=3),
+        UADMMCVGiven(**SMALL_GRID),
+    ]
 )
 def test_with_endmembers(estimator, check):
     check(estimator)

@@ -14,11 +14,13 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 # room -> the rooms it may know
 MAY_KNOW = {
-    "__init__": {"sunsal", "unrolled"},
+    "__init__": {"sunsal", "unrolled", "unrolled_cv"},
     "_callbacks": set(),
     "base": set(),
     "sunsal": {"base", "solvers"},
     "unrolled": {"_callbacks", "base", "metrics", "networks"},
+    "_stacked_fits": {"networks", "unrolled"},
+    "unrolled_cv": {"_stacked_fits", "base", "unrolled"},
     "solvers": set(),
     "networks": set(),
     "metrics": set(),

@@ -2,12 +2,13 @@
 
 from .admm import UnrolledADMM
 from .batches import TensorBatches
-from .divergence import DivergenceError, StopOnDivergence
+from .divergence import DivergenceError, StopOnDivergence, divergence_error
 from .inference import predict_blocks
 from .ista import UnrolledISTA
 from .losses import CompositeLoss
 from .progress import ReportEpochs
 from .schedules import LearningRate, cosine, one_cycle
+from .stacked import Fold, bytes_per_network, train_stacked
 from .start import choose_start, max_eigenvalue
 from .threads import one_thread
 from .view import View, noise_factor, span_basis
@@ -15,6 +16,7 @@ from .view import View, noise_factor, span_basis
 __all__ = [
     "CompositeLoss",
     "DivergenceError",
+    "Fold",
     "LearningRate",
     "ReportEpochs",
     "StopOnDivergence",
@@ -22,12 +24,15 @@ __all__ = [
     "UnrolledADMM",
     "UnrolledISTA",
     "View",
+    "bytes_per_network",
     "choose_start",
     "cosine",
+    "divergence_error",
     "max_eigenvalue",
     "noise_factor",
     "one_cycle",
     "one_thread",
     "predict_blocks",
     "span_basis",
+    "train_stacked",
 ]

@@ -1,4 +1,8 @@
-"""The pieces that both unrolled networks are made of."""
+"""The pieces that both unrolled networks are made of.
+
+Each takes one network, or a stack of them: then parameters have the networks as a second axis,
+after the layers, and what flows through the layers has them as its first.
+"""
 
 import torch
 from torch import nn
@@ -33,14 +37,29 @@ def drive(spectra, W):
 
     Parameters
     ----------
-    spectra : Tensor of shape (n_pixels, n_bands)
-    W : Tensor of shape (K, n_endmembers, n_bands)
+    spectra : Tensor of shape (n_pixels, n_bands) or (n_folds, n_pixels, n_bands)
+    W : Tensor of shape (K, n_endmembers, n_bands) or (K, n_networks, n_endmembers, n_bands)
+        Of a stack, the first ``n_networks / n_folds`` networks see the first fold of spectra, the
+        next ones the second, and so on.
 
     Returns
     -------
-    drive : tuple of K Tensors of shape (n_endmembers, n_pixels)
+    drive : tuple of K Tensors of shape (n_endmembers, n_pixels) or \
+            (n_networks, n_endmembers, n_pixels)
     """
-    return (W.flatten(0, 1) @ spectra.T).chunk(len(W))
+    if W.ndim == 3:
+        return (W.flatten(0, 1) @ spectra.T).chunk(len(W))
+    n_folds, n_pixels, n_bands = spectra.shape
+    # the networks of a fold share its spectra, so that theirs is one product, not one each
+    return tuple(
+        torch.bmm(layer.reshape(n_folds, -1, n_bands), spectra.mT).view(*W.shape[1:3], n_pixels)
+        for layer in W.unbind()
+    )
+
+
+def multiply_add(v, matrix, z):
+    """Return v + matrix · z, for one network or each of a stack."""
+    return torch.addmm(v, matrix, z) if z.ndim == 2 else torch.baddbmm(v, matrix, z)
 
 
 def project(v, training):
@@ -53,15 +72,15 @@ def project(v, training):
 
     Parameters
     ----------
-    v : Tensor of shape (n_endmembers, n_pixels)
+    v : Tensor of shape (…, n_endmembers, n_pixels)
     training : bool
 
     Returns
     -------
-    z : Tensor of shape (n_endmembers, n_pixels)
+    z : Tensor of shape (…, n_endmembers, n_pixels)
     """
     if training:
-        closed = v.detach().amax(dim=1, keepdim=True) <= 0
+        closed = v.detach().amax(dim=-1, keepdim=True) <= 0
         if closed.any():
             return _ReopeningProjection.apply(v, closed)
     return torch.relu(v)
@@ -85,15 +104,15 @@ def normalize(z):
 
     Parameters
     ----------
-    z : Tensor of shape (n_endmembers, n_pixels)
+    z : Tensor of shape (…, n_endmembers, n_pixels)
         Non-negative.
 
     Returns
     -------
-    abundances : Tensor of shape (n_endmembers, n_pixels)
+    abundances : Tensor of shape (…, n_endmembers, n_pixels)
     """
-    total = z.sum(dim=0)
+    total = z.sum(dim=-2, keepdim=True)
     if total.detach().amin() > _TINY_SUM:
         return z / total
     empty = total <= _TINY_SUM
-    return torch.where(empty, 1.0 / len(z), z / total.masked_fill(empty, 1.0))
+    return torch.where(empty, 1.0 / z.shape[-2], z / total.masked_fill(empty, 1.0))

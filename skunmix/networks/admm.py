@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ._layers import as_parameter, drive, normalize, project
+from ._layers import as_parameter, drive, multiply_add, normalize, project
 
 
 class UnrolledADMM(nn.Module):
@@ -85,7 +85,7 @@ class UnrolledADMM(nn.Module):
                 z = project(x - self.theta[k], self.training)
                 d = self.eta[k] * (z - x)
             else:
-                x = torch.addmm(x, self.B[k], z_plus_d)
+                x = multiply_add(x, self.B[k], z_plus_d)
                 z = project(x - d - self.theta[k], self.training)
                 d = d - self.eta[k] * (x - z)
             z_plus_d = z + d

@@ -10,6 +10,15 @@ class DivergenceError(ValueError):
     """The loss, or a parameter, is not finite."""
 
 
+def divergence_error(epoch, loss, learning_rate):
+    """Return the error of a training that diverged in this epoch."""
+    return DivergenceError(
+        f"Training diverged in epoch {epoch}, with a loss of {loss:g}; the parameters are those of "
+        f"the epoch before. Expected a finite loss: lower the learning rate, which is "
+        f"{learning_rate:g}, or look for outliers in the spectra."
+    )
+
+
 class StopOnDivergence(Callback):
     """Restore the parameters of the last good epoch, and raise, when the loss is not finite.
 
@@ -31,11 +40,7 @@ class StopOnDivergence(Callback):
             self.good_ = parameters
             return
         vector_to_parameters(self.good_.clone(), net.module_.parameters())
-        raise DivergenceError(
-            f"Training diverged in epoch {len(net.history)}, with a loss of {loss:g}; the "
-            f"parameters are those of the epoch before. Expected a finite loss: lower the "
-            f"learning rate, which is {net.lr:g}, or look for outliers in the spectra."
-        )
+        raise divergence_error(len(net.history), loss, net.lr)
 
     def on_train_end(self, net, **kwargs):
         """Let go of the copy."""

@@ -1,10 +1,9 @@
 """ISTA unrolled into a network: MNN-AE-2, and tied MNN-AE-1."""
 
 import numpy as np
-import torch
 from torch import nn
 
-from ._layers import as_parameter, drive, normalize, project
+from ._layers import as_parameter, drive, multiply_add, normalize, project
 from .start import max_eigenvalue
 
 
@@ -59,6 +58,6 @@ class UnrolledISTA(nn.Module):
         for k in range(self.n_layers):
             # tied layers all read the one entry there is
             k = k % len(W_y)
-            v = W_y[k] if z is None else torch.addmm(W_y[k], self.S[k], z)
+            v = W_y[k] if z is None else multiply_add(W_y[k], self.S[k], z)
             z = project(v - self.theta[k], self.training)
         return normalize(z) if self.sum_to_one else z
