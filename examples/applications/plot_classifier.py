@@ -39,13 +39,12 @@ unmixer.transform(scene.spectra[:3]).round(2)
 # Bands, components or abundances
 # -------------------------------
 #
-# The unmixer needs no labels, and would take those of the classifier for abundances: frozen, it
-# stays as it was fitted.
+# In a pipeline the unmixer is handed the labels, too, and does not look at them: with endmembers
+# given it needs no target.
 
 import matplotlib.pyplot as plt
 from sklearn.base import clone
 from sklearn.decomposition import PCA
-from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -54,7 +53,7 @@ classifier = LogisticRegression(max_iter=2000)
 pipelines = {
     "bands": make_pipeline(StandardScaler(), classifier),
     "6 principal components": make_pipeline(PCA(6, random_state=0), StandardScaler(), classifier),
-    "abundances": make_pipeline(FrozenEstimator(unmixer), StandardScaler(), classifier),
+    "abundances": make_pipeline(clone(unmixer), StandardScaler(), classifier),
 }
 sizes, seeds = [10, 30, 100, 300], range(5)
 accuracy = {name: np.empty((len(sizes), len(seeds))) for name in pipelines}
