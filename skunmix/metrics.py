@@ -338,7 +338,7 @@ def spectral_angle_scorer(estimator, X, y=None):
     >>> print(round(spectral_angle_scorer(model, spectra), 2))
     -0.04
     """
-    spectra, rebuilt = _rebuild(estimator, X)
+    spectra, rebuilt = rebuild_spectra(estimator, X, "spectral_angle_scorer")
     return -spectral_angle_distance(spectra, rebuilt)
 
 
@@ -347,19 +347,40 @@ abundance_rmse_scorer = make_scorer(abundance_rmse, greater_is_better=False)
 abundance_angle_scorer = make_scorer(abundance_angle_distance, greater_is_better=False)
 
 
-def _rebuild(estimator, X):
-    """Return spectra and their reconstruction, in the first space where there are both."""
+def rebuild_spectra(estimator, X, caller):
+    """Return spectra and their reconstruction, in the first space where there are both.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted unmixer, or a pipeline or search that ends in one.
+    X : array-like of shape (n_pixels, n_bands)
+        Spectra.
+    caller : str
+        Who asks, for the error.
+
+    Returns
+    -------
+    spectra, rebuilt : array-like of shape (n_pixels, n_features)
+        `X` and its reconstruction if all steps can be inverted, else what the last step sees and
+        makes of it.
+
+    Raises
+    ------
+    TypeError
+        If the last step has no ``inverse_transform``.
+    """
     # a fitted search stands for its best pipeline
     estimator = getattr(estimator, "best_estimator_", estimator)
     if hasattr(estimator, "inverse_transform"):
         return X, estimator.inverse_transform(estimator.predict(X))
     if isinstance(estimator, Pipeline):
-        last = estimator[-1]
-        return _rebuild(last, estimator[:-1].transform(X) if len(estimator) > 1 else X)
+        seen = estimator[:-1].transform(X) if len(estimator) > 1 else X
+        return rebuild_spectra(estimator[-1], seen, caller)
     raise TypeError(
-        f"spectral_angle_scorer needs an estimator with inverse_transform, which rebuilds spectra "
-        f"from abundances, but {type(estimator).__name__} has none; use an unmixer, or a Pipeline "
-        f"that ends in one."
+        f"{caller} needs an estimator with inverse_transform, which rebuilds spectra from "
+        f"abundances, but {type(estimator).__name__} has none; use an unmixer, or a Pipeline that "
+        f"ends in one."
     )
 
 

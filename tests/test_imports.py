@@ -88,7 +88,8 @@ import numpy as np
 import skunmix
 A = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
 skunmix.SunSALRegressor(endmembers=A).fit(A).predict(A)
-import skunmix.metrics, skunmix.datasets, skunmix.preprocessing, skunmix.scenes, skunmix.cli
+import skunmix.metrics, skunmix.datasets, skunmix.plotting, skunmix.preprocessing
+import skunmix.scenes, skunmix.cli
 skunmix.scenes.unmix(skunmix.SunSALRegressor(endmembers=A).fit(A), A[np.newaxis])
 heavy = {"torch", "skorch", "matplotlib", "pooch", "xarray", "dask", "rasterio"}
 heavy &= set(sys.modules)

@@ -159,8 +159,7 @@ def make_scene(
 
     Parameters
     ----------
-    endmembers : array-like of shape (n_endmembers, n_bands), DataFrame, Bunch or None, \
-            default=None
+    endmembers : array-like of shape (n_endmembers, n_bands), DataFrame or Bunch, default=None
         Spectra, one a row. A DataFrame's index and a library's `endmember_names` are kept (and
         its `wavelengths`). None takes :func:`make_endmembers`.
     n_endmembers : int, default=None

@@ -61,7 +61,7 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
 
         maxⱼ |min(xⱼ‖aⱼ‖, gⱼ/‖aⱼ‖)| / max(‖y‖, ‖Ax‖),
 
-    or |Σx − 1| if that is larger. gⱼ/(‖aⱼ‖‖y‖) is the cosine between an endmember and what is
+    or ``|Σx − 1|`` if that is larger. gⱼ/(‖aⱼ‖‖y‖) is the cosine between an endmember and what is
     left of the spectrum, so that the residual stays the same when the spectra are scaled (and λ
     accordingly), or an endmember is. It covers all conditions: a negative abundance, a gradient
     left on the support or pointing inwards off it, an abundance that should be zero.

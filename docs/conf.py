@@ -1,0 +1,115 @@
+"""How Sphinx builds these pages; it needs no network."""
+
+import inspect
+import re
+from pathlib import Path
+
+import skunmix
+from skunmix.datasets import fetch_jasper_ridge, fetch_usgs_library
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+project = "skunmix"
+author = "The skunmix developers"
+copyright = author
+release = version = skunmix.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+    "numpydoc",
+    "myst_parser",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "conftest.py"]
+nitpicky = False  # types such as "array-like" are no cross-references
+
+autosummary_generate = True
+numpydoc_show_class_members = False  # the template of classes lists them
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+
+
+def skip_what_is_not_ours(app, what, name, obj, skip, options):
+    """Leave out members that come from scikit-learn, which documents them."""
+    module = getattr(inspect.unwrap(obj) if callable(obj) else obj, "__module__", None)
+    return skip or (callable(obj) and not (module or "").startswith("skunmix"))
+
+
+def setup(app):
+    """Connect the above."""
+    app.connect("autodoc-skip-member", skip_what_is_not_ours)
+
+
+# The gallery
+
+
+def missing_data():
+    """Return the names of the fetchers whose files are not at hand."""
+    missing = []
+    for fetch in (fetch_jasper_ridge, fetch_usgs_library):
+        try:
+            fetch(download_if_missing=False)
+        except (OSError, ImportError):
+            missing.append(fetch.__name__)
+    return missing
+
+
+def pattern_of_scripts_to_run():
+    """Return a pattern of the scripts that are run: all whose data are at hand.
+
+    The others are shown without output, so that links to them hold.
+    """
+    missing = missing_data()
+    left_out = [
+        path.stem
+        for path in sorted(EXAMPLES.rglob("plot_*.py"))
+        if any(name in path.read_text(encoding="utf-8") for name in missing)
+    ]
+    if not left_out:
+        return r"plot_\w+\.py"
+    print(f"Not run, as their data are not in SKUNMIX_DATA: {', '.join(left_out)}")
+    return rf"/(?!(?:{'|'.join(map(re.escape, left_out))})\.py)plot_\w+\.py"
+
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": pattern_of_scripts_to_run(),
+    "ignore_pattern": r"quickstart\.py",
+    "doc_module": ("skunmix",),
+    "reference_url": {"skunmix": None},
+    "backreferences_dir": "generated/backreferences",
+    "subsection_order": [
+        "../examples/first_steps",
+        "../examples/paper",
+        "../examples/preprocessing",
+        "../examples/model_selection",
+        "../examples/applications",
+        "*",
+    ],
+    "within_subsection_order": "FileNameSortKey",
+    "remove_config_comments": True,
+    "show_memory": False,
+    "plot_gallery": "True",
+}
+
+# The looks
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skunmix"
+html_static_path = ["_static"]
+html_css_files = ["skunmix.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "logo": {"text": "skunmix"},
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": ["theme-version"],
+}
+html_sidebars = {"whats_new": [], "glossary": []}

@@ -1,0 +1,21 @@
+"""What the code of these pages needs in order to run: a folder with a scene of the reader's own."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skunmix.datasets import make_scene
+
+collect_ignore = ["conf.py"]
+
+
+@pytest.fixture(autouse=True)
+def folder_with_a_scene(request, monkeypatch):
+    """Run each page in a folder of its own that holds scene.npy."""
+    tmp_path = request.getfixturevalue("tmp_path")
+    monkeypatch.chdir(tmp_path)
+    scene = make_scene(
+        n_endmembers=3, shape=(50, 80), fractions=(1.0,), sigma=1.0, snr=30, random_state=0
+    )
+    np.save(Path("scene.npy"), scene.spectra.reshape(*scene.shape, -1))

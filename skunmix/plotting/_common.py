@@ -1,0 +1,175 @@
+"""What the Displays share: pixels as images, names, and matplotlib when it is there."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+
+# distinct from every colour of viridis and magma
+MISSING = "0.8"
+
+
+def import_pyplot(caller):
+    """Return matplotlib.pyplot, or say how to install it."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            f"{caller} needs matplotlib, which is not installed; `pip install skunmix[plot]`."
+        ) from error
+    return plt
+
+
+def as_image(values, shape, name):
+    """Return pixels as an image, a copy in float64.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_pixels,), (n_pixels, n_values) or (n_rows, n_columns, n_values)
+        What is masked becomes NaN.
+    shape : (int, int) or None
+        Rows and columns; None only for an image.
+    name : str
+        Of the values, for errors.
+
+    Returns
+    -------
+    image : ndarray of shape (n_rows, n_columns, n_values), float64
+
+    Raises
+    ------
+    ValueError
+        If the values are none of these, or their number does not fit the shape.
+    """
+    if np.ma.isMaskedArray(values):
+        values = values.astype(np.float64).filled(np.nan)
+    values = np.array(values, dtype=np.float64)
+    if values.ndim not in (1, 2, 3):
+        raise ValueError(
+            f"{name} has {values.ndim} dimensions, expected pixels in rows or an image of shape "
+            f"(n_rows, n_columns, n_values)."
+        )
+    shape = check_image_shape(shape, values.shape, name)
+    return values.reshape(*shape, values.shape[-1] if values.ndim > 1 else 1)
+
+
+def check_image_shape(shape, values_shape, name):
+    """Return rows and columns of an image whose pixels come in an array of `values_shape`."""
+    if shape is None:
+        if len(values_shape) != 3:
+            raise ValueError(
+                f"{name} has shape {values_shape}, pixels in rows, which does not tell how many "
+                f"rows and columns the image has; pass shape=(n_rows, n_columns)."
+            )
+        return values_shape[:2]
+    shape = tuple(np.atleast_1d(shape))
+    if len(shape) != 2 or not all(isinstance(side, Integral) and side > 0 for side in shape):
+        raise ValueError(
+            f"shape={shape!r} is not that of an image, expected two positive integers: "
+            f"(n_rows, n_columns)."
+        )
+    shape = tuple(int(side) for side in shape)
+    n_pixels = int(np.prod(values_shape[:2] if len(values_shape) == 3 else values_shape[:1]))
+    if shape[0] * shape[1] != n_pixels or (len(values_shape) == 3 and shape != values_shape[:2]):
+        raise ValueError(
+            f"shape={shape} has {shape[0] * shape[1]} pixels, but {name} has {n_pixels}, in an "
+            f"array of shape {tuple(values_shape)}; expected shape=(n_rows, n_columns) of the "
+            f"image."
+        )
+    return shape
+
+
+def split_pixels(X, shape, name="X"):
+    """Return pixels in rows, the shape of their image, and which of them are finite.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_pixels, n_bands) or (n_rows, n_columns, n_bands)
+    shape : (int, int) or None
+    name : str
+
+    Returns
+    -------
+    pixels : array-like of shape (n_finite, n_bands)
+        Those that are finite in every band, of the type of X.
+    shape : tuple of (int, int)
+    finite : ndarray of bool of shape (n_rows, n_columns)
+
+    Raises
+    ------
+    ValueError
+        If X does not fit the shape, or no pixel is finite.
+    """
+    if np.ma.isMaskedArray(X):
+        X = X.astype(np.float64).filled(np.nan)
+    values = np.asarray(X)
+    if values.ndim not in (2, 3):
+        raise ValueError(
+            f"{name} has shape {values.shape}, expected (n_pixels, n_bands) or "
+            f"(n_rows, n_columns, n_bands)."
+        )
+    shape = check_image_shape(shape, values.shape, name)
+    pixels = values.reshape(-1, values.shape[-1]) if values.ndim == 3 else X
+    finite = np.isfinite(np.asarray(pixels, dtype=np.float64)).all(axis=1)
+    if not finite.any():
+        raise ValueError(
+            f"None of the {len(finite)} pixels of {name} is finite in every band, so that there "
+            f"is nothing to draw; leave out the bands that have no data."
+        )
+    if not finite.all():
+        pixels = _safe_indexing(pixels, np.flatnonzero(finite))
+    return pixels, shape, finite.reshape(shape)
+
+
+def place(values, finite):
+    """Return an image with the values in the pixels that are `finite`, and NaN in the others."""
+    values = np.asarray(values, dtype=np.float64)
+    values = values.reshape(len(values), -1)
+    image = np.full((*finite.shape, values.shape[1]), np.nan)
+    image[finite] = values
+    return image
+
+
+def unwrap(estimator):
+    """Return the last step of a pipeline, and of the best one of a search."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    return unwrap(estimator[-1]) if isinstance(estimator, Pipeline) else estimator
+
+
+def estimator_names(estimator, n_endmembers):
+    """Return the names that an estimator gives its endmembers, or None."""
+    estimator = unwrap(estimator)
+    if not hasattr(estimator, "n_endmembers_"):
+        return None  # another regressor's features are not endmembers
+    names = estimator.get_feature_names_out()
+    return list(names) if len(names) == n_endmembers else None
+
+
+def check_names(names, n_endmembers):
+    """Return the names of the endmembers as strings, default ones for None."""
+    if names is None:
+        return [f"endmember{i}" for i in range(n_endmembers)]
+    names = [names] if isinstance(names, str) else [str(name) for name in names]
+    if len(names) != n_endmembers:
+        raise ValueError(
+            f"endmember_names has {len(names)} names, but there are {n_endmembers} endmembers; "
+            f"expected one name an endmember."
+        )
+    return names
+
+
+def draw_image(ax, image, *, cmap, **im_kw):
+    """Draw an image with its missing pixels in grey, without ticks."""
+    import matplotlib
+
+    cmap = matplotlib.colormaps.get_cmap(cmap).with_extremes(bad=MISSING)
+    drawn = ax.imshow(image, **{"interpolation": "nearest", "cmap": cmap, **im_kw})
+    ax.set(xticks=[], yticks=[])
+    return drawn
+
+
+def colorbar_extend(values, norm):
+    """Return which ends of a colour bar have values beyond them."""
+    low, high = (values < norm.vmin).any(), (values > norm.vmax).any()
+    return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[int(low), int(high)]

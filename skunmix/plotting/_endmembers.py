@@ -1,0 +1,381 @@
+"""Spectra of endmembers."""
+
+import numpy as np
+
+from ..metrics import spectral_angle_distance
+from ._common import check_names, estimator_names, import_pyplot, unwrap
+
+# Okabe and Ito's colours, which the colour-blind can tell apart, less yellow, which is faint on
+# white
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Where a band is left out of an even grid the step doubles; the steps of instruments vary by less.
+_GAP = 1.75
+
+
+class EndmemberDisplay:
+    """Spectra of endmembers, beside reference spectra where there are some.
+
+    Make it with :meth:`from_estimator` or :meth:`from_predictions`; the parameters of the
+    constructor become attributes.
+
+    Parameters
+    ----------
+    endmembers : ndarray of shape (n_endmembers, n_bands)
+        Spectra, one a row; NaN where a band has no value.
+
+    reference : ndarray of shape (n_endmembers, n_bands), default=None
+        Spectra to compare them with, row by row.
+
+    wavelengths : ndarray of shape (n_bands,), default=None
+        Centres of the bands. None draws against `bands`.
+
+    bands : ndarray of shape (n_bands,), default=None
+        Numbers of the bands among those of the instrument. None counts from 0.
+
+    unit : str, default="µm"
+        Unit of the wavelengths, for the label of the axis.
+
+    endmember_names : sequence of str of length n_endmembers, default=None
+        Names for the legend; None calls them "endmember0", "endmember1", …
+
+    Attributes
+    ----------
+    ax_ : Axes
+        Where it is drawn.
+
+    lines_ : list of Line2D of length n_endmembers
+        The spectra, in order of wavelength, with NaN in the gaps.
+
+    reference_lines_ : list of Line2D of length n_endmembers, or None
+        The reference spectra, dashed.
+
+    angles_ : ndarray of shape (n_endmembers,), or None
+        Angles between spectra and reference, in degrees.
+
+    legend_ : Legend
+        The names, with the angles.
+
+    figure_ : Figure
+        The figure that holds them.
+
+    See Also
+    --------
+    skunmix.metrics.spectral_angle_distance : The angle that the legend has.
+
+    Notes
+    -----
+    The line is broken where bands were removed: where a step between neighbours is more than 1.75
+    times the median step.
+
+    Examples
+    --------
+    Endmembers estimated from pairs of spectra and abundances, beside the true ones:
+
+    >>> from skunmix import SunSALRegressor
+    >>> from skunmix.datasets import make_scene
+    >>> from skunmix.plotting import EndmemberDisplay
+    >>> scene = make_scene(n_endmembers=4, random_state=0)
+    >>> model = SunSALRegressor().fit(scene.spectra, scene.abundances)
+    >>> display = EndmemberDisplay.from_estimator(
+    ...     model, reference=scene.endmembers, wavelengths=scene.wavelengths
+    ... )
+    >>> bool((display.angles_ < 1).all())
+    True
+    """
+
+    def __init__(
+        self,
+        endmembers,
+        *,
+        reference=None,
+        wavelengths=None,
+        bands=None,
+        unit="µm",
+        endmember_names=None,
+    ):
+        self.endmembers = endmembers
+        self.reference = reference
+        self.wavelengths = wavelengths
+        self.bands = bands
+        self.unit = unit
+        self.endmember_names = endmember_names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        *,
+        reference=None,
+        wavelengths=None,
+        bands=None,
+        unit="µm",
+        endmember_names=None,
+        line_kw=None,
+        reference_kw=None,
+        ax=None,
+    ):
+        """Draw the endmembers of a fitted unmixer.
+
+        Parameters
+        ----------
+        estimator : estimator with ``endmembers_``
+            A fitted unmixer. Of a pipeline or search it is the last step, whose endmembers are in
+            the space that it sees.
+
+        reference : array-like of shape (n_endmembers, n_bands), default=None
+            Spectra to compare them with, row by row.
+
+        wavelengths : array-like of shape (n_bands,), default=None
+            Centres of the bands, in any order. None draws against `bands`.
+
+        bands : array-like of shape (n_bands,), default=None
+            Numbers of the bands among those of the instrument. None counts from 0.
+
+        unit : str, default="µm"
+            Unit of the wavelengths, for the label of the axis.
+
+        endmember_names : sequence of str, default=None
+            Names for the legend. None takes those that the estimator has.
+
+        line_kw : dict, default=None
+            For `matplotlib.axes.Axes.plot` of the spectra.
+
+        reference_kw : dict, default=None
+            For `matplotlib.axes.Axes.plot` of the reference.
+
+        ax : Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : EndmemberDisplay
+
+        Raises
+        ------
+        ValueError
+            If the estimator has no endmembers, or reference, wavelengths, bands or names do not
+            fit them.
+        ImportError
+            If matplotlib is not installed.
+        """
+        import_pyplot(f"{cls.__name__}.from_estimator")
+        unmixer = unwrap(estimator)
+        if not hasattr(unmixer, "endmembers_"):
+            raise ValueError(
+                f"{type(unmixer).__name__} has no endmembers_, expected a fitted unmixer; call "
+                f"`fit` first, or use from_predictions."
+            )
+        if endmember_names is None:
+            endmember_names = estimator_names(unmixer, len(unmixer.endmembers_))
+        return cls(
+            unmixer.endmembers_,
+            reference=reference,
+            wavelengths=wavelengths,
+            bands=bands,
+            unit=unit,
+            endmember_names=endmember_names,
+        ).plot(ax, line_kw=line_kw, reference_kw=reference_kw)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        endmembers,
+        *,
+        reference=None,
+        wavelengths=None,
+        bands=None,
+        unit="µm",
+        endmember_names=None,
+        line_kw=None,
+        reference_kw=None,
+        ax=None,
+    ):
+        """Draw spectra.
+
+        Parameters
+        ----------
+        endmembers : array-like of shape (n_endmembers, n_bands) or (n_bands,)
+            Spectra, one a row; NaN breaks the line.
+
+        reference : array-like of the shape of `endmembers`, default=None
+            Spectra to compare them with, row by row.
+
+        wavelengths : array-like of shape (n_bands,), default=None
+            Centres of the bands, in any order. None draws against `bands`.
+
+        bands : array-like of shape (n_bands,), default=None
+            Numbers of the bands among those of the instrument. None counts from 0.
+
+        unit : str, default="µm"
+            Unit of the wavelengths, for the label of the axis.
+
+        endmember_names : sequence of str, default=None
+            Names for the legend. None takes the index of a DataFrame.
+
+        line_kw : dict, default=None
+            For `matplotlib.axes.Axes.plot` of the spectra.
+
+        reference_kw : dict, default=None
+            For `matplotlib.axes.Axes.plot` of the reference.
+
+        ax : Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : EndmemberDisplay
+
+        Raises
+        ------
+        ValueError
+            If reference, wavelengths, bands or names do not fit the spectra.
+        ImportError
+            If matplotlib is not installed.
+        """
+        import_pyplot(f"{cls.__name__}.from_predictions")
+        if endmember_names is None and hasattr(endmembers, "columns"):
+            endmember_names = getattr(endmembers, "index", None)
+        return cls(
+            np.atleast_2d(np.asarray(endmembers, dtype=np.float64)),
+            reference=reference,
+            wavelengths=wavelengths,
+            bands=bands,
+            unit=unit,
+            endmember_names=endmember_names,
+        ).plot(ax, line_kw=line_kw, reference_kw=reference_kw)
+
+    def plot(self, ax=None, *, line_kw=None, reference_kw=None):
+        """Draw the spectra.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw; None makes a figure.
+
+        line_kw : dict, default=None
+            For `matplotlib.axes.Axes.plot` of the spectra.
+
+        reference_kw : dict, default=None
+            For `matplotlib.axes.Axes.plot` of the reference.
+
+        Returns
+        -------
+        display : EndmemberDisplay
+
+        Raises
+        ------
+        ValueError
+            If reference, wavelengths, bands or names do not fit the spectra.
+        ImportError
+            If matplotlib is not installed.
+        """
+        plt = import_pyplot(f"{type(self).__name__}.plot")
+        endmembers, reference = self._check()
+        names = check_names(self.endmember_names, len(endmembers))
+        position, label = self._positions(endmembers.shape[1])
+        if ax is None:
+            _, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
+
+        self.angles_ = None if reference is None else _angles(endmembers, reference)
+        self.reference_lines_ = None if reference is None else []
+        self.lines_ = []
+        colors = _colors(plt, len(endmembers))
+        for i, (name, color) in enumerate(zip(names, colors)):
+            if reference is not None:
+                name = f"{name} ({self.angles_[i]:.1f}°)"
+                line = _draw_line(
+                    ax,
+                    position,
+                    reference[i],
+                    {"color": color, "linestyle": "--", "linewidth": 1.0, **(reference_kw or {})},
+                )
+                self.reference_lines_.append(line)
+            style = {"color": color, "label": name, **(line_kw or {})}
+            self.lines_.append(_draw_line(ax, position, endmembers[i], style))
+        self._draw_legend(ax)
+        ax.set(xlabel=label, ylabel="spectrum")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _check(self):
+        endmembers = np.asarray(self.endmembers, dtype=np.float64)
+        if endmembers.ndim != 2:
+            raise ValueError(
+                f"endmembers have shape {endmembers.shape}, expected (n_endmembers, n_bands), one "
+                f"spectrum a row."
+            )
+        if self.reference is None:
+            return endmembers, None
+        reference = np.atleast_2d(np.asarray(self.reference, dtype=np.float64))
+        if reference.shape != endmembers.shape:
+            raise ValueError(
+                f"reference has shape {reference.shape}, but endmembers have shape "
+                f"{endmembers.shape}; expected the same materials in the same bands, one spectrum "
+                f"a row."
+            )
+        return endmembers, reference
+
+    def _positions(self, n_bands):
+        """Return where on the axis the bands are, and the label of the axis."""
+        for name, values in (("wavelengths", self.wavelengths), ("bands", self.bands)):
+            if values is not None:
+                values = np.asarray(values, dtype=np.float64)
+                if values.shape != (n_bands,):
+                    raise ValueError(
+                        f"{name} has shape {values.shape}, but the spectra have {n_bands} bands; "
+                        f"expected ({n_bands},)."
+                    )
+                return values, f"wavelength [{self.unit}]" if name == "wavelengths" else "band"
+        return np.arange(n_bands), "band"
+
+    def _draw_legend(self, ax):
+        handles, labels = ax.get_legend_handles_labels()
+        if self.reference_lines_:
+            (reference,) = ax.plot([], [], color="0.3", linestyle="--", linewidth=1.0)
+            handles, labels = [*handles, reference], [*labels, "reference"]
+        # beside the spectra: inside, a legend of this size would hide some
+        self.legend_ = ax.legend(
+            handles,
+            labels,
+            loc="upper left",
+            bbox_to_anchor=(1.01, 1.0),
+            borderaxespad=0.0,
+            fontsize="small",
+            ncols=-(-len(labels) // 18),
+        )
+
+
+def _draw_line(ax, position, spectrum, style):
+    """Draw a spectrum with gaps, its lone bands as points."""
+    order = np.argsort(position, kind="stable")
+    x, y = position[order], spectrum[order]
+    gaps = _gaps(x)
+    middles = (x[gaps] + x[gaps + 1]) / 2
+    x, y = np.insert(x, gaps + 1, middles), np.insert(y, gaps + 1, np.nan)
+    drawn = np.concatenate(([False], np.isfinite(y), [False]))
+    lone = np.flatnonzero(drawn[1:-1] & ~drawn[:-2] & ~drawn[2:])
+    (line,) = ax.plot(x, y, **style)
+    if len(lone):
+        line.set(marker="o", markersize=3, markevery=lone.tolist())
+    return line
+
+
+def _gaps(x):
+    """Return the indices i between which and i + 1 bands are missing from the sorted x."""
+    steps = np.diff(x)
+    return np.flatnonzero(steps > _GAP * np.median(steps)) if len(steps) else np.empty(0, int)
+
+
+def _angles(endmembers, reference):
+    angles = np.full(len(endmembers), np.nan)
+    for i, pair in enumerate(zip(endmembers, reference)):
+        both = np.isfinite(pair).all(axis=0)
+        if both.any():
+            angles[i] = spectral_angle_distance(pair[0][both], pair[1][both], degrees=True)
+    return angles
+
+
+def _colors(plt, n):
+    if n <= len(_COLORS):
+        return _COLORS[:n]
+    return plt.get_cmap("viridis")(np.linspace(0, 0.95, n))

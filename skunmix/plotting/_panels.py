@@ -1,0 +1,84 @@
+"""A grid of axes for maps."""
+
+import numpy as np
+
+# Inches; a figure of six columns is a page wide when printed at about three quarters.
+_FIGURE_WIDTH = 7.5
+_PANEL_WIDTH = 1.25, 2.0
+_COLORBAR_WIDTH = 0.9
+
+
+def make_panels(plt, ax, n_kinds, shape, n_cols):
+    """Return axes for maps of several kinds: those given, or new ones.
+
+    New ones stand in blocks of at most `n_cols` columns, a block having a row of each kind.
+
+    Parameters
+    ----------
+    plt : module
+        matplotlib.pyplot.
+    ax : Axes, array-like of Axes or None
+        One, to divide if need be; as many as panels, row by row; None makes a figure.
+    n_kinds : int
+    shape : (int, int, int)
+        Rows, columns and endmembers.
+    n_cols : int
+
+    Returns
+    -------
+    axes : ndarray of Axes of shape (n_kinds, n_endmembers)
+    n_beside : int
+        Endmembers in a block.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer axes than panels, or the one that there is cannot be divided.
+    """
+    n_rows, n_columns, n_endmembers = shape
+    n_panels = n_kinds * n_endmembers
+    if ax is not None and not hasattr(ax, "imshow"):
+        axes = np.asarray(ax, dtype=object).ravel()
+        if len(axes) != n_panels:
+            raise ValueError(
+                f"ax has {len(axes)} axes, but there are {n_panels} panels: {n_kinds} × "
+                f"{n_endmembers} endmembers; expected one axes each, or a single one to divide."
+            )
+        return axes.reshape(n_kinds, n_endmembers), n_endmembers
+    if ax is not None and n_panels == 1:
+        return np.array([[ax]], dtype=object), 1
+
+    n_blocks = -(-n_endmembers // n_cols)
+    n_beside = -(-n_endmembers // n_blocks)
+    if ax is None:
+        width = np.clip(_FIGURE_WIDTH / n_beside, *_PANEL_WIDTH)
+        height = width * np.clip(n_rows / n_columns, 0.4, 2.5)
+        _, panels = plt.subplots(
+            n_blocks * n_kinds,
+            n_beside,
+            figsize=(
+                width * n_beside + _COLORBAR_WIDTH,
+                max(height * n_kinds * n_blocks + 0.3 * n_blocks, 1.8),
+            ),
+            squeeze=False,
+            layout="compressed",
+        )
+    else:
+        panels = _divide(ax, n_blocks * n_kinds, n_beside)
+    # (block, kind, column) → (kind, block and column)
+    panels = panels.reshape(n_blocks, n_kinds, n_beside).swapaxes(0, 1).reshape(n_kinds, -1)
+    for left_over in panels[:, n_endmembers:].ravel():
+        left_over.remove()
+    return panels[:, :n_endmembers], n_beside
+
+
+def _divide(ax, n_rows, n_columns):
+    """Return a grid of axes in the place of one."""
+    if ax.get_subplotspec() is None:
+        raise ValueError(
+            f"ax is not part of a grid, so that it cannot be divided into {n_rows} × {n_columns} "
+            f"panels; make it with plt.subplots, or pass as many axes as there are panels."
+        )
+    ax.set_axis_off()
+    grid = ax.get_subplotspec().subgridspec(n_rows, n_columns)
+    return grid.subplots(squeeze=False)

@@ -1,0 +1,209 @@
+"""Maps of what the model leaves unexplained."""
+
+import numpy as np
+
+from ..metrics import rebuild_spectra
+from ._common import as_image, colorbar_extend, draw_image, import_pyplot, place, split_pixels
+
+
+class ResidualMapDisplay:
+    r"""Map of the reconstruction error of each pixel.
+
+    .. math:: \sqrt{\frac{1}{N_B} \|y - \hat y\|_2^2}
+
+    for a spectrum :math:`y` of :math:`N_B` bands and what the endmembers and the estimated
+    abundances make of it. It needs no true abundances. Where it is large, a material is missing
+    from the endmembers, or mixing is not linear; where it is small, the spectra are explained,
+    which does not say that the abundances are right.
+
+    Make it with :meth:`from_estimator` or :meth:`from_predictions`; the parameter of the
+    constructor becomes an attribute.
+
+    Parameters
+    ----------
+    residuals : ndarray of shape (n_rows, n_columns)
+        Root mean squared error over the bands, in the unit of the spectra; NaN where there is
+        none.
+
+    Attributes
+    ----------
+    ax_ : Axes
+        Where it is drawn.
+
+    image_ : AxesImage
+        What is drawn.
+
+    colorbar_ : Colorbar or None
+        The scale.
+
+    figure_ : Figure
+        The figure that holds them.
+
+    See Also
+    --------
+    AbundanceMapDisplay : The abundances.
+    skunmix.metrics.spectral_angle_scorer : Reconstruction as a score for model selection.
+
+    Examples
+    --------
+    >>> from skunmix import SunSALRegressor
+    >>> from skunmix.datasets import make_scene
+    >>> from skunmix.plotting import ResidualMapDisplay
+    >>> scene = make_scene(snr=30, random_state=0)
+    >>> model = SunSALRegressor(endmembers=scene.endmembers[:-1])  # one is missing
+    >>> display = ResidualMapDisplay.from_estimator(
+    ...     model.fit(scene.spectra), scene.spectra, shape=scene.shape
+    ... )
+    >>> display.residuals.shape
+    (100, 100)
+    """
+
+    def __init__(self, residuals):
+        self.residuals = residuals
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, *, shape=None, cmap="magma", colorbar=True, im_kw=None, ax=None
+    ):
+        """Unmix a scene, rebuild its spectra, and draw the difference.
+
+        Parameters
+        ----------
+        estimator : estimator with ``predict`` and ``inverse_transform``
+            A fitted unmixer, or a pipeline or search that ends in one. Where a step of the
+            pipeline cannot be inverted, the spectra are compared after it.
+
+        X : array-like of shape (n_pixels, n_bands) or (n_rows, n_columns, n_bands)
+            Spectra of the scene, pixels in row-major order. Pixels with a value that is NaN,
+            infinite or masked are left out, and drawn as missing.
+
+        shape : (int, int), default=None
+            Rows and columns of the scene; not needed where `X` is an image.
+
+        cmap : str or Colormap, default="magma"
+            Colours.
+
+        colorbar : bool, default=True
+            Whether to draw the scale.
+
+        im_kw : dict, default=None
+            For `matplotlib.axes.Axes.imshow`: ``{"vmax": 0.05}``, say, in place of the scale from
+            0 to the largest residual.
+
+        ax : Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : ResidualMapDisplay
+
+        Raises
+        ------
+        ValueError
+            If the shape does not match the pixels, or none of them is finite.
+        TypeError
+            If the estimator cannot rebuild spectra.
+        ImportError
+            If matplotlib is not installed.
+        """
+        caller = f"{cls.__name__}.from_estimator"
+        import_pyplot(caller)
+        pixels, _, finite = split_pixels(X, shape)
+        spectra, rebuilt = rebuild_spectra(estimator, pixels, caller)
+        residuals = place(_rmse(np.asarray(spectra), np.asarray(rebuilt)), finite)[..., 0]
+        return cls(residuals).plot(ax, cmap=cmap, colorbar=colorbar, im_kw=im_kw)
+
+    @classmethod
+    def from_predictions(
+        cls, spectra, rebuilt, *, shape=None, cmap="magma", colorbar=True, im_kw=None, ax=None
+    ):
+        """Draw the difference between spectra and their reconstruction.
+
+        Parameters
+        ----------
+        spectra : array-like of shape (n_pixels, n_bands) or (n_rows, n_columns, n_bands)
+            Spectra of the scene, pixels in row-major order. A pixel with NaN is drawn as missing.
+
+        rebuilt : array-like of the shape of `spectra`
+            Their reconstruction, as ``inverse_transform`` gives it.
+
+        shape : (int, int), default=None
+            Rows and columns of the scene; not needed where `spectra` is an image.
+
+        cmap : str or Colormap, default="magma"
+            Colours.
+
+        colorbar : bool, default=True
+            Whether to draw the scale.
+
+        im_kw : dict, default=None
+            For `matplotlib.axes.Axes.imshow`.
+
+        ax : Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : ResidualMapDisplay
+
+        Raises
+        ------
+        ValueError
+            If the shape does not match the pixels, or the two arrays differ in shape.
+        ImportError
+            If matplotlib is not installed.
+        """
+        import_pyplot(f"{cls.__name__}.from_predictions")
+        spectra = as_image(spectra, shape, "spectra")
+        rebuilt = as_image(rebuilt, spectra.shape[:2], "rebuilt")
+        if spectra.shape != rebuilt.shape:
+            raise ValueError(
+                f"spectra have {spectra.shape[2]} bands, but rebuilt has {rebuilt.shape[2]}; "
+                f"expected the same pixels and bands in both."
+            )
+        return cls(_rmse(spectra, rebuilt)).plot(ax, cmap=cmap, colorbar=colorbar, im_kw=im_kw)
+
+    def plot(self, ax=None, *, cmap="magma", colorbar=True, im_kw=None):
+        """Draw the map.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw; None makes a figure.
+
+        cmap : str or Colormap, default="magma"
+            Colours.
+
+        colorbar : bool, default=True
+            Whether to draw the scale.
+
+        im_kw : dict, default=None
+            For `matplotlib.axes.Axes.imshow`.
+
+        Returns
+        -------
+        display : ResidualMapDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        plt = import_pyplot(f"{type(self).__name__}.plot")
+        if ax is None:
+            _, ax = plt.subplots(figsize=(5, 4), layout="constrained")
+        self.image_ = draw_image(ax, self.residuals, **{"vmin": 0.0, "cmap": cmap, **(im_kw or {})})
+        ax.set_title("reconstruction RMSE", fontsize="medium")
+        self.ax_, self.figure_, self.colorbar_ = ax, ax.figure, None
+        if colorbar:
+            self.colorbar_ = self.figure_.colorbar(
+                self.image_,
+                ax=ax,
+                label="RMSE, in the unit of the spectra",
+                extend=colorbar_extend(self.residuals, self.image_.norm),
+            )
+        return self
+
+
+def _rmse(spectra, rebuilt):
+    return np.sqrt(np.mean((spectra - rebuilt) ** 2, axis=-1))

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, Normalizer
+
+from skunmix import SunSALRegressor
+from skunmix.plotting import ResidualMapDisplay
+
+plt = pytest.importorskip("matplotlib.pyplot")
+
+SHAPE = 3, 4
+
+
+@pytest.fixture
+def scene():
+    rng = np.random.RandomState(0)
+    endmembers = rng.uniform(0.1, 0.9, (3, 8))
+    abundances = rng.dirichlet(np.ones(3), 12)
+    return abundances @ endmembers + 0.05 * rng.randn(12, 8), abundances, endmembers
+
+
+def test_the_error_of_each_pixel(scene):
+    spectra, _, endmembers = scene
+    model = SunSALRegressor(endmembers=endmembers).fit(spectra)
+    display = ResidualMapDisplay.from_estimator(model, spectra, shape=SHAPE)
+    rebuilt = model.predict(spectra) @ endmembers
+    expected = [
+        np.sqrt(sum((a - b) ** 2 for a, b in zip(*pair)) / 8) for pair in zip(spectra, rebuilt)
+    ]
+    drawn = display.image_.get_array()
+    np.testing.assert_allclose(drawn.ravel(), expected)
+    assert display.image_.get_clim() == (0.0, drawn.max())
+    assert display.image_.get_cmap().name == "magma"
+    assert display.ax_.get_title() == "reconstruction RMSE"
+    assert "RMSE" in display.colorbar_.ax.get_ylabel()
+    again = ResidualMapDisplay.from_predictions(spectra, rebuilt, shape=SHAPE)
+    np.testing.assert_allclose(again.residuals, display.residuals)
+
+
+def test_pipelines_are_compared_where_they_can_be_inverted(scene):
+    spectra, abundances, _ = scene
+    scaled = make_pipeline(MinMaxScaler(), SunSALRegressor()).fit(spectra, abundances)
+    display = ResidualMapDisplay.from_estimator(scaled, spectra, shape=SHAPE)
+    rebuilt = scaled.inverse_transform(scaled.predict(spectra))
+    expected = np.sqrt(((spectra - rebuilt) ** 2).mean(axis=1)).reshape(SHAPE)
+    np.testing.assert_allclose(display.residuals, expected)
+
+    normalized = make_pipeline(Normalizer(), SunSALRegressor()).fit(spectra, abundances)
+    display = ResidualMapDisplay.from_estimator(normalized, spectra, shape=SHAPE)
+    seen = spectra / np.linalg.norm(spectra, axis=1, keepdims=True)
+    rebuilt = normalized.predict(spectra) @ normalized[-1].endmembers_
+    expected = np.sqrt(((seen - rebuilt) ** 2).mean(axis=1)).reshape(SHAPE)
+    np.testing.assert_allclose(display.residuals, expected)
+
+
+def test_missing_pixels_axes_and_scale(scene):
+    spectra, _, endmembers = scene
+    spectra[5, 2] = np.nan
+    model = SunSALRegressor(endmembers=endmembers).fit(spectra[:5])
+    _, ax = plt.subplots()
+    display = ResidualMapDisplay.from_estimator(
+        model,
+        spectra.reshape(*SHAPE, 8),
+        ax=ax,
+        cmap="inferno",
+        im_kw={"vmax": 0.01},
+        colorbar=False,
+    )
+    assert display.ax_ is ax
+    assert display.colorbar_ is None
+    assert np.flatnonzero(np.ma.getmaskarray(display.image_.get_array())).tolist() == [5]
+    assert display.image_.get_clim() == (0.0, 0.01)
+    assert display.image_.get_cmap().name == "inferno"
+
+
+def test_errors(scene):
+    spectra, abundances, _ = scene
+    other = LinearRegression().fit(spectra, abundances)
+    with pytest.raises(TypeError, match=r"ResidualMapDisplay.from_estimator needs an estimator"):
+        ResidualMapDisplay.from_estimator(other, spectra, shape=SHAPE)
+    with pytest.raises(ValueError, match=r"shape=\(3, 3\) has 9 pixels, but spectra has 12"):
+        ResidualMapDisplay.from_predictions(spectra, spectra, shape=(3, 3))
+    with pytest.raises(ValueError, match="spectra have 8 bands, but rebuilt has 7"):
+        ResidualMapDisplay.from_predictions(spectra, spectra[:, :7], shape=SHAPE)

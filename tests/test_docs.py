@@ -1,0 +1,97 @@
+"""What the documentation promises about itself."""
+
+import ast
+import importlib
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
+
+import skunmix
+from skunmix.datasets import make_scene
+from skunmix.metrics import abundance_rmse_scorer
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    path
+    for path in (ROOT / "docs").rglob("*.rst")
+    if not {"_build", "_templates", "auto_examples", "generated"} & set(path.parts)
+    and path.name != "sg_execution_times.rst"
+)
+SCRIPTS = sorted((ROOT / "examples").rglob("plot_*.py"))
+PUBLIC = [
+    "skunmix",
+    *(f"skunmix.{room}" for room in ("metrics", "datasets", "plotting", "solvers")),
+]
+
+
+def names(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_python_in_pages_is_run(page):
+    """Blocks of Python are doctests; what else is a code block is for the shell."""
+    text = page.read_text(encoding="utf-8")
+    assert set(re.findall(r"\.\. code-block:: *(\S*)", text)) <= {"bash"}
+    # a :: that is no directive's begins a literal block, which nobody runs
+    lines = [line.strip() for line in text.splitlines()]
+    assert not [line for line in lines if line.endswith("::") and not line.startswith(".. ")]
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_all_that_is_public_is_in_the_api(module):
+    api = (ROOT / "docs" / "api.rst").read_text(encoding="utf-8")
+    missing = [
+        name
+        for name in importlib.import_module(module).__all__
+        if not re.search(rf"^(   |\.\. py:data:: ){name}$", api, re.MULTILINE)
+    ]
+    assert not missing, f"docs/api.rst lacks {missing} of {module}"
+
+
+def test_the_front_page_needs_ten_lines_at_most():
+    text = (ROOT / "docs" / "index.rst").read_text(encoding="utf-8")
+    _, block = text.split(".. front page: at most ten lines\n\n")
+    lines = block.split("\n\n")[0].splitlines()
+    assert all(line.startswith((">>> ", "... ")) for line in lines)
+    assert len(lines) <= 10
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=names)
+def test_scripts_say_what_they_download(script):
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    called = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    for name in called & {"fetch_jasper_ridge", "fetch_usgs_library"}:
+        assert "downloaded once" in ast.get_docstring(tree)
+        assert name in ast.get_docstring(tree)
+
+
+def test_python_of_the_readme_runs(monkeypatch):
+    """With data, short trainings, and what it does not import as scikit-learn's users know it."""
+    brief = partial(skunmix.UADMMRegressor, max_epochs=2)
+    monkeypatch.setattr(skunmix, "UADMMRegressor", brief, raising=False)
+    scene = make_scene(n_endmembers=3, shape=(20, 20), random_state=0)
+    namespace = {
+        "A": scene.endmembers,
+        "Y": scene.spectra[::10],
+        "X": scene.abundances[::10],
+        "Y_new": scene.spectra,
+        "shape": (8, 5),
+        "GridSearchCV": GridSearchCV,
+        "make_pipeline": make_pipeline,
+        "Normalizer": Normalizer,
+        "abundance_rmse_scorer": abundance_rmse_scorer,
+    }
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(block, namespace)
