@@ -12,6 +12,7 @@ from sklearn import get_config
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
+from ._unrolled import LARGE_STEP, SCHEDULES
 from .networks import (
     DivergenceError,
     Fold,
@@ -20,7 +21,6 @@ from .networks import (
     one_thread,
     train_stacked,
 )
-from .unrolled import LARGE_STEP, SCHEDULES
 
 # What the estimators of a stack may differ in, and of these what their start depends on.
 _FREE = ("alpha_mse", "alpha_aad", "alpha_aid", "learning_rate", "lam", "mu")

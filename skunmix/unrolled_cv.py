@@ -16,8 +16,9 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ._stacked_fits import fit_stacked
+from ._unrolled import UnrolledRegressor
 from .base import BaseUnmixer
-from .unrolled import ISTANetRegressor, UADMMRegressor, _UnrolledRegressor
+from .unrolled import ISTANetRegressor, UADMMRegressor
 
 # The paper's values; beside its weights, with which the loss is hardly more than the squared error,
 # such as make the other terms count.
@@ -205,7 +206,7 @@ class _UnrolledRegressorCV(BaseUnmixer):
         if hasattr(self, "best_estimator_"):
             self.net_ = self.best_estimator_.net_
 
-    _message_y_missing = _UnrolledRegressor._message_y_missing
+    _message_y_missing = UnrolledRegressor._message_y_missing
 
 
 class ISTANetRegressorCV(_UnrolledRegressorCV):

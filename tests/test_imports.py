@@ -18,9 +18,10 @@ MAY_KNOW = {
     "_callbacks": set(),
     "base": set(),
     "sunsal": {"base", "solvers"},
-    "unrolled": {"_callbacks", "base", "metrics", "networks"},
-    "_stacked_fits": {"networks", "unrolled"},
-    "unrolled_cv": {"_stacked_fits", "base", "unrolled"},
+    "_unrolled": {"_callbacks", "base", "metrics", "networks"},
+    "unrolled": {"_unrolled", "networks"},
+    "_stacked_fits": {"_unrolled", "networks"},
+    "unrolled_cv": {"_stacked_fits", "_unrolled", "base", "unrolled"},
     "solvers": set(),
     "networks": set(),
     "metrics": set(),
@@ -32,7 +33,7 @@ MAY_KNOW = {
     "cli": {"scenes", "__version__"},
     "__main__": {"cli"},
 }
-MAY_IMPORT_TORCH = {"networks", "unrolled"}
+MAY_IMPORT_TORCH = {"networks", "_unrolled"}
 ONLY_WHERE_USED = {
     *("matplotlib", "pandas", "polars", "pooch", "tqdm", "numba"),
     *("xarray", "rioxarray", "rasterio", "zarr", "netCDF4", "dask", "distributed"),

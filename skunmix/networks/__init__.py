@@ -2,6 +2,7 @@
 
 from .admm import UnrolledADMM
 from .batches import TensorBatches
+from .devices import as_tensor, check_device
 from .divergence import DivergenceError, StopOnDivergence, divergence_error
 from .inference import predict_blocks
 from .ista import UnrolledISTA
@@ -25,7 +26,9 @@ __all__ = [
     "UnrolledADMM",
     "UnrolledISTA",
     "View",
+    "as_tensor",
     "bytes_per_network",
+    "check_device",
     "choose_start",
     "cosine",
     "divergence_error",

@@ -1,0 +1,28 @@
+"""Where tensors are."""
+
+import numpy as np
+import torch
+
+
+def as_tensor(array, device="cpu"):
+    """Return a float32 tensor on the device."""
+    return torch.from_numpy(np.asarray(array, dtype=np.float32)).to(device)
+
+
+def check_device(device):
+    """Return the torch device of that name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such device on this machine.
+    """
+    try:
+        device = torch.device(device)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device={str(device)!r} cannot be used here, expected 'cpu' or a device that torch "
+            f"finds, such as 'cuda'; install torch for that device or use 'cpu'."
+        ) from error
+    return device
