@@ -84,7 +84,7 @@ def fit_stacked(estimators, X, y, splits, endmembers=None):
     """Fit estimators to the training part of each split.
 
     Those which differ only in the weights of the loss, the learning rate, λ and µ are trained
-    together, at all folds that have the same number of batches. A stack takes up to scikit-learn's
+    together, at all folds that have the same number of pixels. A stack takes up to scikit-learn's
     ``working_memory``; where that is too little for all there are several. Those which have to
     choose between views of the spectra, by trials, are fitted alone.
 
@@ -210,8 +210,7 @@ def _rectangles(folds):
     by_length = {}
     for j, (pairs, _) in enumerate(folds):
         if pairs is not None:
-            n_batches = -(-len(pairs.X) // pairs.model.batch_size)
-            by_length.setdefault(n_batches, []).append(j)
+            by_length.setdefault(len(pairs.X), []).append(j)
     for columns in by_length.values():
         by_columns = {}
         for i in range(len(folds[columns[0]][1])):

@@ -51,15 +51,16 @@ def drive(spectra, W):
         return (W.flatten(0, 1) @ spectra.T).chunk(len(W))
     n_folds, n_pixels, n_bands = spectra.shape
     # the networks of a fold share its spectra, so that theirs is one product, not one each
-    return tuple(
-        torch.bmm(layer.reshape(n_folds, -1, n_bands), spectra.mT).view(*W.shape[1:3], n_pixels)
-        for layer in W.unbind()
-    )
+    products = torch.bmm(W.transpose(0, 1).reshape(n_folds, -1, n_bands), spectra.mT)
+    return products.view(W.shape[1], len(W), -1, n_pixels).unbind(1)
 
 
 def multiply_add(v, matrix, z):
     """Return v + matrix · z, for one network or each of a stack."""
-    return torch.addmm(v, matrix, z) if z.ndim == 2 else torch.baddbmm(v, matrix, z)
+    if z.ndim == 3:
+        return torch.baddbmm(v, matrix, z)
+    # as a stack of one, so that the sums are rounded as in any other
+    return torch.baddbmm(v[None], matrix[None], z[None])[0]
 
 
 def project(v, training):

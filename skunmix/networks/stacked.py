@@ -2,20 +2,20 @@
 
 from copy import deepcopy
 from dataclasses import dataclass, field
-from itertools import zip_longest
 
 import numpy as np
 import torch
 from torch import nn
+from torch.optim.adam import adam
 
 from ._layers import drive
 from .losses import TERMS
 
-# Adam's, as torch has them
-_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+# torch's, by default
+_ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
 # Tensors of the size of W_kᵀy that a training step keeps for each layer, and the loss besides; and
-# of the size of the parameters: these, their gradient, two moments, a scratch, a copy.
-_KEPT_PER_LAYER, _KEPT_BY_LOSS, _COPIES_OF_PARAMETERS = 10, 20, 6
+# of the size of the parameters: these, their gradient, two moments, a copy.
+_KEPT_PER_LAYER, _KEPT_BY_LOSS, _COPIES_OF_PARAMETERS = 10, 20, 5
 
 
 @dataclass
@@ -78,14 +78,15 @@ def stack(modules):
     Returns
     -------
     stacked : UnrolledADMM or UnrolledISTA
-        Its parameters have the networks as their second axis.
+        Its parameters have the networks as their second axis, though in memory as their first: the
+        layers of a network lie as they do in a network alone.
     """
     stacked = deepcopy(modules[0])
     for name in dict(stacked.named_parameters()):
-        values = torch.stack([getattr(module, name).detach() for module in modules], dim=1)
+        values = torch.stack([getattr(module, name).detach() for module in modules])
         # θ and η, one number a layer, broadcast against (n_networks, n_endmembers, n_pixels)
         values = values[..., None, None] if values.ndim == 2 else values
-        setattr(stacked, name, nn.Parameter(values))
+        setattr(stacked, name, nn.Parameter(values.transpose(0, 1)))
     biases = [getattr(module, "s", None) for module in modules]
     some = next((s for s in biases if s is not None), None)
     if some is not None:
@@ -107,15 +108,17 @@ def train_stacked(
     """Train a network for each fold and candidate, all of them in the same steps.
 
     Each goes the way that it would go alone: it sees the batches of its fold, has an Adam of its
-    own, a learning rate and weights of the loss, and stops when it would. One that diverges does no
-    harm to the others.
+    own, a learning rate and weights of the loss, and stops when it would. Every operation is that
+    of a network alone, in the order that it has there: where products of matrices do not depend on
+    how many rows these have, as is usual on one thread, the parameters are the same to the bit. One
+    that diverges does no harm to the others.
 
     Parameters
     ----------
     modules : list of n_folds lists of n_candidates modules
         The untrained networks, as `stack` takes them.
     folds : list of n_folds Fold
-        With the same number of batches each.
+        With batches of the same sizes.
     weights : array-like of shape (n_candidates, 3)
         α₁, α₂ and α₃ of each candidate.
     learning_rates : array-like of shape (n_candidates,)
@@ -140,11 +143,12 @@ def train_stacked(
     step = 0
     for epoch in range(n_epochs):
         total, n_pixels = 0.0, 0
-        for spectra, abundances, weight, count in _side_by_side([fold.batches for fold in folds]):
-            value = loss(_unroll(stacked, spectra), abundances, weight)
+        for spectra, abundances in _side_by_side([fold.batches for fold in folds]):
+            value = loss(_unroll(stacked, spectra), abundances)
             adam.step(value, schedule(step / n_steps) if schedule else 1.0)
             step += 1
-            total, n_pixels = total + value.detach() * count, n_pixels + count
+            total = total + value.detach() * spectra.shape[1]
+            n_pixels += spectra.shape[1]
         validation = None
         if patience is not None:
             validation = _validate(stacked, loss, [fold.validation for fold in folds])
@@ -171,24 +175,21 @@ class _StackedLoss:
 
     def __init__(self, weights, device):
         weights = torch.as_tensor(weights, dtype=torch.float32, device=device)
-        self.terms = [
-            (alphas[:, None], term) for alphas, term in zip(weights.T, TERMS) if alphas.any()
-        ]
+        self.terms = [(alphas, term) for alphas, term in zip(weights.T, TERMS) if alphas.any()]
 
-    def __call__(self, estimate, abundances, weight):
+    def __call__(self, estimate, abundances):
         """Return the loss of each network, (n_folds, n_candidates).
 
         Parameters
         ----------
         estimate : Tensor of shape (n_networks, n_endmembers, n_pixels)
         abundances : Tensor of shape (n_folds, n_pixels, n_endmembers)
-        weight : Tensor of shape (n_folds, 1, n_pixels) or None
-            Of each pixel in the mean of its fold; None for equal ones.
         """
         estimate = estimate.unflatten(0, (len(abundances), -1))
         truth = abundances.mT.contiguous().unsqueeze(1)
-        values = sum(alphas * term(estimate, truth, dim=-2) for alphas, term in self.terms)
-        return values.mean(dim=-1) if weight is None else (values * weight).sum(dim=-1)
+        return sum(
+            alphas * term(estimate, truth, dim=-2).mean(dim=-1) for alphas, term in self.terms
+        )
 
 
 class _StackedAdam:
@@ -196,32 +197,47 @@ class _StackedAdam:
 
     def __init__(self, stacked, learning_rates):
         self.parameters = list(stacked.parameters())
-        device = self.parameters[0].device
-        rates = torch.as_tensor(learning_rates, dtype=torch.float32, device=device)
-        self.rates = rates[:, None, None]
-        self.moments = [
-            tuple(torch.zeros_like(p, requires_grad=False) for _ in range(3))
-            for p in self.parameters
-        ]
-        self.t = 0
+        # of each parameter, lists over the networks: the values, two moments, and the steps done
+        self.state = []
+        for parameter in self.parameters:
+            values = _by_network(parameter.detach())
+            moments = [[torch.zeros_like(value) for value in values] for _ in range(2)]
+            steps = [torch.zeros((), device=parameter.device) for _ in values]
+            self.state.append([values, *moments, steps])
+        self.networks = {}
+        for i, rate in enumerate(learning_rates):
+            self.networks.setdefault(float(rate), []).append(i)
 
     def step(self, loss, factor):
         """Go one step down the loss of each network, at a multiple of its learning rate."""
         # each loss knows the parameters of its own network only
         gradients = torch.autograd.grad(loss.sum(), self.parameters, allow_unused=True)
-        self.t += 1
-        correction = (1 - _BETA_2**self.t) ** 0.5
-        rate = self.rates * (-factor * correction / (1 - _BETA_1**self.t))
-        with torch.no_grad():
-            for p, gradient, (mean, square, scratch) in zip(
-                self.parameters, gradients, self.moments
-            ):
-                if gradient is None:  # one layer uses no B, S or η
-                    continue
-                mean.lerp_(gradient, 1 - _BETA_1)
-                square.mul_(_BETA_2).addcmul_(gradient, gradient, value=1 - _BETA_2)
-                torch.sqrt(square, out=scratch).add_(_EPSILON * correction)
-                p.addcmul_(torch.div(mean, scratch, out=scratch), rate)
+        used = [
+            (values, _by_network(gradient), *moments, steps)
+            for gradient, (values, *moments, steps) in zip(gradients, self.state)
+            if gradient is not None  # one layer uses no B, S or η
+        ]
+        for rate, networks in self.networks.items():
+            values, gradients, means, squares, steps = (
+                [rows[i] for rows in kind for i in networks] for kind in zip(*used)
+            )
+            adam(
+                *(values, gradients, means, squares, [], steps),
+                **_ADAM,
+                lr=factor * rate,
+                fused=True,
+                amsgrad=False,
+                maximize=False,
+            )
+
+
+def _by_network(tensor):
+    """Return a tensor with the networks as its second axis as vectors, one for each.
+
+    They are views of a parameter, which lies in memory by network; of a gradient, perhaps copies:
+    Adam takes no notice of strides.
+    """
+    return tensor.transpose(0, 1).contiguous().flatten(1).unbind()
 
 
 class _Progress:
@@ -279,9 +295,9 @@ def _validate(stacked, loss, batches):
     stacked.eval()
     total, n_pixels = 0.0, 0
     with torch.inference_mode():
-        for spectra, abundances, weight, count in _side_by_side(batches):
-            value = loss(_unroll(stacked, spectra), abundances, weight)
-            total, n_pixels = total + value * count, n_pixels + count
+        for spectra, abundances in _side_by_side(batches):
+            value = loss(_unroll(stacked, spectra), abundances)
+            total, n_pixels = total + value * spectra.shape[1], n_pixels + spectra.shape[1]
     stacked.train()
     return total / n_pixels
 
@@ -293,28 +309,6 @@ def _side_by_side(batches):
     ------
     spectra : Tensor of shape (n_folds, n_pixels, n_bands)
     abundances : Tensor of shape (n_folds, n_pixels, n_endmembers)
-    weight : Tensor of shape (n_folds, 1, n_pixels) or None
-        Of each pixel in the mean of its fold; None for equal ones. A shorter batch is filled up
-        with its first pixel at a weight of zero, which changes no gradient and, unlike a spectrum
-        of zeros, cannot open a unit that is closed for all its pixels.
-    count : Tensor of shape (n_folds, 1) or int
-        Pixels of each fold.
     """
-    for pairs in zip_longest(*batches):
-        counts = [0 if pair is None else len(pair[0]) for pair in pairs]
-        longest = max(counts)
-        if min(counts) == longest:
-            yield *(torch.stack(tensors) for tensors in zip(*pairs)), None, longest
-            continue
-        some = next(pair for pair in pairs if pair is not None)
-        device = some[0].device
-        counts = torch.tensor(counts, device=device)[:, None]
-        rows = torch.arange(longest, device=device)
-        inside = rows < counts
-        spectra, abundances = (
-            torch.stack([t[rows.where(within, 0)] for t, within in zip(tensors, inside)])
-            for tensors in zip(*(some if pair is None else pair for pair in pairs))
-        )
-        # a fold that has run out of batches weighs nothing, whatever is in its place
-        weight = inside / counts.clamp(min=1)
-        yield spectra, abundances, weight[:, None], counts
+    for pairs in zip(*batches, strict=True):
+        yield tuple(torch.stack(tensors) for tensors in zip(*pairs))
