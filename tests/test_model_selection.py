@@ -21,7 +21,7 @@ from sklearn.model_selection import (
     RandomizedSearchCV,
     cross_validate,
 )
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer
 from sklearn.utils import estimator_html_repr
 
@@ -38,6 +38,7 @@ from skunmix.metrics import (
     abundance_rmse_scorer,
     spectral_angle_scorer,
 )
+from skunmix.preprocessing import BandSelector, SpectralResampler
 
 N_BANDS = 12
 QUICK = {"max_epochs": 2, "random_state": 0}
@@ -148,6 +149,53 @@ def test_parameters_go_round(problem, learner):
     for model in (learner, clone(learner).fit(*problem[:2])):
         assert label(learner) in estimator_html_repr(model)
         assert "<div" in model._repr_html_()
+
+
+WAVELENGTHS = np.linspace(400.0, 950.0, N_BANDS)
+STEPS = [
+    (
+        BandSelector(ranges=[(400, 900)], wavelengths=WAVELENGTHS, unit="nm"),
+        {
+            "bands": [None, slice(2, 9), np.arange(N_BANDS) < 8],
+            "ranges": [[(400, 700)], [(400, 500), (600, 950)]],
+            "exclude": [None, [(690, 710)]],
+            "wavelengths": [WAVELENGTHS, (WAVELENGTHS + 1).tolist()],
+            "unit": ["nm"],
+            "bbl": [None, np.r_[0, np.ones(N_BANDS - 1)]],
+        },
+    ),
+    (
+        SpectralResampler(
+            WAVELENGTHS,
+            np.linspace(450, 900, 7),
+            np.full(7, 60.0),
+            source_unit="nm",
+            target_unit="nm",
+        ),
+        {
+            "source": [WAVELENGTHS, WAVELENGTHS + 1],
+            "target": [np.linspace(450, 900, 7), np.linspace(500, 850, 7)],
+            "fwhm": [None, np.full(7, 90.0)],
+            "source_unit": ["nm"],
+            "target_unit": ["nm"],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("step", "values"), STEPS, ids=[label(step) for step, _ in STEPS])
+def test_preprocessing_goes_round_and_is_searched(problem, step, values):
+    spectra, abundances, _ = problem
+    parameters = step.get_params()
+    assert parameters.keys() == values.keys()
+    again = type(step)(**dict.fromkeys(parameters)).set_params(**parameters)
+    assert repr(again) == repr(clone(step)) == repr(step)
+    assert label(step) in estimator_html_repr(clone(step).fit(spectra))
+    for name, candidates in values.items():
+        pipeline = Pipeline([("step", clone(step)), ("unmixer", SunSALRegressor())])
+        search = GridSearchCV(pipeline, {f"step__{name}": candidates}, cv=2, error_score="raise")
+        search.fit(spectra, abundances)
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 @pytest.mark.usefixtures("routing")
