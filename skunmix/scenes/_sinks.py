@@ -6,10 +6,10 @@ from importlib.util import find_spec
 import numpy as np
 
 from ._blocks import block_slices
-from ._extras import require
+from ._extras import gdal, require
 
 _TILE = 256
-_GDAL_CACHE = 2**26
+_PARTS = 16
 _NETCDF = (".nc", ".nc4")
 _DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".hdr": "ENVI"}
 
@@ -81,7 +81,8 @@ def write_output(path, values, source, names, *, working_memory, creation_option
         If they are not there.
     """
     pixel = values.shape[2] * values.dtype.itemsize
-    max_pixels = max(1, int(working_memory * 2**20 / (4 * pixel)))
+    # read, turned, in the writer's hands and compared: a small part each
+    max_pixels = max(1, int(working_memory * 2**20 / (_PARTS * pixel)))
     windows = block_slices(values.shape[:2], max_pixels, (_TILE, _TILE))
     suffix = path.suffix.lower()
     options = dict(creation_options or {})
@@ -94,8 +95,7 @@ def write_output(path, values, source, names, *, working_memory, creation_option
     for window in windows:
         if not np.array_equal(read(window), values.read(window), equal_nan=True):
             raise OSError(f"{path.name} does not hold what was written to it, is the disk full?")
-    last = path if suffix != ".hdr" else path.with_suffix(".hdr")
-    return [*sorted(p for p in path.parent.iterdir() if p != last), last]
+    return [*sorted(p for p in path.parent.iterdir() if p != path), path]
 
 
 def _write_raster(path, values, source, names, windows, driver, options):
@@ -119,25 +119,14 @@ def _write_raster(path, values, source, names, windows, driver, options):
         **source.grid(),
         **options,
     }
-    try:
-        with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE), warnings.catch_warnings():
-            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-            with rasterio.open(target, "w", **profile) as dataset:
-                dataset.descriptions = names
-                for window in windows:
-                    dataset.write(np.moveaxis(values.read(window), -1, 0), window=window)
-    except rasterio.errors.RasterioIOError as error:
-        raise OSError(error.__cause__ or error) from error
+    with gdal(), rasterio.open(target, "w", **profile) as dataset:
+        dataset.descriptions = names
+        for window in windows:
+            dataset.write(np.moveaxis(values.read(window), -1, 0), window=window)
 
     def read(window):
-        try:
-            with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE), warnings.catch_warnings():
-                warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-                dataset = rasterio.open(target)
-            with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE), dataset:
-                return np.moveaxis(dataset.read(window=window), 0, -1)
-        except rasterio.errors.RasterioIOError as error:
-            raise OSError(error.__cause__ or error) from error
+        with gdal(), rasterio.open(target) as dataset:
+            return np.moveaxis(dataset.read(window=window), 0, -1)
 
     return read
 
