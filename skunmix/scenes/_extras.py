@@ -45,5 +45,6 @@ def gdal(cache=GDAL_CACHE):
         with rasterio.Env(GDAL_CACHEMAX=cache), warnings.catch_warnings():
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             yield
-    except rasterio.errors.RasterioIOError as error:
+    # SystemError is rasterio's for what GDAL does not explain, such as ENVI on a full disk
+    except (rasterio.errors.RasterioIOError, SystemError) as error:
         raise OSError(error.__cause__ or error) from error

@@ -226,11 +226,11 @@ class Job:
             )
 
     def _no_space(self, error):
-        return OSError(
-            error.errno,
+        message = (
             f"{self.output} could not be written ({error}); nothing was put in its place, and what "
-            f"is done is kept in {self.folder}: make room and call again to go on",
+            f"is done is kept in {self.folder}: make room and call again to go on"
         )
+        return OSError(message) if error.errno is None else OSError(error.errno, message)
 
 
 class RawAbundances:

@@ -1,6 +1,7 @@
 """From a raw file of abundances to GeoTIFF, ENVI, netCDF, Zarr or NumPy's format, and checked."""
 
 import warnings
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 import numpy as np
@@ -157,7 +158,7 @@ def _write_xarray(path, values, source, names, max_pixels, options):
     abundances = abundance_array(lazy, dims, template, band_dim, names)
     chunks = tuple(max(sizes) for sizes in abundances.chunks)
     # on this machine, where the values are, and in order
-    with dask.config.set(scheduler="synchronous"):
+    with dask.config.set(scheduler="synchronous"), _os_errors():
         dataset = abundances.to_dataset()
         if path.suffix.lower() == ".zarr":
             # of any length, as Zarr has no lasting form for strings of one length
@@ -171,11 +172,20 @@ def _write_xarray(path, values, source, names, max_pixels, options):
 
     def read(window):
         kind = {"engine": "zarr", "consolidated": False} if path.is_dir() else {}
-        with xr.open_dataset(path, chunks=None, cache=False, **kind) as dataset:
+        with _os_errors(), xr.open_dataset(path, chunks=None, cache=False, **kind) as dataset:
             written = dataset["abundance"].isel(dict(zip(dims, window)))
             return written.transpose(*dims, "endmember").values
 
     return read
+
+
+@contextmanager
+def _os_errors():
+    """Return a context in which what HDF5 cannot do, such as on a full disk, is an OSError."""
+    try:
+        yield
+    except RuntimeError as error:  # netCDF4's
+        raise OSError(str(error)) from error
 
 
 def _netcdf_engine():
