@@ -85,6 +85,14 @@ def test_what_is_done_is_not_done_again(made):
     assert Counting.calls == whole - done
 
 
+def test_an_output_that_exists_costs_nothing(made):
+    made.run()
+    Counting.calls = 0
+    with pytest.raises(FileExistsError):
+        made.run()
+    assert Counting.calls == 0
+
+
 def test_from_the_start_when_asked(made):
     made.run()
     whole = Counting.calls
