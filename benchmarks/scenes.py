@@ -1,6 +1,6 @@
 """Whole scenes on disk: rate and memory, beside a bare read and a bare matrix product.
 
-    python benchmarks/scenes.py --folder /tmp
+    python benchmarks/scenes.py --folder /tmp      # needs 6 GB there
     python benchmarks/scenes.py --quick            # small, for continuous integration
 
 An ENVI scene of float32 is made on the spot and unmixed by `unmix_file` into a GeoTIFF, each run
@@ -8,18 +8,18 @@ in a process of its own, by turns with two peers in that process: reading the sa
 to the other, and the product of as many spectra, which are in memory, with a matrix of
 (bands, endmembers). "share" is the time of both peers over ours: 1 means that all else, the
 estimator and the output included, costs nothing, and 0.5 is what is asked. Medians of the repeats,
-then the smallest and the largest.
+then the smallest and the largest. In the case "chunks" `unmix` goes over a lazy DataArray instead.
 
 "cold" drops the file from the system's cache before each read of it, by a peer or by us, and
 "warm" reads it first. The peak is of resident memory, over the life of the process and with all of
-its libraries; for several processes, the sum of their peaks.
+its libraries; with workers, that of the process which writes plus, for each worker, the largest of
+theirs.
 """
 
 import argparse
 import json
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,6 +29,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 from _measure import describe_machine, print_table
+from joblib.externals.loky import get_reusable_executor
 
 from skunmix import SunSALRegressor, UADMMRegressor
 from skunmix.datasets import make_endmembers, make_mixtures
@@ -36,7 +37,9 @@ from skunmix.datasets import make_endmembers, make_mixtures
 N_BANDS = 200
 N_ENDMEMBERS = 4
 COLS = 2000
-CASES = ("interleave", "size", "workers")
+INTERLEAVES = ("bip", "bil", "bsq")
+CASES = ("interleave", "size", "workers", "chunks")
+CHUNKS = (0.1, 1, 10, 100)  # MB
 ASKED = 0.5
 MOST_MEGABYTES = 1000
 
@@ -58,6 +61,7 @@ def main():
                 "interleave": run_interleave,
                 "size": run_size,
                 "workers": run_workers,
+                "chunks": run_chunks,
             }[case](folder, arguments)
     for line in missed:
         print(line)
@@ -75,6 +79,7 @@ def parse_arguments():
     parser.add_argument("--repeats", type=int, default=None, help="3, or 1 with --quick")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES)
     parser.add_argument("--sizes", type=float, nargs="+", default=None, metavar="GB")
+    parser.add_argument("--interleaves", nargs="+", choices=INTERLEAVES, default=INTERLEAVES)
     parser.add_argument("--cache", nargs="+", choices=("cold", "warm"), default=("cold", "warm"))
     parser.add_argument("--run", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -142,8 +147,11 @@ def run(job):
     from skunmix.scenes import unmix_file
 
     scene, output = Path(job["scene"]), Path(job["output"])
+    rows = job["pixels"] // COLS
     model = joblib.load(job["model"])
     warm_up(model, output, job["n_jobs"])
+    if job["chunk"] is not None:
+        unmix_lazily(model, scene, (1, COLS, N_BANDS), job["chunk"])
     spectra = np.ascontiguousarray(mixtures().spectra, dtype=np.float32)
     matrix = np.ones((N_BANDS, N_ENDMEMBERS), np.float32)
     product = np.empty((len(spectra), N_ENDMEMBERS), np.float32)
@@ -159,7 +167,10 @@ def run(job):
             np.matmul(spectra, matrix, out=product)
 
     def unmix():
-        unmix_file(model, scene, output, n_jobs=job["n_jobs"], progress=False, overwrite=True)
+        if job["chunk"] is None:
+            unmix_file(model, scene, output, n_jobs=job["n_jobs"], progress=False, overwrite=True)
+        else:
+            unmix_lazily(model, scene, (rows, COLS, N_BANDS), job["chunk"])
 
     times = {"read": [], "product": [], "ours": []}
     for _ in range(job["repeats"]):
@@ -169,10 +180,29 @@ def run(job):
             start = time.perf_counter()
             function()
             times[name].append(time.perf_counter() - start)
-    output.unlink()
+    output.unlink(missing_ok=True)
+    return {"times": times, "peak": peak(job["n_jobs"])}
+
+
+def unmix_lazily(model, path, shape, megabytes):
+    """Unmix a raw file in chunks of that size, by dask's threads."""
+    import xarray as xr
+
+    from skunmix.scenes import unmix
+
+    pixels = max(1, int(megabytes * 1e6 / (4 * N_BANDS)))
+    scene = xr.DataArray(np.memmap(path, np.float32, "r", shape=shape), dims=("y", "x", "band"))
+    unmix(model, scene.chunk({"y": max(1, pixels // COLS), "x": min(pixels, COLS)})).compute()
+
+
+def peak(n_jobs):
+    """Return the most memory, in MB, that this process and its workers have taken."""
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    others = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss if job["n_jobs"] > 1 else 0
-    return {"times": times, "peak": (own + job["n_jobs"] * others) * 1024 / 1e6}
+    others = 0
+    if n_jobs > 1:
+        get_reusable_executor().shutdown(wait=True)  # a child counts once it has ended
+        others = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return (own + n_jobs * others) * 1024 / 1e6
 
 
 def warm_up(model, output, n_jobs):
@@ -191,7 +221,7 @@ def drop(path):
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def run_apart(folder, scene, pixels, model, cache, arguments, n_jobs=1):
+def run_apart(folder, scene, pixels, model, cache, arguments, n_jobs=1, chunk=None):
     """Run in a fresh process, and return its times, median share and peak."""
     job = {
         "scene": str(scene),
@@ -200,6 +230,7 @@ def run_apart(folder, scene, pixels, model, cache, arguments, n_jobs=1):
         "pixels": pixels,
         "cache": cache,
         "n_jobs": n_jobs,
+        "chunk": chunk,
         "repeats": arguments.repeats,
     }
     command = [sys.executable, __file__, "--run", json.dumps(job)]
@@ -251,7 +282,7 @@ def run_interleave(folder, arguments):
     """Compare on the largest size, in each order of values on disk."""
     rows, missed = [], []
     gigabytes = arguments.sizes[-1]
-    for interleave in ("bip", "bil", "bsq"):
+    for interleave in arguments.interleaves:
         scene = folder / "scene.img"
         pixels = make_file(scene, gigabytes, interleave)
         for model in ("U-ADMM", "SunSAL"):
@@ -290,7 +321,7 @@ def run_size(folder, arguments):
 def run_workers(folder, arguments):
     """Growth with processes."""
     rows = []
-    gigabytes = arguments.sizes[-2]
+    gigabytes = sorted(arguments.sizes)[-2:][0]
     scene = folder / "scene.img"
     pixels = make_file(scene, gigabytes, "bip")
     for model in ("U-ADMM", "SunSAL"):
@@ -301,7 +332,26 @@ def run_workers(folder, arguments):
     print_table(
         f"Growth with processes, {gigabytes:g} GB, bip, cold", ["model", "n_jobs", *COLUMNS], rows
     )
-    shutil.rmtree(folder / "abundances.tif.part", ignore_errors=True)
+    scene.unlink()
+    return []
+
+
+def run_chunks(folder, arguments):
+    """Compare chunks of a lazy scene."""
+    rows = []
+    gigabytes = sorted(arguments.sizes)[-2:][0]
+    scene = folder / "scene.img"
+    pixels = make_file(scene, gigabytes, "bip")
+    for model in ("U-ADMM", "SunSAL"):
+        for chunk in CHUNKS:
+            result = run_apart(folder, scene, pixels, model, "warm", arguments, chunk=chunk)
+            rows.append(row_of([model, f"{chunk:g}"], result, pixels, os.path.getsize(scene)))
+    scene.unlink()
+    print_table(
+        f"Chunks of a lazy DataArray, {gigabytes:g} GB, warm, dask's threads",
+        ["model", "chunk MB", *COLUMNS],
+        rows,
+    )
     return []
 
 

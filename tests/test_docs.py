@@ -25,7 +25,10 @@ PAGES = sorted(
 SCRIPTS = sorted((ROOT / "examples").rglob("plot_*.py"))
 PUBLIC = [
     "skunmix",
-    *(f"skunmix.{room}" for room in ("metrics", "datasets", "plotting", "solvers")),
+    *(
+        f"skunmix.{room}"
+        for room in ("metrics", "datasets", "plotting", "preprocessing", "scenes", "solvers")
+    ),
 ]
 
 

@@ -99,13 +99,9 @@ class BlockUnmixer:
             abundances[valid] = self._predict(spectra[valid])
         return abundances
 
-    def __call__(self, block, mask=None, *, one_thread=False):
-        """Return the abundances of a block, (…, n_endmembers).
-
-        `one_thread` keeps torch from starting threads of its own, where blocks are already
-        shared by threads.
-        """
-        with torch_on_one_thread() if one_thread else nullcontext():
+    def __call__(self, block, mask=None):
+        """Return the abundances of a block, (…, n_endmembers), where threads share the blocks."""
+        with torch_on_one_thread():
             abundances = self.compute(*self.prepare(block, mask))
         return abundances.reshape(*block.shape[:-1], len(self.names))
 

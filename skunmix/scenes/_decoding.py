@@ -145,19 +145,16 @@ def decoding_of(dtype, attributes, *, decoded, nodata=None, scale_factor=None, a
         value = attributes.get(name, attributes.get(plural))
         if value is not None and not decoded:
             found[name] = _one_or_each(value)
-    if decoded is None and dtype.kind == "f" and scale_factor is None and add_offset is None:
-        stated = Decoding(dtype, (), found["scale_factor"], found["add_offset"])
-        if stated.scaled:
-            raise ValueError(
-                f"The scene's attributes give scale_factor={stated.scale:g} and "
-                f"add_offset={stated.offset:g}, but its values are {dtype}, so that it cannot be "
-                f"told whether these have been applied; pass scale_factor=1, add_offset=0 if they "
-                f"have, or pass theirs."
-                if np.ndim(stated.scale) == 0 and np.ndim(stated.offset) == 0
-                else "The scene's attributes give a scale and an offset for each band, but its "
-                f"values are {dtype}, so that it cannot be told whether these have been applied; "
-                "pass scale_factor=1, add_offset=0 if they have, or pass theirs."
-            )
+    stated = Decoding(dtype, (), found["scale_factor"], found["add_offset"])
+    nothing_said = scale_factor is None and add_offset is None
+    if decoded is None and dtype.kind == "f" and nothing_said and stated.scaled:
+        first = {name: np.ravel(value)[0] for name, value in found.items()}
+        raise ValueError(
+            f"The scene's attributes give scale_factor={first['scale_factor']:g} and "
+            f"add_offset={first['add_offset']:g} (in the first band), but its values are "
+            f"{dtype}, so that it cannot be told whether these have been applied; pass "
+            f"scale_factor=1, add_offset=0 if they have, or pass theirs."
+        )
     if scale_factor is not None:
         found["scale_factor"] = _one_or_each(scale_factor)
     if add_offset is not None:

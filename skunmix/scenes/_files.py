@@ -157,15 +157,7 @@ def unmix_file(
     n_jobs = effective_n_jobs(n_jobs)
     in_flight = 1 if client else max(n_jobs, 2)
     state = {
-        "version": VERSION,
-        "scene": identity(source),
-        "options": {
-            "nodata": list(map(repr, decoding.nodata)),
-            "scale": np.atleast_1d(decoding.scale).tolist(),
-            "offset": np.atleast_1d(decoding.offset).tolist(),
-            "mask": _mask_identity(mask),
-        },
-        "model": _model_identity(unmixer, source.shape[2]),
+        **_identities(task),
         "max_pixels": max(1, int(working_memory * 2**20 / in_flight / unmixer.bytes_per_pixel())),
     }
     if job.was_moved(state):
@@ -227,13 +219,15 @@ class WindowTask:
     def prepare(self, window):
         """Read and decode a window."""
         stored, hidden = self.source.read(window)
-        mask = self.mask
-        if mask is not None:
-            mask = (
-                mask[window] if isinstance(mask, np.ndarray) else mask.read(window)[0][..., 0] != 0
-            )
-            hidden = mask if hidden is None else mask | hidden
+        if self.mask is not None:
+            left_out = self._left_out(window)
+            hidden = left_out if hidden is None else left_out | hidden
         return self.unmixer.prepare(stored, hidden)
+
+    def _left_out(self, window):
+        if isinstance(self.mask, np.ndarray):
+            return self.mask[window]
+        return self.mask.read(window)[0][..., 0] != 0
 
     def compute(self, spectra, valid):
         """Return the abundances of a window, (n_pixels, n_endmembers), and if a pixel is valid."""
@@ -259,6 +253,22 @@ def _open_mask(mask, source):
             f"one band, but {opened.path.name} has (rows, columns, bands) = {opened.shape}."
         )
     return opened
+
+
+def _identities(task):
+    """Return what tells a run from another, apart from where it writes."""
+    decoding = task.unmixer.decoding
+    return {
+        "version": VERSION,
+        "scene": identity(task.source),
+        "options": {
+            "nodata": list(map(repr, decoding.nodata)),
+            "scale": np.atleast_1d(decoding.scale).tolist(),
+            "offset": np.atleast_1d(decoding.offset).tolist(),
+            "mask": _mask_identity(task.mask),
+        },
+        "model": _model_identity(task.unmixer, task.source.shape[2]),
+    }
 
 
 def _mask_identity(mask):

@@ -44,7 +44,7 @@ class Job:
 
         If so, or if it is another run's, what is left of it is cleared away.
         """
-        moved = self._moved()
+        moved = _read_json(self.folder / _MOVED)
         if not moved or _whereabouts(self.output) != moved["files"][-1]:
             return False
         self.clear()
@@ -52,14 +52,8 @@ class Job:
 
     def put_there(self, path):
         """Return whether a file in place is a part of this job's output, which was cut off."""
-        moved = self._moved()
+        moved = _read_json(self.folder / _MOVED)
         return bool(moved) and _whereabouts(path) in moved["files"]
-
-    def _moved(self):
-        try:
-            return json.loads((self.folder / _MOVED).read_text())
-        except (OSError, ValueError):
-            return None
 
     @contextmanager
     def locked(self):
@@ -112,9 +106,8 @@ class Job:
             If there is too little space on the disk.
         """
         path = self.folder / _STATE
-        before = None
-        if resume and path.exists():
-            before = json.loads(path.read_text())  # put there in one step: it is whole
+        before = _read_json(path) if resume else None
+        if before is not None:
             different = _difference(before, state)
             if different:
                 raise ValueError(
@@ -233,11 +226,11 @@ class Job:
             )
 
     def _no_space(self, error):
-        return OSError(
-            error.errno,
+        message = (
             f"{self.output} could not be written ({error}); nothing was put in its place, and what "
-            f"is done is kept in {self.folder}: make room and call again to go on",
+            f"is done is kept in {self.folder}: make room and call again to go on"
         )
+        return OSError(message) if error.errno is None else OSError(error.errno, message)
 
 
 class RawAbundances:
@@ -311,14 +304,10 @@ def exists_already(path):
 
 def _difference(before, ours):
     """Return the first part in which two states differ, or None."""
-    for part in ("version", "scene", "options", "model"):
-        if part == "model":
-            same = _same_model(before[part], ours[part])
-        else:
-            same = before.get(part) == ours[part]
-        if not same:
+    for part in ("version", "scene", "options"):
+        if before[part] != ours[part]:
             return part
-    return None
+    return None if _same_model(before["model"], ours["model"]) else "model"
 
 
 def _same_model(before, ours):
@@ -328,6 +317,14 @@ def _same_model(before, ours):
     return before.shape == ours.shape and np.allclose(
         before, ours, rtol=1e-6, atol=1e-6, equal_nan=True
     )
+
+
+def _read_json(path):
+    """Return what a file holds, or None if there is none or it was cut off."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def _whereabouts(path):

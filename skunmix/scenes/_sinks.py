@@ -1,15 +1,16 @@
 """From a raw file of abundances to GeoTIFF, ENVI, netCDF, Zarr or NumPy's format, and checked."""
 
 import warnings
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 import numpy as np
 
 from ._blocks import block_slices
-from ._extras import require
+from ._extras import gdal, require
 
 _TILE = 256
-_GDAL_CACHE = 2**26
+_PARTS = 16
 _NETCDF = (".nc", ".nc4")
 _DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".hdr": "ENVI"}
 
@@ -81,7 +82,8 @@ def write_output(path, values, source, names, *, working_memory, creation_option
         If they are not there.
     """
     pixel = values.shape[2] * values.dtype.itemsize
-    max_pixels = max(1, int(working_memory * 2**20 / (4 * pixel)))
+    # read, turned, in the writer's hands and compared: a small part each
+    max_pixels = max(1, int(working_memory * 2**20 / (_PARTS * pixel)))
     windows = block_slices(values.shape[:2], max_pixels, (_TILE, _TILE))
     suffix = path.suffix.lower()
     options = dict(creation_options or {})
@@ -94,8 +96,7 @@ def write_output(path, values, source, names, *, working_memory, creation_option
     for window in windows:
         if not np.array_equal(read(window), values.read(window), equal_nan=True):
             raise OSError(f"{path.name} does not hold what was written to it, is the disk full?")
-    last = path if suffix != ".hdr" else path.with_suffix(".hdr")
-    return [*sorted(p for p in path.parent.iterdir() if p != last), last]
+    return [*sorted(p for p in path.parent.iterdir() if p != path), path]
 
 
 def _write_raster(path, values, source, names, windows, driver, options):
@@ -119,25 +120,14 @@ def _write_raster(path, values, source, names, windows, driver, options):
         **source.grid(),
         **options,
     }
-    try:
-        with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE), warnings.catch_warnings():
-            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-            with rasterio.open(target, "w", **profile) as dataset:
-                dataset.descriptions = names
-                for window in windows:
-                    dataset.write(np.moveaxis(values.read(window), -1, 0), window=window)
-    except rasterio.errors.RasterioIOError as error:
-        raise OSError(error.__cause__ or error) from error
+    with gdal(), rasterio.open(target, "w", **profile) as dataset:
+        dataset.descriptions = names
+        for window in windows:
+            dataset.write(np.moveaxis(values.read(window), -1, 0), window=window)
 
     def read(window):
-        try:
-            with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE), warnings.catch_warnings():
-                warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-                dataset = rasterio.open(target)
-            with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE), dataset:
-                return np.moveaxis(dataset.read(window=window), 0, -1)
-        except rasterio.errors.RasterioIOError as error:
-            raise OSError(error.__cause__ or error) from error
+        with gdal(), rasterio.open(target) as dataset:
+            return np.moveaxis(dataset.read(window=window), 0, -1)
 
     return read
 
@@ -168,7 +158,7 @@ def _write_xarray(path, values, source, names, max_pixels, options):
     abundances = abundance_array(lazy, dims, template, band_dim, names)
     chunks = tuple(max(sizes) for sizes in abundances.chunks)
     # on this machine, where the values are, and in order
-    with dask.config.set(scheduler="synchronous"):
+    with dask.config.set(scheduler="synchronous"), _os_errors():
         dataset = abundances.to_dataset()
         if path.suffix.lower() == ".zarr":
             # of any length, as Zarr has no lasting form for strings of one length
@@ -182,11 +172,20 @@ def _write_xarray(path, values, source, names, max_pixels, options):
 
     def read(window):
         kind = {"engine": "zarr", "consolidated": False} if path.is_dir() else {}
-        with xr.open_dataset(path, chunks=None, cache=False, **kind) as dataset:
+        with _os_errors(), xr.open_dataset(path, chunks=None, cache=False, **kind) as dataset:
             written = dataset["abundance"].isel(dict(zip(dims, window)))
             return written.transpose(*dims, "endmember").values
 
     return read
+
+
+@contextmanager
+def _os_errors():
+    """Return a context in which what HDF5 cannot do, such as on a full disk, is an OSError."""
+    try:
+        yield
+    except RuntimeError as error:  # netCDF4's
+        raise OSError(str(error)) from error
 
 
 def _netcdf_engine():

@@ -8,11 +8,9 @@ import numpy as np
 
 from ._decoding import decoding_of
 from ._envi import data_file_of, raw_layout
-from ._extras import require
+from ._extras import GDAL_CACHE, gdal, require
 
 _XARRAY_SUFFIXES = {".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".zarr"}
-# What GDAL may keep of blocks it has read; its own default is a twentieth of the machine's memory.
-_GDAL_CACHE = 2**26
 
 
 def open_source(path, *, band_dim="band", variable=None):
@@ -113,10 +111,9 @@ class Source:
 class NumpySource(Source):
     """A cube (rows, cols, n_bands) in NumPy's own format, without a place on the Earth."""
 
-    attributes = {}  # noqa: RUF012
-
     def __init__(self, path):
         super().__init__(path)
+        self.attributes = {}
         try:
             cube = np.load(path, mmap_mode="r")
         except (ValueError, EOFError, OSError) as error:
@@ -157,7 +154,7 @@ class RasterSource(Source):
             )
         self.shape = (dataset.height, dataset.width, dataset.count)
         self.dtype = np.dtype(np.result_type(*{np.dtype(name) for name in dataset.dtypes}))
-        self.where = f"{self.path.name}"
+        self.where = self.path.name
         self.raw = raw_layout(dataset, self.path)
         if self.raw is None:
             self.grain = dataset.block_shapes[0]
@@ -181,14 +178,10 @@ class RasterSource(Source):
         if self.raw is not None:
             values = self.raw.read(window)
         else:
-            rasterio = require("rasterio", "Reading a raster")
             dataset = self._dataset()
-            tile = np.prod(dataset.block_shapes[0]) * self.shape[2] * self.dtype.itemsize
-            try:
-                with rasterio.Env(GDAL_CACHEMAX=int(max(_GDAL_CACHE, 2 * tile))):
-                    values = dataset.read(window=window, out_dtype=self.dtype)
-            except rasterio.errors.RasterioIOError as error:
-                raise OSError(error.__cause__ or error) from error
+            tile = int(np.prod(dataset.block_shapes[0])) * self.shape[2] * self.dtype.itemsize
+            with gdal(max(GDAL_CACHE, 2 * tile)):
+                values = dataset.read(window=window, out_dtype=self.dtype)
             values = np.moveaxis(values, 0, -1)
         mask = None
         if self._has_mask:

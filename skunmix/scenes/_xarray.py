@@ -150,7 +150,7 @@ def _unmix_chunk(block, unmixer, mask=None):
         unmixer = unmixer[()]
     if mask is not None:
         mask = np.broadcast_to(mask, block.shape[:-1])
-    return unmixer(block, mask, one_thread=True)
+    return unmixer(block, mask)
 
 
 def _with_bands_together(scene, band_dim):

@@ -85,6 +85,14 @@ def test_what_is_done_is_not_done_again(made):
     assert Counting.calls == whole - done
 
 
+def test_an_output_that_exists_costs_nothing(made):
+    made.run()
+    Counting.calls = 0
+    with pytest.raises(FileExistsError):
+        made.run()
+    assert Counting.calls == 0
+
+
 def test_from_the_start_when_asked(made):
     made.run()
     whole = Counting.calls
@@ -344,21 +352,30 @@ def test_what_the_writer_does_not_tell_is_found_out(made, monkeypatch, output):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit here")
-def test_a_file_that_may_not_grow(made):
+@pytest.mark.parametrize(
+    ("output", "needs", "limit"),
+    # values.raw needs 4,800 bytes
+    [("out.npy", "numpy", 2000), ("out.tif", "rasterio", 4900), ("out.nc", "netCDF4", 6000)],
+)
+def test_a_file_that_may_not_grow(made, output, needs, limit):
+    pytest.importorskip(needs)
     script = f"""
 import resource, signal, sys
 import numpy as np
 from sklearn.linear_model import LinearRegression
 from skunmix.scenes import unmix_file
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 model = LinearRegression().fit(np.eye(6), np.eye(6)[:, :2])
-unmix_file(model, {str(made.folder / "scene.npy")!r}, {str(made.output)!r})
+unmix_file(model, {str(made.folder / "scene.npy")!r}, {str(made.folder / output)!r})
 """
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert result.returncode == 1
-    assert "nothing was put in its place" in result.stderr
-    assert not made.output.exists()
+    error = result.stderr.splitlines()[-1]
+    assert error.startswith("OSError: ")
+    assert "nothing was put in its place" in error
+    assert "Errno None" not in error
+    assert not (made.folder / output).exists()
 
 
 def test_the_state_says_what_it_is_of(made):
