@@ -129,6 +129,8 @@ class LossCurveDisplay:
             If matplotlib is not installed.
         """
         plt = import_pyplot(f"{type(self).__name__}.plot")
+        from matplotlib.ticker import LogFormatterSciNotation
+
         curves = {"training": np.asarray(self.loss_curve, dtype=np.float64)}
         if not len(curves["training"]):
             raise ValueError(
@@ -172,6 +174,9 @@ class LossCurveDisplay:
             )
         if log_scale:
             ax.set_yscale("log")
+            # a loss seldom spans a decade; matplotlib's default may leave one label or none
+            formatter = LogFormatterSciNotation(minor_thresholds=(2, 0.6))
+            ax.yaxis.set_minor_formatter(formatter)
         ax.set(xlabel="epoch", ylabel="loss")
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure

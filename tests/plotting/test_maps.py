@@ -135,6 +135,20 @@ def test_an_image_needs_no_shape(scene, model):
     np.testing.assert_array_equal(from_image.abundances, by_shape.abundances)
 
 
+@pytest.mark.parametrize("shape", [(5, 5), (60, 10), (10, 60)])
+@pytest.mark.parametrize("n_endmembers", [1, 3])
+def test_colour_bars_and_labels_are_in_the_figure_of_any_shape(shape, n_endmembers):
+    values = np.random.RandomState(0).uniform(size=(*shape, n_endmembers))
+    for reference in (None, values[::-1]):
+        display = AbundanceMapDisplay.from_predictions(
+            values, y_true=reference, error=reference is not None
+        )
+        display.figure_.canvas.draw()
+        drawn = display.figure_.get_tightbbox()
+        width, height = display.figure_.get_size_inches()
+        assert drawn.x0 > 0 and drawn.y0 > 0 and drawn.x1 < width and drawn.y1 < height
+
+
 # --- names
 
 
