@@ -63,13 +63,13 @@ def check_image_shape(shape, values_shape, name):
                 f"rows and columns the image has; pass shape=(n_rows, n_columns)."
             )
         return values_shape[:2]
-    shape = tuple(np.atleast_1d(shape))
-    if len(shape) != 2 or not all(isinstance(side, Integral) and side > 0 for side in shape):
+    sides = tuple(np.atleast_1d(shape))
+    if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
         raise ValueError(
             f"shape={shape!r} is not that of an image, expected two positive integers: "
             f"(n_rows, n_columns)."
         )
-    shape = tuple(int(side) for side in shape)
+    shape = tuple(int(side) for side in sides)
     n_pixels = int(np.prod(values_shape[:2] if len(values_shape) == 3 else values_shape[:1]))
     if shape[0] * shape[1] != n_pixels or (len(values_shape) == 3 and shape != values_shape[:2]):
         raise ValueError(

@@ -97,7 +97,9 @@ def test_errors(pairs):
     with pytest.raises(ValueError, match="LinearRegression has no loss_curve_"):
         LossCurveDisplay.from_estimator(LinearRegression().fit(*pairs))
     untrained = UADMMRegressor(max_epochs=0).fit(*pairs)
-    with pytest.raises(ValueError, match="has no epoch"):
+    with pytest.raises(ValueError, match=r"shape \(0,\), expected .* at least one epoch"):
         LossCurveDisplay.from_estimator(untrained)
+    with pytest.raises(ValueError, match=r"shape \(1, 2\), expected \(n_epochs,\)"):
+        LossCurveDisplay([[1, 2]]).plot()
     with pytest.raises(ValueError, match="has 1 epochs, but loss_curve has 2"):
         LossCurveDisplay([1, 2], validation_loss_curve=[1]).plot()

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -233,6 +235,18 @@ def test_one_endmember_takes_the_axes_as_they_are():
     )
 
 
+def test_an_estimator_of_one_endmember(scene):
+    spectra, _, endmembers = scene
+    model = SunSALRegressor(endmembers=endmembers[:1]).fit(spectra)
+    true = np.ones(15)
+    display = AbundanceMapDisplay.from_estimator(model, spectra, true, shape=SHAPE, error=True)
+    assert display.axes_.shape == (3, 1)
+    assert titles(display) == list(model.get_feature_names_out())
+    np.testing.assert_array_equal(
+        display.images_[1, 0].get_array().ravel(), model.predict(spectra).ravel()
+    )
+
+
 def test_more_endmembers_than_columns_go_on_below():
     values = np.random.RandomState(0).uniform(size=(6, 7))
     display = AbundanceMapDisplay.from_predictions(
@@ -334,9 +348,14 @@ def test_errors(scene, model):
         draw(abundances.reshape(3, 5, 3), shape=(5, 3))
     with pytest.raises(ValueError, match=r"y_pred has shape \(15, 3\).*pass shape="):
         draw(abundances)
-    for shape in (15, (3, 5, 1), (-3, -5), (3.0, 5.0)):
-        with pytest.raises(ValueError, match="expected two positive integers"):
+    for shape in (15, (3, 5, 1), (-3, -5), (3.0, 5.0), "3x5"):
+        message = re.escape(f"shape={shape!r} is not") + ".* two positive integers"
+        with pytest.raises(ValueError, match=message):
             draw(abundances, shape=shape)
+    with pytest.raises(ValueError, match="0 endmembers to draw"):
+        draw(abundances[:, :0], shape=SHAPE)
+    with pytest.raises(ValueError, match=r"0 beside each other \(n_cols\)"):
+        draw(abundances, shape=SHAPE, n_cols=0)
     with pytest.raises(ValueError, match="endmember_names has 2 names, but there are 3 endmembers"):
         draw(abundances, shape=SHAPE, endmember_names=["tree", "water"])
     with pytest.raises(ValueError, match=r"shape \(3, 5, 2\), but the estimated .* \(3, 5, 3\)"):
