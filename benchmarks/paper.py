@@ -171,7 +171,7 @@ def claims_of_sizes(results):
         yield (
             f"{ours} is below {MNN} at every size",
             all(gap > 0 for gap in gaps.values()),
-            f"{MNN} less {ours}: {listed}",
+            f"theirs less ours: {listed}",
         )
         yield (
             f"the gap between {ours} and {MNN} is largest at {smallest} pixels",
@@ -222,9 +222,9 @@ def write(folder, part, position, seeds, outcomes):
 
 
 def describe_claims(claims):
-    """Return a line for each claim."""
+    """Return a line for each claim, and one for its figures."""
     return "".join(
-        f"  {'holds' if holds else 'DOES NOT HOLD'}: {claim} ({figures})\n"
+        f"  {'holds' if holds else 'DOES NOT HOLD'}: {claim}\n    {figures}\n"
         for claim, holds, figures in claims
     )
 
