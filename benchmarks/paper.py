@@ -34,20 +34,32 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from skunmix import SunSALRegressor
+from skunmix import SunSALRegressor, UADMMRegressor
 from skunmix.metrics import abundance_rmse
 
 EPOCHS = (0, 5, *range(10, 101, 10), *range(125, 501, 25))
 SIZES = (256, 512, 1024, 2048, 4096)
 MNN = "MNN-AE-2, the paper's"
 SUNSAL = "SunSAL, normalised"
+AUTHORS = "U-ADMM, the authors' code"
 NETWORKS = (DEFAULT, PAPER, MNN)
-TABLE = {
-    SUNSAL: lambda A, seed: SunSALRegressor(A, sum_to_one="normalize"),
-    **LEARNERS,
-}
 # Jasper Ridge, from the paper's Table 1
 PUBLISHED = {SUNSAL: 0.0612, MNN: 0.1262, PAPER: 0.0214}
+
+
+def authors_network(endmembers, seed):
+    """Return U-ADMM with what the authors' code sets, as the guide on other codes has it."""
+    n_endmembers = len(endmembers)
+    norm = np.linalg.norm(endmembers) * (25 + n_endmembers) / n_endmembers
+    mu = 10 * 0.1 + 0.01 * norm**2
+    return UADMMRegressor(endmembers, n_layers=3, lam=0.1, mu=mu, random_state=seed)
+
+
+TABLE = {
+    SUNSAL: lambda A, seed: SunSALRegressor(A, sum_to_one="normalize"),
+    AUTHORS: authors_network,
+    **LEARNERS,
+}
 
 
 # Experiments; each returns a list of (learner, position, error) for a scene and a seed
@@ -159,7 +171,7 @@ def claims_of_sizes(results):
         yield (
             f"{ours} is below {MNN} at every size",
             all(gap > 0 for gap in gaps.values()),
-            f"{MNN} less {ours}: {listed}",
+            f"theirs less ours: {listed}",
         )
         yield (
             f"the gap between {ours} and {MNN} is largest at {smallest} pixels",
@@ -210,9 +222,9 @@ def write(folder, part, position, seeds, outcomes):
 
 
 def describe_claims(claims):
-    """Return a line for each claim."""
+    """Return a line for each claim, and one for its figures."""
     return "".join(
-        f"  {'holds' if holds else 'DOES NOT HOLD'}: {claim} ({figures})\n"
+        f"  {'holds' if holds else 'DOES NOT HOLD'}: {claim}\n    {figures}\n"
         for claim, holds, figures in claims
     )
 

@@ -46,6 +46,12 @@ def test_python_in_pages_is_run(page):
     assert not [line for line in lines if line.endswith("::") and not line.startswith(".. ")]
 
 
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "CHANGELOG.md", "docs/whats_new.md"])
+def test_pages_that_are_not_run_have_no_python(page):
+    """The README's is run below."""
+    assert set(re.findall(r"^```(\w+)", (ROOT / page).read_text("utf-8"), re.MULTILINE)) <= {"bash"}
+
+
 @pytest.mark.parametrize("module", PUBLIC)
 def test_all_that_is_public_is_in_the_api(module):
     api = (ROOT / "docs" / "api.rst").read_text(encoding="utf-8")

@@ -59,7 +59,8 @@ for name, model in {
 # %%
 # FCLS assumes just what is true of this scene, linear mixing of known spectra, and is hard to beat
 # here; where mixing is not quite linear, as in :ref:`a real scene
-# <sphx_glr_auto_examples_paper_plot_jasper_maps.py>`, it is not.
+# <sphx_glr_auto_examples_paper_plot_jasper_maps.py>`, it is not. With more layers and another
+# training the network is ahead here, too: see :doc:`/guide/strong`.
 
 from skunmix.plotting import AbundanceMapDisplay
 

@@ -22,7 +22,7 @@ from skunmix.metrics import abundance_rmse_scorer
 scene = make_scene(n_endmembers=4, random_state=0)
 pixels = np.random.RandomState(0).permutation(len(scene.spectra))[:200]
 weights = {
-    "alpha_aad": [0, 1e-3, 1e-2, 1e-1],
+    "alpha_aad": [0, 1e-7, 1e-3, 1e-1],
     "alpha_aid": [0, 1e-5, 1e-3, 1e-2],
 }
 search = GridSearchCV(

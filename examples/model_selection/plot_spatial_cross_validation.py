@@ -36,7 +36,7 @@ def tiles(side):
 
 colors = ListedColormap(["#0072B2", "#D55E00", "#009E73", "#E69F00"])
 sides = [1, 10, 25, 50]
-figure, axes = plt.subplots(1, 4, figsize=(9, 2.6), layout="constrained")
+figure, axes = plt.subplots(1, 4, figsize=(9, 2.5), layout="compressed")
 for ax, side in zip(axes, sides):
     for fold, (_, test) in enumerate(folds.split(Y, groups=tiles(side))):
         ax.scatter(columns[pixels[test]], rows[pixels[test]], s=2, color=colors(fold))
@@ -87,7 +87,7 @@ for (name, by_side), color, line in zip(
     worst = [fold_errors.max() for fold_errors in by_side]
     ax.plot(sides, worst, color=color, linestyle="none", marker="^", label=f"{name}, worst fold")
 ax.set(xlabel="side of a tile, in pixels", ylabel="RMSE of abundances", ylim=(0, None))
-_ = ax.legend(fontsize="small")
+_ = ax.legend(fontsize="small", loc="lower left", ncols=2)
 
 # %%
 # The further the test pixels are from the training pixels, the larger the error, and the more the

@@ -37,6 +37,7 @@ print(mean.unstack("epochs")[[0, 10, 50, 100, 200, 300, 500]].round(4).to_string
 # start of the paper, µ = λ_max(AᵀA), and once as it comes, with µ chosen on the training pairs.
 
 import matplotlib.pyplot as plt
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 styles = {
     "UADMMRegressor()": ("#0072B2", "-"),
@@ -51,6 +52,9 @@ for ax, (scene, title) in zip(axes, titles.items()):
         ax.plot(curve.index, curve, color=color, linestyle=line, label=learner)
         ax.fill_between(curve.index, curve - width, curve + width, color=color, alpha=0.2)
     ax.set(title=title, xlabel="epochs", yscale="log", ylim=(0.012, 0.4))
+axes[0].set_yticks([0.02, 0.05, 0.1, 0.2])
+axes[0].yaxis.set_major_formatter(ScalarFormatter())
+axes[0].yaxis.set_minor_formatter(NullFormatter())
 axes[0].set_ylabel("RMSE of abundances")
 _ = axes[1].legend()
 

@@ -55,7 +55,7 @@ import matplotlib.pyplot as plt
 
 from skunmix.plotting import AbundanceMapDisplay
 
-figure, axes = plt.subplots(4, 4, figsize=(7.5, 7.2), layout="compressed")
+figure, axes = plt.subplots(4, 4, figsize=(7.5, 6.5), layout="compressed")
 for i, (name, abundances) in enumerate({**maps, "reference": scene.abundances}.items()):
     display = AbundanceMapDisplay.from_predictions(
         abundances,

@@ -59,11 +59,16 @@ import matplotlib.pyplot as plt
 from skunmix.plotting import LossCurveDisplay
 
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
-styles = [("#D55E00", "-."), ("#0072B2", "-"), ("#009E73", "--")]
-for (name, model), (color, line) in zip(trained.items(), styles):
-    LossCurveDisplay.from_estimator(
-        model, name=name, ax=ax, line_kw={"color": color, "linestyle": line}
-    )
+styles = [
+    {"color": "#D55E00", "linestyle": "-."},
+    {"color": "#56B4E9", "linewidth": 5},  # the next one lies on it
+    {"color": "black", "linestyle": "--"},
+]
+for (name, model), style in zip(trained.items(), styles):
+    LossCurveDisplay.from_estimator(model, name=name, ax=ax, line_kw=style)
+
+# %%
+# Carried and estimated endmembers are the same to the noise, and so is what becomes of them.
 
 # %%
 # Mixing stays linear

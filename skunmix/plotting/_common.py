@@ -63,13 +63,13 @@ def check_image_shape(shape, values_shape, name):
                 f"rows and columns the image has; pass shape=(n_rows, n_columns)."
             )
         return values_shape[:2]
-    shape = tuple(np.atleast_1d(shape))
-    if len(shape) != 2 or not all(isinstance(side, Integral) and side > 0 for side in shape):
+    sides = tuple(np.atleast_1d(shape))
+    if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
         raise ValueError(
             f"shape={shape!r} is not that of an image, expected two positive integers: "
             f"(n_rows, n_columns)."
         )
-    shape = tuple(int(side) for side in shape)
+    shape = tuple(int(side) for side in sides)
     n_pixels = int(np.prod(values_shape[:2] if len(values_shape) == 3 else values_shape[:1]))
     if shape[0] * shape[1] != n_pixels or (len(values_shape) == 3 and shape != values_shape[:2]):
         raise ValueError(
@@ -169,7 +169,27 @@ def draw_image(ax, image, *, cmap, **im_kw):
     return drawn
 
 
-def colorbar_extend(values, norm):
-    """Return which ends of a colour bar have values beyond them."""
-    low, high = (values < norm.vmin).any(), (values > norm.vmax).any()
-    return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[int(low), int(high)]
+def is_flat(shape):
+    """Whether an image is too low for upright words beside it."""
+    return shape[0] < shape[1] / 2
+
+
+def draw_colorbar(axes, image, values, label):
+    """Draw the scale of an image beside axes, or below a single row of flat ones.
+
+    It is as wide beside many rows as beside one. Its ends are pointed where `values` lie beyond it.
+    """
+    axes = np.atleast_2d(np.asarray(axes, dtype=object))
+    n_rows = len({round(panel.get_position().y0, 3) for panel in axes.ravel()})
+    low, high = (values < image.norm.vmin).any(), (values > image.norm.vmax).any()
+    if n_rows == 1 and is_flat(image.get_array().shape):
+        where = {"location": "bottom", "aspect": 30}
+    else:
+        where = {"aspect": 15 * n_rows, "fraction": 0.15 / axes.shape[1] ** 0.5}
+    return axes[0, 0].figure.colorbar(
+        image,
+        ax=list(axes.ravel()),
+        label=label,
+        extend={(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[low, high],
+        **where,
+    )

@@ -317,16 +317,19 @@ class EndmemberDisplay:
 
     def _positions(self, n_bands):
         """Return where on the axis the bands are, and the label of the axis."""
-        for name, values in (("wavelengths", self.wavelengths), ("bands", self.bands)):
-            if values is not None:
-                values = np.asarray(values, dtype=np.float64)
-                if values.shape != (n_bands,):
-                    raise ValueError(
-                        f"{name} has shape {values.shape}, but the spectra have {n_bands} bands; "
-                        f"expected ({n_bands},)."
-                    )
-                return values, f"wavelength [{self.unit}]" if name == "wavelengths" else "band"
-        return np.arange(n_bands), "band"
+        if self.wavelengths is not None:
+            name, values, label = "wavelengths", self.wavelengths, f"wavelength [{self.unit}]"
+        elif self.bands is not None:
+            name, values, label = "bands", self.bands, "band"
+        else:
+            return np.arange(n_bands), "band"
+        values = np.asarray(values, dtype=np.float64)
+        if values.shape != (n_bands,):
+            raise ValueError(
+                f"{name} has shape {values.shape}, but the spectra have {n_bands} bands; "
+                f"expected ({n_bands},)."
+            )
+        return values, label
 
     def _draw_legend(self, ax):
         handles, labels = ax.get_legend_handles_labels()

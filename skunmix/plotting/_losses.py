@@ -124,15 +124,18 @@ class LossCurveDisplay:
         Raises
         ------
         ValueError
-            If there is no epoch, or the two curves have different lengths.
+            If there is no epoch, or the two curves differ in length.
         ImportError
             If matplotlib is not installed.
         """
         plt = import_pyplot(f"{type(self).__name__}.plot")
+        from matplotlib.ticker import LogFormatterSciNotation
+
         curves = {"training": np.asarray(self.loss_curve, dtype=np.float64)}
-        if not len(curves["training"]):
+        if curves["training"].ndim != 1 or not len(curves["training"]):
             raise ValueError(
-                "loss_curve has no epoch, expected at least one; train with max_epochs above 0."
+                f"loss_curve has shape {curves['training'].shape}, expected (n_epochs,) with at "
+                f"least one epoch; train with max_epochs above 0."
             )
         if self.validation_loss_curve is not None:
             curves["validation"] = np.asarray(self.validation_loss_curve, dtype=np.float64)
@@ -172,6 +175,9 @@ class LossCurveDisplay:
             )
         if log_scale:
             ax.set_yscale("log")
+            # a loss seldom spans a decade; matplotlib's default may leave one label or none
+            formatter = LogFormatterSciNotation(minor_thresholds=(2, 0.6))
+            ax.yaxis.set_minor_formatter(formatter)
         ax.set(xlabel="epoch", ylabel="loss")
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure

@@ -7,10 +7,11 @@ import numpy as np
 from ._common import (
     as_image,
     check_names,
-    colorbar_extend,
+    draw_colorbar,
     draw_image,
     estimator_names,
     import_pyplot,
+    is_flat,
     place,
     split_pixels,
     unwrap,
@@ -386,31 +387,18 @@ class AbundanceMapDisplay:
             beside_error = self.axes_[:, (n_endmembers - 1) // n_beside * n_beside :]
         else:
             beside = self.axes_
-        self.colorbar_ = self._draw_colorbar(
+        self.colorbar_ = draw_colorbar(
             beside, self.images_[0, 0], np.stack(maps[:n_scaled]), "abundance"
         )
         if error:
-            self.error_colorbar_ = self._draw_colorbar(
+            self.error_colorbar_ = draw_colorbar(
                 beside_error, self.images_[-1, 0], maps[-1], "absolute error"
             )
-
-    def _draw_colorbar(self, axes, image, values, label):
-        """Draw a scale as wide beside many rows as beside one."""
-        n_rows = len({round(panel.get_position().y0, 3) for panel in axes.ravel()})
-        return self.figure_.colorbar(
-            image,
-            ax=list(axes.ravel()),
-            label=label,
-            extend=colorbar_extend(values, image.norm),
-            aspect=15 * n_rows,
-            fraction=0.15 / axes.shape[1] ** 0.5,
-        )
 
 
 def _label_place(shape):
     """Return where a row's label stands: upright beside flat images, which are too low for it."""
-    flat = shape[0] < shape[1] / 2
-    return {"rotation": 0, "ha": "right", "va": "center"} if flat else {}
+    return {"rotation": 0, "ha": "right", "va": "center"} if is_flat(shape) else {}
 
 
 def _largest(values):

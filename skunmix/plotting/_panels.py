@@ -33,9 +33,15 @@ def make_panels(plt, ax, n_kinds, shape, n_cols):
     Raises
     ------
     ValueError
-        If there are more or fewer axes than panels, or the one that there is cannot be divided.
+        If there are more or fewer axes than panels, the one that there is cannot be divided, or
+        there is nothing to draw.
     """
     n_rows, n_columns, n_endmembers = shape
+    if not n_endmembers or n_cols < 1:
+        raise ValueError(
+            f"There are {n_endmembers} endmembers to draw, {n_cols} beside each other (n_cols); "
+            f"expected at least one of both."
+        )
     n_panels = n_kinds * n_endmembers
     if ax is not None and not hasattr(ax, "imshow"):
         axes = np.asarray(ax, dtype=object).ravel()

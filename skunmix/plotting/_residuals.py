@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..metrics import rebuild_spectra
-from ._common import as_image, colorbar_extend, draw_image, import_pyplot, place, split_pixels
+from ._common import as_image, draw_colorbar, draw_image, import_pyplot, place, split_pixels
 
 
 class ResidualMapDisplay:
@@ -191,17 +191,14 @@ class ResidualMapDisplay:
         """
         plt = import_pyplot(f"{type(self).__name__}.plot")
         if ax is None:
-            _, ax = plt.subplots(figsize=(5, 4), layout="constrained")
+            n_rows, n_columns = np.shape(self.residuals)
+            height = 4.0 * np.clip(n_rows / n_columns, 0.4, 1.5)
+            _, ax = plt.subplots(figsize=(5.0, height + 0.3), layout="compressed")
         self.image_ = draw_image(ax, self.residuals, **{"vmin": 0.0, "cmap": cmap, **(im_kw or {})})
         ax.set_title("reconstruction RMSE", fontsize="medium")
         self.ax_, self.figure_, self.colorbar_ = ax, ax.figure, None
         if colorbar:
-            self.colorbar_ = self.figure_.colorbar(
-                self.image_,
-                ax=ax,
-                label="RMSE, in the unit of the spectra",
-                extend=colorbar_extend(self.residuals, self.image_.norm),
-            )
+            self.colorbar_ = draw_colorbar(ax, self.image_, self.residuals, "RMSE")
         return self
 
 

@@ -79,11 +79,27 @@ def test_a_single_epoch_can_be_seen():
     assert line.get_color() == "k"
 
 
+@pytest.mark.parametrize("span", [1.1, 2.5, 20.0, 1000.0])
+def test_a_loss_can_be_read_off_whatever_it_spans(span):
+    display = LossCurveDisplay(np.geomspace(0.017, 0.017 / span, 10)).plot()
+    display.figure_.canvas.draw()
+    low, high = display.ax_.get_ylim()
+    labels = [
+        label
+        for minor in (False, True)
+        for label in display.ax_.get_yticklabels(minor=minor)
+        if label.get_text() and low <= label.get_position()[1] <= high
+    ]
+    assert len(labels) >= 2
+
+
 def test_errors(pairs):
     with pytest.raises(ValueError, match="LinearRegression has no loss_curve_"):
         LossCurveDisplay.from_estimator(LinearRegression().fit(*pairs))
     untrained = UADMMRegressor(max_epochs=0).fit(*pairs)
-    with pytest.raises(ValueError, match="has no epoch"):
+    with pytest.raises(ValueError, match=r"shape \(0,\), expected .* at least one epoch"):
         LossCurveDisplay.from_estimator(untrained)
+    with pytest.raises(ValueError, match=r"shape \(1, 2\), expected \(n_epochs,\)"):
+        LossCurveDisplay([[1, 2]]).plot()
     with pytest.raises(ValueError, match="has 1 epochs, but loss_curve has 2"):
         LossCurveDisplay([1, 2], validation_loss_curve=[1]).plot()

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -135,6 +137,21 @@ def test_an_image_needs_no_shape(scene, model):
     np.testing.assert_array_equal(from_image.abundances, by_shape.abundances)
 
 
+@pytest.mark.parametrize("shape", [(5, 5), (60, 10), (25, 100)])
+@pytest.mark.parametrize("n_endmembers", [1, 3])
+def test_colour_bars_and_labels_are_in_the_figure_of_any_shape(shape, n_endmembers):
+    values = np.random.RandomState(0).uniform(size=(*shape, n_endmembers))
+    for reference in (None, values[::-1]):
+        display = AbundanceMapDisplay.from_predictions(
+            values, y_true=reference, error=reference is not None
+        )
+        display.figure_.canvas.draw()
+        drawn = display.figure_.get_tightbbox()
+        width, height = display.figure_.get_size_inches()
+        assert 0 < drawn.x0 < drawn.x1 < width
+        assert 0 < drawn.y0 < drawn.y1 < height
+
+
 # --- names
 
 
@@ -215,6 +232,18 @@ def test_one_endmember_takes_the_axes_as_they_are():
     assert display.axes_[0, 0] is ax
     np.testing.assert_array_equal(
         display.images_[0, 0].get_array(), [[0, 1, 2], [3, 4, 5]] / np.float64(6)
+    )
+
+
+def test_an_estimator_of_one_endmember(scene):
+    spectra, _, endmembers = scene
+    model = SunSALRegressor(endmembers=endmembers[:1]).fit(spectra)
+    true = np.ones(15)
+    display = AbundanceMapDisplay.from_estimator(model, spectra, true, shape=SHAPE, error=True)
+    assert display.axes_.shape == (3, 1)
+    assert titles(display) == list(model.get_feature_names_out())
+    np.testing.assert_array_equal(
+        display.images_[1, 0].get_array().ravel(), model.predict(spectra).ravel()
     )
 
 
@@ -319,9 +348,14 @@ def test_errors(scene, model):
         draw(abundances.reshape(3, 5, 3), shape=(5, 3))
     with pytest.raises(ValueError, match=r"y_pred has shape \(15, 3\).*pass shape="):
         draw(abundances)
-    for shape in (15, (3, 5, 1), (-3, -5), (3.0, 5.0)):
-        with pytest.raises(ValueError, match="expected two positive integers"):
+    for shape in (15, (3, 5, 1), (-3, -5), (3.0, 5.0), "3x5"):
+        message = re.escape(f"shape={shape!r} is not") + ".* two positive integers"
+        with pytest.raises(ValueError, match=message):
             draw(abundances, shape=shape)
+    with pytest.raises(ValueError, match="0 endmembers to draw"):
+        draw(abundances[:, :0], shape=SHAPE)
+    with pytest.raises(ValueError, match=r"0 beside each other \(n_cols\)"):
+        draw(abundances, shape=SHAPE, n_cols=0)
     with pytest.raises(ValueError, match="endmember_names has 2 names, but there are 3 endmembers"):
         draw(abundances, shape=SHAPE, endmember_names=["tree", "water"])
     with pytest.raises(ValueError, match=r"shape \(3, 5, 2\), but the estimated .* \(3, 5, 3\)"):

@@ -81,5 +81,10 @@ def test_errors(scene):
         ResidualMapDisplay.from_estimator(other, spectra, shape=SHAPE)
     with pytest.raises(ValueError, match=r"shape=\(3, 3\) has 9 pixels, but spectra has 12"):
         ResidualMapDisplay.from_predictions(spectra, spectra, shape=(3, 3))
+    model = SunSALRegressor().fit(spectra, abundances)
+    with pytest.raises(ValueError, match=r"shape=\(3, 3\) has 9 pixels, but X has 12"):
+        ResidualMapDisplay.from_estimator(model, spectra, shape=(3, 3))
+    with pytest.raises(ValueError, match="None of the 12 pixels of X is finite"):
+        ResidualMapDisplay.from_estimator(model, np.full((12, 8), np.nan), shape=SHAPE)
     with pytest.raises(ValueError, match="spectra have 8 bands, but rebuilt has 7"):
         ResidualMapDisplay.from_predictions(spectra, spectra[:, :7], shape=SHAPE)
