@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import sklearn
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer
+from sklearn.preprocessing import Normalizer, StandardScaler
 
 import skunmix
 from skunmix.datasets import make_scene
@@ -86,8 +87,9 @@ def test_scripts_say_what_they_download(script):
 
 def test_python_of_the_readme_runs(monkeypatch):
     """With data, short trainings, and what it does not import as scikit-learn's users know it."""
-    brief = partial(skunmix.UADMMRegressor, max_epochs=2)
-    monkeypatch.setattr(skunmix, "UADMMRegressor", brief, raising=False)
+    for name in ("UADMMRegressor", "UADMMRegressorCV"):
+        brief = partial(getattr(skunmix, name), max_epochs=2)
+        monkeypatch.setattr(skunmix, name, brief, raising=False)
     scene = make_scene(n_endmembers=3, shape=(20, 20), random_state=0)
     namespace = {
         "A": scene.endmembers,
@@ -98,6 +100,8 @@ def test_python_of_the_readme_runs(monkeypatch):
         "GridSearchCV": GridSearchCV,
         "make_pipeline": make_pipeline,
         "Normalizer": Normalizer,
+        "StandardScaler": StandardScaler,
+        "sklearn": sklearn,
         "abundance_rmse_scorer": abundance_rmse_scorer,
     }
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
