@@ -122,9 +122,17 @@ def by_cluster(client, task, windows, numbers):
 
     def submit(n):
         futures = []
+        # by turns, as they would all go to the first that has the task
+        workers = list(client.nthreads())
         for number in islice(numbers, n):
             future = client.submit(
-                _run_window, task, windows[number], key=f"{name}-{number}", pure=False
+                _run_window,
+                task,
+                windows[number],
+                key=f"{name}-{number}",
+                pure=False,
+                workers=[workers[number % len(workers)]] if workers else None,
+                allow_other_workers=bool(workers),
             )
             under_way[future] = number
             futures.append(future)

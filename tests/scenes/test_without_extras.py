@@ -36,6 +36,30 @@ assert np.array_equal(np.load(path), abundances, equal_nan=True)
     )
 
 
+def test_a_raster_goes_to_a_raster_without_xarray(tmp_path):
+    """Only netCDF and Zarr take the grid by way of rioxarray, which is named."""
+    rasterio = pytest.importorskip("rasterio")
+    profile = {"driver": "GTiff", "height": 2, "width": 3, "count": 4, "dtype": "float64"}
+    profile["transform"] = rasterio.transform.from_origin(500_000, 4_000_000, 30, 30)
+    with rasterio.open(tmp_path / "s.tif", "w", crs="EPSG:32633", **profile):
+        pass
+    scene = str(tmp_path / "s.tif")
+    run(
+        f"unmix_file(model, {scene!r}, {str(tmp_path / 'o.tif')!r})",
+        [name for name in ALL if name != "rasterio"],
+    )
+    run(
+        f"""
+try:
+    unmix_file(model, {scene!r}, {str(tmp_path / "o.zarr")!r})
+except ImportError as error:
+    message = str(error)
+assert "Writing the grid of s.tif to netCDF or Zarr needs rioxarray, which is not" in message
+""",
+        ["rioxarray"],
+    )
+
+
 @pytest.mark.parametrize(
     ("scene", "output", "hidden", "match"),
     [
