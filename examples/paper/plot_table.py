@@ -83,7 +83,7 @@ print((results / "paper_table.txt").read_text(encoding="utf-8"))
 # and MNN-AE-2, given the same epochs, learning rate and batches as U-ADMM, a fifth. (An MNN-AE-2
 # after ten epochs has the published one: see :ref:`sphx_glr_auto_examples_paper_plot_epochs.py`.)
 #
-# On Jasper Ridge a Gaussian process and support vectors are ahead of every network of two layers.
-# On the synthetic scene, which is linear and whose endmembers are known, none of those reaches
-# FCLS, which is not trained at all. ``UADMMRegressor.strong`` is ahead of all on both:
-# :doc:`/guide/strong` says what it does.
+# On Jasper Ridge a Gaussian process is ahead of every network of two or three layers, and support
+# vectors are level with the best of these. On the synthetic scene, which is linear and whose
+# endmembers are known, none of them reaches FCLS, which is not trained at all.
+# ``UADMMRegressor.strong`` is ahead of all on both: :doc:`/guide/strong` says what it does.
