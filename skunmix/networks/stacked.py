@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import nn
-from torch.optim.adam import adam
 
 from ._layers import drive
 from .losses import TERMS
 
-# torch's, by default
-_ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
+# of torch.optim.Adam, by default
+_ADAM = {
+    **{"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0},
+    **{"amsgrad": False, "maximize": False},
+}
 # Tensors of the size of W_kᵀy that a training step keeps for each layer, and the loss besides; and
 # of the size of the parameters: these, their gradient, two moments, a copy.
 _KEPT_PER_LAYER, _KEPT_BY_LOSS, _COPIES_OF_PARAMETERS = 10, 20, 5
@@ -193,17 +195,21 @@ class _StackedLoss:
 
 
 class _StackedAdam:
-    """Adam with a learning rate for each network of a stack."""
+    """Adam with a learning rate for each network of a stack.
+
+    It calls what `torch.optim.Adam` calls with ``fused=True``: one by one for each network, so that
+    its steps are rounded as those of a network alone.
+    """
 
     def __init__(self, stacked, learning_rates):
         self.parameters = list(stacked.parameters())
-        # of each parameter, lists over the networks: the values, two moments, and the steps done
+        # of each parameter, lists over the networks: the values and two moments
         self.state = []
         for parameter in self.parameters:
             values = _by_network(parameter.detach())
             moments = [[torch.zeros_like(value) for value in values] for _ in range(2)]
-            steps = [torch.zeros((), device=parameter.device) for _ in values]
-            self.state.append([values, *moments, steps])
+            self.state.append([values, *moments])
+        self.n_steps = torch.zeros((), device=stacked.W.device)
         self.networks = {}
         for i, rate in enumerate(learning_rates):
             self.networks.setdefault(float(rate), []).append(i)
@@ -213,21 +219,18 @@ class _StackedAdam:
         # each loss knows the parameters of its own network only
         gradients = torch.autograd.grad(loss.sum(), self.parameters, allow_unused=True)
         used = [
-            (values, _by_network(gradient), *moments, steps)
-            for gradient, (values, *moments, steps) in zip(gradients, self.state)
+            (values, _by_network(gradient), *moments)
+            for gradient, (values, *moments) in zip(gradients, self.state)
             if gradient is not None  # one layer uses no B, S or η
         ]
+        self.n_steps += 1
         for rate, networks in self.networks.items():
-            values, gradients, means, squares, steps = (
+            values, gradients, means, squares = (
                 [rows[i] for rows in kind for i in networks] for kind in zip(*used)
             )
-            adam(
-                *(values, gradients, means, squares, [], steps),
-                **_ADAM,
-                lr=factor * rate,
-                fused=True,
-                amsgrad=False,
-                maximize=False,
+            steps = [self.n_steps] * len(values)
+            torch._fused_adam_(
+                *(values, gradients, means, squares, [], steps), lr=factor * rate, **_ADAM
             )
 
 
