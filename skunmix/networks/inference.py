@@ -66,7 +66,15 @@ def predict_blocks(module, spectra, out, view):
         for block in gen_batches(len(spectra), _BLOCK_SIZE_ON_DEVICE):
             predict_block(block)
         return
-    n_threads = torch.get_num_threads()
-    with one_thread(), ThreadPoolExecutor(n_threads) as pool:
-        # the first exception, if there is one, comes out of the list
-        list(pool.map(predict_block, gen_batches(len(spectra), _BLOCK_SIZE)))
+    blocks = list(gen_batches(len(spectra), _BLOCK_SIZE))
+    n_threads = min(torch.get_num_threads(), len(blocks))
+    with one_thread():
+        if n_threads == 1:
+            for block in blocks:
+                predict_block(block)
+            return
+        # A thread has a number of its own, and until that is set each of its products has the
+        # processors' worth of helpers started: that took as long as the product itself.
+        with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            # the first exception, if there is one, comes out of the list
+            list(pool.map(predict_block, blocks))
