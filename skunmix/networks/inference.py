@@ -75,6 +75,8 @@ def predict_blocks(module, spectra, out, view):
             return
         # A thread has a number of its own, and until that is set each of its products has the
         # processors' worth of helpers started: that took as long as the product itself.
-        with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with ThreadPoolExecutor(
+            n_threads, initializer=torch.set_num_threads, initargs=(1,)
+        ) as pool:
             # the first exception, if there is one, comes out of the list
             list(pool.map(predict_block, blocks))

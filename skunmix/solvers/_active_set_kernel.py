@@ -13,7 +13,9 @@ A_P A_Pᵀ = L Lᵀ, z = L⁻¹ A_P y and u = L⁻¹ c_P this is
 so penalty and constraint differ in one line, and another λ costs one triangular solve.
 
 - `solve_with_gram` holds L and works on the Gram matrix A Aᵀ: fast, and accurate as long as no
-  support is nearly collinear. A pixel that is too hard for it is marked, to be handed on.
+  support is nearly collinear. A pixel that is too hard for it is marked, to be handed on. Of a few
+  atoms it first tries the support of them all, whose L is the same for every pixel: where all of
+  that x is positive, there is nothing to walk.
 - `solve_with_qr` holds A_P = L Q, Q with orthonormal rows, and works on the atoms themselves: the
   condition number is not squared, and linearly dependent atoms are exchanged for one another.
 
@@ -46,6 +48,10 @@ QR_PIVOT = 1e-13  # below, the atom counts as linearly dependent
 # the last time are looked at, as long as one is still within a factor of the best at that time.
 SHORTLIST = 16
 SHORTLIST_FACTOR = 0.3
+
+# Up to so many atoms, all of them are tried as the support first: above, a pixel that holds them
+# all is too rare to be worth it.
+MOST_AT_ONCE = 8
 
 SOLVED, UNSOLVED, NOT_FINITE = 0, 1, 2
 
@@ -112,15 +118,21 @@ def _solve_transposed(size, factor, vector):
 
 
 @_inlined
+def _multiplier(size, penalty, constrained, z, u):
+    """Return κ."""
+    if not constrained:
+        return penalty
+    uz, uu = 0.0, 0.0
+    for i in range(size):
+        uz += u[i] * z[i]
+        uu += u[i] * u[i]
+    return (uz - 1.0) / uu
+
+
+@_inlined
 def _aim(size, penalty, constrained, factor, z, u, target):
     """Fill target with the minimiser over the support, L⁻ᵀ(z − κu); return κ."""
-    kappa = penalty
-    if constrained:
-        uz, uu = 0.0, 0.0
-        for i in range(size):
-            uz += u[i] * z[i]
-            uu += u[i] * u[i]
-        kappa = (uz - 1.0) / uu
+    kappa = _multiplier(size, penalty, constrained, z, u)
     for i in range(size):
         target[i] = z[i] - kappa * u[i]
     _solve_transposed(size, factor, target)
@@ -279,6 +291,33 @@ def _price_shortlist(
 
 
 @_inlined
+def _is_interior(penalty, constrained, norm, pixel, gram, correlations, weights, x, factor, z, u):
+    """Fill x with the minimiser over all atoms; return whether it solves the pixel."""
+    n_atoms = len(weights)
+    for row in range(n_atoms):
+        start = row * (row + 1) // 2
+        value = correlations[pixel, row]
+        for k in range(row):
+            value -= factor[start + k] * z[k]
+        z[row] = value * factor[start + row]
+    kappa = _multiplier(n_atoms, penalty, constrained, z, u)
+    for i in range(n_atoms - 1, -1, -1):  # L⁻ᵀ(z − κu), up to what is negative
+        value = z[i] - kappa * u[i]
+        for k in range(i + 1, n_atoms):
+            value -= factor[k * (k + 1) // 2 + i] * x[k]
+        x[i] = value * factor[i * (i + 1) // 2 + i]
+        if x[i] <= 0.0:
+            return False
+    for j in range(n_atoms):
+        dual = correlations[pixel, j] - kappa * weights[j]
+        for i in range(n_atoms):
+            dual -= gram[i, j] * x[i]
+        if abs(dual) > STATIONARY_TOLERANCE * norm:
+            return False
+    return True
+
+
+@_inlined
 def _descend_gram(
     size,
     penalty,
@@ -384,10 +423,35 @@ def solve_with_gram(
     factor = np.empty(capacity * (capacity + 1) // 2)
     dual = np.empty(len(weights))
     shortlist = np.empty(SHORTLIST, np.int64)
+    n_atoms = len(weights)
+    all_atoms, all_u = np.empty(capacity, np.int64), np.empty(capacity)
+    all_factor = np.empty(len(factor))
+    at_once = len(order) == 1 and n_atoms == capacity and n_atoms <= min(MOST_AT_ONCE, max_iter)
+    for j in range(n_atoms if at_once and len(norms) else 0):
+        at_once = at_once and _enter_gram(
+            j, j, 0, gram, correlations, weights, all_atoms, x, all_factor, z, all_u
+        )
     for i in range(len(norms)):
         if not np.isfinite(norms[i]):
             for k in order:
                 status[k, i] = NOT_FINITE
+            continue
+        if at_once and _is_interior(
+            penalties[0],
+            constrained,
+            norms[i],
+            i,
+            gram,
+            correlations,
+            weights,
+            x,
+            all_factor,
+            z,
+            all_u,
+        ):
+            n_iter[0, i] = n_atoms
+            status[0, i] = SOLVED
+            _store(n_atoms, constrained, weights, all_atoms, x, 0, i, abundances)
             continue
         size = 0
         if constrained:
