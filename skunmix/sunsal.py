@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import check_cv
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import assert_all_finite, check_array, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -31,6 +31,8 @@ _BLOCK_SIZE = 4096
 
 class _BaseSunSAL(BaseUnmixer):
     """What SunSALRegressor and its cross-validated form share: solving for one λ."""
+
+    _checks_finite = False  # the solvers do
 
     def _prepare(self):
         """Make what the solver can use again in each call."""
@@ -78,7 +80,11 @@ class _BaseSunSAL(BaseUnmixer):
         return solution
 
     def _unmix(self, X, out):
-        self._solve(X, self._lam(), out)
+        try:
+            self._solve(X, self._lam(), out)
+        except ValueError:
+            assert_all_finite(X, input_name="X")  # in the estimator's terms, if that is why
+            raise
         if self.sum_to_one == "normalize":
             normalize_abundances(out)
 

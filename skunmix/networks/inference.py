@@ -66,8 +66,11 @@ def predict_blocks(module, spectra, out, view):
         for block in gen_batches(len(spectra), _BLOCK_SIZE_ON_DEVICE):
             predict_block(block)
         return
-    blocks = list(gen_batches(len(spectra), _BLOCK_SIZE))
-    n_threads = min(torch.get_num_threads(), len(blocks))
+    n_pixels, n_threads = len(spectra), torch.get_num_threads()
+    # as much for each thread
+    n_blocks = n_threads * -(-n_pixels // (n_threads * _BLOCK_SIZE))
+    blocks = list(gen_batches(n_pixels, -(-n_pixels // n_blocks)))
+    n_threads = min(n_threads, len(blocks))
     with one_thread():
         if n_threads == 1:
             for block in blocks:

@@ -105,11 +105,15 @@ class BlockUnmixer:
             abundances = self.compute(*self.prepare(block, mask))
         return abundances.reshape(*block.shape[:-1], len(self.names))
 
-    def bytes_per_pixel(self):
-        """Return what a pixel takes while it is computed: stored, decoded, copied, unmixed."""
+    def pixels_in(self, memory):
+        """Return how many pixels can be computed at once in so many bytes, one at least.
+
+        Each is stored, decoded, copied and unmixed.
+        """
         stored, decoded = self.decoding.dtype.itemsize, self.decoding.spectra_dtype.itemsize
         n_bands = len(self._used)
-        return n_bands * (stored + 2 * decoded + 1) + 3 * len(self.names) * self.dtype.itemsize
+        pixel = n_bands * (stored + 2 * decoded + 1) + 3 * len(self.names) * self.dtype.itemsize
+        return max(1, int(memory / pixel))
 
     def _predict(self, spectra):
         if self._labels is not None:
@@ -127,6 +131,17 @@ def torch_on_one_thread():
     from ..networks.threads import one_thread
 
     return one_thread()
+
+
+def torch_beside_a_reader():
+    """Return a context for computing while another thread reads.
+
+    Of two processors that one has the second: three threads took a third longer than two.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or torch.get_num_threads() > 2:
+        return nullcontext()
+    return torch_on_one_thread()
 
 
 def endmember_names(estimator, n_endmembers):

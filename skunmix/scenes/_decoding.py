@@ -80,9 +80,13 @@ class Decoding:
         """Return which stored values are none, or None where all are some."""
         void = None
         if stored.dtype.kind == "f":
-            finite = np.isfinite(stored)
-            if not finite.all():
-                void = ~finite
+            flat = stored.reshape(-1)
+            # what holds a NaN or an infinity has no finite sum of squares, and that is all to do
+            # for most blocks
+            if not np.isfinite(np.dot(flat, flat)):
+                finite = np.isfinite(stored)
+                if not finite.all():
+                    void = ~finite
         for value in self._fill:
             equal = stored == value
             if equal.any():

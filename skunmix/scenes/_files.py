@@ -18,6 +18,9 @@ from ._sources import identity, open_source
 from ._unmix import check_mask, no_valid_pixel
 
 _PROBES = 16
+# Arrays of a larger window would be mapped into memory anew each time, which takes as long as
+# reading it.
+_WINDOW_BYTES = 2**24
 
 
 def unmix_file(
@@ -156,10 +159,10 @@ def unmix_file(
     client = current_client()
     n_jobs = effective_n_jobs(n_jobs)
     in_flight = 1 if client else max(n_jobs, 2)
-    state = {
-        **_identities(task),
-        "max_pixels": max(1, int(working_memory * 2**20 / in_flight / unmixer.bytes_per_pixel())),
-    }
+    max_pixels = unmixer.pixels_in(working_memory * 2**20 / in_flight)
+    if source.in_one_piece:
+        max_pixels = min(max_pixels, max(1, _WINDOW_BYTES // source.bytes_per_pixel()))
+    state = {**_identities(task), "max_pixels": max_pixels}
     if job.was_moved(state):
         return output
     for path in outputs_of(output):

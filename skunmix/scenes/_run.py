@@ -10,7 +10,7 @@ from uuid import uuid4
 from joblib import Parallel, delayed, wrap_non_picklable_objects
 from threadpoolctl import threadpool_limits
 
-from ._blocks import torch_on_one_thread
+from ._blocks import torch_beside_a_reader, torch_on_one_thread
 
 
 def one_ahead(prepare, compute, blocks):
@@ -23,8 +23,10 @@ def one_ahead(prepare, compute, blocks):
             block, prepared = ahead, coming.result()
             ahead = next(blocks, None)
             coming = None if ahead is None else pool.submit(prepare, ahead)
-            yield block, compute(*prepared)
+            with torch_beside_a_reader():
+                computed = compute(*prepared)
             del prepared
+            yield block, computed
 
 
 def by_threads(function, blocks, n_jobs):

@@ -57,11 +57,14 @@ class Source:
         Rows, columns and bands.
     grain : tuple of int
         Rows and columns that are stored together.
+    in_one_piece : bool
+        Whether a row's values lie together, so that it costs no more to read by small windows.
     where : str
         What to call the scene's bands in an error.
     """
 
     grain = (1, 1)
+    in_one_piece = False
 
     def __init__(self, path):
         self.path = path
@@ -74,6 +77,10 @@ class Source:
     def __setstate__(self, state):
         vars(self).update(state)
         self._local = threading.local()
+
+    def bytes_per_pixel(self):
+        """Return what a pixel takes as it is stored, uncompressed."""
+        return self.shape[2] * self.dtype.itemsize
 
     def decoding(self, **said):
         """Return how stored values become spectra, from the file and what the caller says."""
@@ -127,6 +134,7 @@ class NumpySource(Source):
                 f"bands); reshape it."
             )
         self.shape, self.dtype = cube.shape, cube.dtype
+        self.in_one_piece = cube.flags.c_contiguous
         self.where = f"the last axis of {path.name}"
 
     def _read(self, window):
@@ -158,6 +166,8 @@ class RasterSource(Source):
         self.raw = raw_layout(dataset, self.path)
         if self.raw is None:
             self.grain = dataset.block_shapes[0]
+        else:
+            self.in_one_piece = self.raw.interleave != "bsq"
         no_data = {value for value in dataset.nodatavals if value is not None}
         self.attributes = {
             "nodata": sorted(no_data) or None,
@@ -179,7 +189,7 @@ class RasterSource(Source):
             values = self.raw.read(window)
         else:
             dataset = self._dataset()
-            tile = int(np.prod(dataset.block_shapes[0])) * self.shape[2] * self.dtype.itemsize
+            tile = int(np.prod(dataset.block_shapes[0])) * self.bytes_per_pixel()
             with gdal(max(GDAL_CACHE, 2 * tile)):
                 values = dataset.read(window=window, out_dtype=self.dtype)
             values = np.moveaxis(values, 0, -1)

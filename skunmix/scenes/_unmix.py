@@ -215,7 +215,7 @@ def run_blocks(unmixer, read, mask, out, *, n_jobs, working_memory, progress, gr
     n_jobs = effective_n_jobs(n_jobs)
     # while one block is computed the next is read
     in_flight = n_jobs if n_jobs > 1 else 2
-    max_pixels = max(1, int(working_memory * 2**20 / in_flight / unmixer.bytes_per_pixel()))
+    max_pixels = unmixer.pixels_in(working_memory * 2**20 / in_flight)
     blocks = block_slices(out.shape[:-1], max_pixels, grain)
 
     def prepare(block):
