@@ -133,8 +133,8 @@ def torch_on_one_thread():
     return one_thread()
 
 
-def torch_beside_a_reader():
-    """Return a context for computing while another thread reads.
+def torch_beside_another():
+    """Return a context for computing while another thread computes or reads.
 
     Of two processors that one has the second: three threads took a third longer than two.
     """

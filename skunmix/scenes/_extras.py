@@ -35,16 +35,21 @@ def require(name, purpose, install=None):
 
 
 @contextmanager
-def gdal(cache=GDAL_CACHE):
-    """Return a context in which GDAL keeps so many bytes of blocks, and raises OSError.
-
-    That a raster has no place on the Earth is no matter there.
-    """
+def gdal_cache(n_bytes=GDAL_CACHE):
+    """Return a context in which GDAL keeps so many bytes of blocks, and raises OSError."""
     rasterio = require("rasterio", "A raster")
     try:
-        with rasterio.Env(GDAL_CACHEMAX=cache), warnings.catch_warnings():
-            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.Env(GDAL_CACHEMAX=n_bytes):
             yield
     # SystemError is rasterio's for what GDAL does not explain, such as ENVI on a full disk
     except (rasterio.errors.RasterioIOError, SystemError) as error:
         raise OSError(error.__cause__ or error) from error
+
+
+@contextmanager
+def gdal():
+    """Return a context, for one thread only, in which a raster need not be anywhere on Earth."""
+    rasterio = require("rasterio", "A raster")
+    with gdal_cache(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        yield

@@ -12,7 +12,7 @@ from sklearn.utils import check_scalar
 
 from ._blocks import BlockUnmixer, block_slices
 from ._job import VERSION, Job, exists_already
-from ._run import by_cluster, by_processes, current_client, one_ahead, progress_bar
+from ._run import by_cluster, by_processes, current_client, progress_bar, two_at_once
 from ._sinks import check_output, outputs_of, write_output
 from ._sources import identity, open_source
 from ._unmix import check_mask, no_valid_pixel
@@ -81,9 +81,10 @@ def unmix_file(
 
     n_jobs : int, default=None
         Number of processes; None means 1 unless in a :obj:`joblib.parallel_config` context, -1
-        means all processors. With 1, an estimator uses the threads of its own, and the next window
-        is read meanwhile. Where there is a :class:`dask.distributed.Client` its workers do the
-        work, which must see the scene under the same path, and this has no meaning.
+        means all processors. With 1, two threads share the windows, so that one is read while
+        another is computed, and an estimator may use threads of its own. Where there is a
+        :class:`dask.distributed.Client` its workers do the work, which must see the scene under
+        the same path, and this has no meaning.
 
     working_memory : float, default=256
         MiB that the windows under way may take on a machine, besides the libraries (on a cluster:
@@ -191,7 +192,7 @@ def unmix_file(
         elif n_jobs > 1:
             results = by_processes(job.task, task, windows, left, n_jobs)
         else:
-            results = one_ahead(lambda n: task.prepare(windows[n]), task.compute, left)
+            results = two_at_once(lambda number: task.run(windows[number]), left)
         n_done = sum(_n_pixels(windows[number]) for number in done)
         with job.journal() as note, progress_bar(prod(shape[:2]), n_done, progress) as bar:
             for number, (abundances, valid) in results:
@@ -219,22 +220,19 @@ class WindowTask:
     def __init__(self, source, unmixer, mask):
         self.source, self.unmixer, self.mask = source, unmixer, mask
 
-    def prepare(self, window):
-        """Read and decode a window."""
+    def run(self, window):
+        """Return the abundances of a window, (n_pixels, n_endmembers), and if a pixel is valid."""
         stored, hidden = self.source.read(window)
         if self.mask is not None:
             left_out = self._left_out(window)
             hidden = left_out if hidden is None else left_out | hidden
-        return self.unmixer.prepare(stored, hidden)
+        spectra, valid = self.unmixer.prepare(stored, hidden)
+        return self.unmixer.compute(spectra, valid), valid is None or bool(valid.any())
 
     def _left_out(self, window):
         if isinstance(self.mask, np.ndarray):
             return self.mask[window]
         return self.mask.read(window)[0][..., 0] != 0
-
-    def compute(self, spectra, valid):
-        """Return the abundances of a window, (n_pixels, n_endmembers), and if a pixel is valid."""
-        return self.unmixer.compute(spectra, valid), valid is None or bool(valid.any())
 
 
 def _check_not_scene(output, source):

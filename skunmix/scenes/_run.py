@@ -1,7 +1,8 @@
-"""Block after block: one ahead of the other, by several workers, on a cluster."""
+"""Block after block: two at once, by several workers, on a cluster."""
 
 import pickle
 import sys
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import islice
@@ -10,30 +11,35 @@ from uuid import uuid4
 from joblib import Parallel, delayed, wrap_non_picklable_objects
 from threadpoolctl import threadpool_limits
 
-from ._blocks import torch_beside_a_reader, torch_on_one_thread
+from ._blocks import torch_beside_another, torch_on_one_thread
 
 
-def one_ahead(prepare, compute, blocks):
-    """Yield each block with what `compute` makes of it, preparing the next one meanwhile."""
-    blocks = iter(blocks)
-    with ThreadPoolExecutor(1) as pool:
-        ahead = next(blocks, None)
-        coming = None if ahead is None else pool.submit(prepare, ahead)
-        while coming is not None:
-            block, prepared = ahead, coming.result()
-            ahead = next(blocks, None)
-            coming = None if ahead is None else pool.submit(prepare, ahead)
-            with torch_beside_a_reader():
-                computed = compute(*prepared)
-            del prepared
-            yield block, computed
+def two_at_once(function, blocks):
+    """Yield each block with what `function` makes of it, in order, by two threads.
+
+    While one reads the other computes, or both do. An estimator may use threads of its own.
+    """
+
+    def run(block):
+        with torch_beside_another():
+            return block, function(block)
+
+    with ThreadPoolExecutor(2) as pool:
+        coming = deque()
+        for block in blocks:
+            coming.append(pool.submit(run, block))
+            if len(coming) > 2:  # one waits, so that no thread has to
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
 
 
 def by_threads(function, blocks, n_jobs):
     """Yield each block with what `function` makes of it, by so many threads, in any order."""
 
     def run(block):
-        return block, function(block)
+        with torch_on_one_thread():
+            return block, function(block)
 
     # each thread has a block to itself, so that BLAS need not share it out once more
     with threadpool_limits(1, user_api="blas"):
@@ -94,7 +100,7 @@ def _load(path, token):
 
 def _run_window(task, window):
     with torch_on_one_thread():
-        return task.compute(*task.prepare(window))
+        return task.run(window)
 
 
 def current_client():

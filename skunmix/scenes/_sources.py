@@ -8,7 +8,7 @@ import numpy as np
 
 from ._decoding import decoding_of
 from ._envi import data_file_of, raw_layout
-from ._extras import GDAL_CACHE, gdal, require
+from ._extras import GDAL_CACHE, gdal_cache, require
 
 _XARRAY_SUFFIXES = {".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".zarr"}
 
@@ -190,7 +190,7 @@ class RasterSource(Source):
         else:
             dataset = self._dataset()
             tile = int(np.prod(dataset.block_shapes[0])) * self.bytes_per_pixel()
-            with gdal(max(GDAL_CACHE, 2 * tile)):
+            with gdal_cache(max(GDAL_CACHE, 2 * tile)):
                 values = dataset.read(window=window, out_dtype=self.dtype)
             values = np.moveaxis(values, 0, -1)
         mask = None

@@ -9,9 +9,9 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.utils import check_scalar
 
-from ._blocks import BlockUnmixer, block_slices, torch_on_one_thread
+from ._blocks import BlockUnmixer, block_slices
 from ._decoding import decoding_of
-from ._run import by_threads, one_ahead, progress_bar
+from ._run import by_threads, progress_bar, two_at_once
 
 
 def unmix(
@@ -66,8 +66,9 @@ def unmix(
 
     n_jobs : int, default=None
         Number of threads that share the blocks; None means 1 unless in a
-        :obj:`joblib.parallel_config` context, -1 means all processors. With 1, an estimator uses
-        the threads of its own. Has no meaning over dask.
+        :obj:`joblib.parallel_config` context, -1 means all processors. With 1, there are two,
+        one to read while another computes, and an estimator may use threads of its own. Has no
+        meaning over dask.
 
     working_memory : float, default=256
         MiB that the blocks under way may take, besides the scene and the result. Has no meaning
@@ -213,24 +214,15 @@ def run_blocks(unmixer, read, mask, out, *, n_jobs, working_memory, progress, gr
         If no pixel is valid.
     """
     n_jobs = effective_n_jobs(n_jobs)
-    # while one block is computed the next is read
-    in_flight = n_jobs if n_jobs > 1 else 2
+    in_flight = max(n_jobs, 2)
     max_pixels = unmixer.pixels_in(working_memory * 2**20 / in_flight)
     blocks = block_slices(out.shape[:-1], max_pixels, grain)
 
-    def prepare(block):
-        return unmixer.prepare(read(block), None if mask is None else mask[block])
-
-    def compute(spectra, valid):
+    def run(block):
+        spectra, valid = unmixer.prepare(read(block), None if mask is None else mask[block])
         return unmixer.compute(spectra, valid), len(spectra), valid is None or valid.any()
 
-    def both(block):
-        with torch_on_one_thread():
-            return compute(*prepare(block))
-
-    results = (
-        one_ahead(prepare, compute, blocks) if n_jobs == 1 else by_threads(both, blocks, n_jobs)
-    )
+    results = two_at_once(run, blocks) if n_jobs == 1 else by_threads(run, blocks, n_jobs)
     any_valid = False
     with progress_bar(prod(out.shape[:-1]), 0, progress) as bar:
         for block, (abundances, n_pixels, some) in results:

@@ -110,10 +110,7 @@ def test_no_more_is_under_way_than_workers_take(client, cube, tmp_path):
     from skunmix.scenes._run import by_cluster
 
     class Task:
-        def prepare(self, window):
-            return window, None
-
-        def compute(self, window, nothing):
+        def run(self, window):
             return np.zeros(1), True
 
     windows = [(slice(i, i + 1), slice(0, 1)) for i in range(50)]
