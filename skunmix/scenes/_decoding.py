@@ -83,7 +83,9 @@ class Decoding:
             flat = stored.reshape(-1)
             # what holds a NaN or an infinity has no finite sum of squares, and that is all to do
             # for most blocks
-            if not np.isfinite(np.dot(flat, flat)):
+            with np.errstate(over="ignore", invalid="ignore"):
+                squares = np.dot(flat, flat)
+            if not np.isfinite(squares):
                 finite = np.isfinite(stored)
                 if not finite.all():
                     void = ~finite

@@ -169,6 +169,13 @@ def test_bands_that_are_dropped_have_no_say(small):
     np.testing.assert_allclose(abundances, expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("largest", [np.finfo(np.float32).min, 1e30])
+def test_no_data_that_overflow_when_squared(small, check, largest, recwarn):
+    cube = np.where(small.cube == -9999, np.float32(largest), small.cube)
+    check(unmix(small.model, cube, nodata=largest))
+    assert not recwarn.list
+
+
 def test_fitted_on_a_data_frame(small, recwarn):
     import pandas as pd
 
