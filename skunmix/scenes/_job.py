@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import shutil
+import tempfile
 import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ from ._sinks import outputs_of
 VERSION = 1
 _STATE, _NEW, _JOURNAL, _VALUES = "job.json", "job.new", "done.jsonl", "values.raw"
 _TASK, _LOCK, _MOVED = "task.pickle", "lock", "moved.json"
+_OUTPUT = "output-"  # begins the name of the folder in which the output is made
 
 
 class Job:
@@ -36,7 +38,6 @@ class Job:
     def __init__(self, output):
         self.output = output
         self.folder = output.with_name(output.name + ".part")
-        self.unfinished = self.folder / "output" / output.name
         self.task = self.folder / _TASK
 
     def was_moved(self, state):
@@ -179,16 +180,16 @@ class Job:
         overwrite : bool
             Whether another output may be in place.
         """
-        folder = self.unfinished.parent
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        self._clear_output()
+        # of another name than before: a writer's threads may outlive what stopped it
+        folder = Path(tempfile.mkdtemp(prefix=_OUTPUT, dir=self.folder))
         for path in outputs_of(self.output):
             if self.put_there(path):
                 path.unlink()  # killed between the files of one output
             if path.exists() and not overwrite:
                 raise exists_already(path)
         try:
-            made = write(self.unfinished)
+            made = write(folder / self.output.name)
             for path in made:
                 _sync(path)
         except OSError as error:
@@ -209,11 +210,15 @@ class Job:
             self.folder.rmdir()
 
     def _clear(self, keep=()):
-        shutil.rmtree(self.unfinished.parent, ignore_errors=True)
+        self._clear_output()
         # the state first: without it nothing else counts; and last what says it is all over
         for name in (_STATE, _JOURNAL, _VALUES, _TASK, _NEW, _LOCK, _MOVED):
             if name not in keep:
                 (self.folder / name).unlink(missing_ok=True)
+
+    def _clear_output(self):
+        for folder in self.folder.glob(f"{_OUTPUT}*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _check_space(self, n_bytes, begun):
         needed = n_bytes * (1 if begun else 2)

@@ -1,5 +1,6 @@
 """From a raw file of abundances to GeoTIFF, ENVI, netCDF, Zarr or NumPy's format, and checked."""
 
+import os
 import warnings
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -133,6 +134,8 @@ def _write_raster(path, values, source, names, windows, driver, options):
         dataset.descriptions = names
         for window in windows:
             dataset.write(np.moveaxis(values.read(window), -1, 0), window=window)
+    if driver == "ENVI":  # which GDAL describes by where it was made
+        path.write_bytes(path.read_bytes().replace(os.fsencode(target), os.fsencode(target.name)))
 
     def read(window):
         with gdal(), rasterio.open(target) as dataset:

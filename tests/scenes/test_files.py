@@ -94,6 +94,8 @@ def test_from_any_format_to_any(small, check, scenes, tmp_path, scene, output):
         assert transform.almost_equals(TRANSFORM)
     made = {".img", ".hdr", ".xml"} if output == "hdr" else {f".{output}"}
     assert {p.suffix for p in tmp_path.iterdir()} == made
+    for part in tmp_path.rglob("*"):  # none tells of the folder in which it was made
+        assert part.is_dir() or f"{path.name}.part".encode() not in part.read_bytes()
 
 
 def test_processes(small, check, scenes, tmp_path):

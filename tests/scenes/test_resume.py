@@ -1,12 +1,15 @@
 """What a kill leaves, and that a run which goes on makes what an undisturbed one does."""
 
+import itertools
 import json
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +18,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
+from skunmix.scenes import _files as files_module
 from skunmix.scenes import _job as job_module
 from skunmix.scenes import _sinks as sinks_module
 from skunmix.scenes import unmix_file
@@ -178,17 +182,77 @@ def test_the_folder_keeps_what_is_not_ours(made):
     assert [path.name for path in made.part.iterdir()] == ["notes.txt"]
 
 
+def test_what_a_stopped_writer_goes_on_writing_is_not_in_the_way(made, monkeypatch):
+    folders = []
+
+    def stopped(path, *args, **kwargs):
+        folders.append(path.parent)
+        raise Killed
+
+    monkeypatch.setattr(files_module, "write_output", stopped)
+    with pytest.raises(Killed):
+        made.run()
+    monkeypatch.undo()
+
+    def write_output(path, *args, **kwargs):
+        folders[0].mkdir()  # as a thread of the first one would
+        (folders[0] / "late").touch()
+        return sinks_module.write_output(path, *args, **kwargs)
+
+    monkeypatch.setattr(files_module, "write_output", write_output)
+    made.run()
+    assert not (made.folder / "late").exists()
+
+
 @pytest.mark.parametrize("output", ["out.npy", "out.hdr", "out.zarr"])
-def test_killed_at_any_step_of_the_end(made, monkeypatch, output):
+def test_killed_at_any_step_of_the_end(made, output):
     if output != "out.npy":
         pytest.importorskip("rasterio" if output == "out.hdr" else "zarr")
     target = made.folder / output
-    counts = SimpleNamespace(steps=0, at=None)
+    leftover = made.folder / f"{output}.part"
+    plain = LinearRegression().fit(np.eye(6), np.eye(6)[:, :2])
+
+    def run():
+        return unmix_file(plain, made.folder / "scene.npy", target, progress=False)
+
+    run()
+    expected = contents(target)
+    # a process of its own, as its threads go on writing where only one of them is stopped
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["skunmix.scenes", "sklearn.linear_model", "xarray"])
+    for at in itertools.count(1, 1 if output == "out.npy" else 3):
+        remove(target)
+        process = context.Process(
+            target=unmix_file_until, args=(at, plain, made.folder / "scene.npy", target)
+        )
+        process.start()
+        process.join()
+        assert process.exitcode in (0, KILLED)
+        if process.exitcode == 0:
+            break
+        if leftover.exists() and list(leftover.iterdir()):
+            run()
+        elif target.exists():  # all was over
+            with pytest.raises(FileExistsError):
+                run()
+        else:  # nothing had begun
+            run()
+        assert contents(target) == expected, at
+        assert not leftover.exists() or not list(leftover.iterdir()), at
+    assert at > 15
+
+
+KILLED = 77
+
+
+def unmix_file_until(at, *args):
+    """Unmix a file in a process that ends at a step of those that move, write or remove files."""
+    lock, steps = threading.Lock(), itertools.count(1)
 
     def step():
-        counts.steps += 1
-        if counts.steps == counts.at:
-            raise Killed
+        with lock:
+            if next(steps) == at:
+                os._exit(KILLED)
 
     def killing(function):
         def call(*args, **kwargs):
@@ -200,35 +264,15 @@ def test_killed_at_any_step_of_the_end(made, monkeypatch, output):
         return call
 
     for owner, name in (
-        (job_module.os, "replace"),
+        (os, "replace"),
         (job_module, "_sync"),
         (Path, "unlink"),
         (Path, "write_text"),
-        (job_module.shutil, "rmtree"),
+        (shutil, "rmtree"),
         (Path, "rmdir"),
     ):
-        monkeypatch.setattr(owner, name, killing(getattr(owner, name)))
-
-    def run():
-        return unmix_file(made.model, made.folder / "scene.npy", target, progress=False)
-
-    run()
-    n_steps = counts.steps
-    expected = contents(target)
-    assert n_steps > 15
-    for at in range(1, n_steps + 1, 1 if output == "out.npy" else 3):
-        remove(target)
-        counts.steps, counts.at = 0, at
-        with pytest.raises(Killed):
-            run()
-        counts.at = None
-        try:
-            run()
-        except FileExistsError:  # killed when all was over but for an empty folder
-            assert at > n_steps - 8
-        assert contents(target) == expected, at
-        leftover = made.folder / f"{output}.part"
-        assert not leftover.exists() or not list(leftover.iterdir()), at
+        setattr(owner, name, killing(getattr(owner, name)))
+    unmix_file(*args, progress=False)
 
 
 def contents(path):
