@@ -14,8 +14,8 @@ so penalty and constraint differ in one line, and another λ costs one triangula
 
 - `solve_with_gram` holds L and works on the Gram matrix A Aᵀ: fast, and accurate as long as no
   support is nearly collinear. A pixel that is too hard for it is marked, to be handed on. Of a few
-  atoms it first tries the support of them all, whose L is the same for every pixel: where all of
-  that x is positive, there is nothing to walk.
+  atoms it first guesses the support, whose L is the same for every pixel: all of them, then those
+  that this solution's signs leave, and so on (block pivoting). Most pixels have nothing to walk.
 - `solve_with_qr` holds A_P = L Q, Q with orthonormal rows, and works on the atoms themselves: the
   condition number is not squared, and linearly dependent atoms are exchanged for one another.
 
@@ -49,11 +49,13 @@ QR_PIVOT = 1e-13  # below, the atom counts as linearly dependent
 SHORTLIST = 16
 SHORTLIST_FACTOR = 0.3
 
-# Up to so many atoms, all of them are tried as the support first: above, a pixel that holds them
-# all is too rare to be worth it.
-MOST_AT_ONCE = 8
+# Up to so many atoms, supports are guessed first, and no more than so many of a pixel: above, their
+# factors fill the cache, and a guess is too rarely right.
+MOST_GUESSED_ATOMS = 8
+MOST_GUESSES = 4
 
-SOLVED, UNSOLVED, NOT_FINITE = 0, 1, 2
+SOLVED, UNSOLVED, NOT_FINITE = 0, 1, 2  # pixels
+UNKNOWN, USABLE, TOO_COLLINEAR = 0, 1, 2  # supports
 
 _options = {"nogil": True, "cache": True, "error_model": "numpy"}
 _compiled = njit(fastmath={"contract"}, **_options)
@@ -61,46 +63,6 @@ _inlined = njit(fastmath={"contract"}, inline="always", **_options)
 
 _matrix_in = types.Array(types.float64, 2, "C", readonly=True)
 _vector_in = types.Array(types.float64, 1, "C", readonly=True)
-
-
-@njit(
-    types.void(_matrix_in, _matrix_in, types.float64[:, ::1], types.float64[::1]),
-    fastmath={"contract", "reassoc"},
-    **_options,
-)
-def correlate(spectra, atoms, correlations, norms):
-    """Fill correlations = spectra atomsᵀ and the norms of the spectra.
-
-    Two pixels by four atoms at a time keep the multipliers busy. The last pixel and the last atoms
-    are repeated rather than treated apart: the same instructions for all.
-    """
-    n_pixels, n_bands = spectra.shape
-    n_atoms = len(atoms)
-    for j in range(0, n_atoms, 4):
-        j1, j2, j3 = min(j + 1, n_atoms - 1), min(j + 2, n_atoms - 1), min(j + 3, n_atoms - 1)
-        a0, a1, a2, a3 = atoms[j], atoms[j1], atoms[j2], atoms[j3]
-        for i in range(0, n_pixels, 2):
-            i1 = min(i + 1, n_pixels - 1)
-            y0, y1 = spectra[i], spectra[i1]
-            s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = 0.0
-            for k in range(n_bands):
-                s00 += y0[k] * a0[k]
-                s01 += y0[k] * a1[k]
-                s02 += y0[k] * a2[k]
-                s03 += y0[k] * a3[k]
-                s10 += y1[k] * a0[k]
-                s11 += y1[k] * a1[k]
-                s12 += y1[k] * a2[k]
-                s13 += y1[k] * a3[k]
-            correlations[i, j], correlations[i, j1] = s00, s01
-            correlations[i, j2], correlations[i, j3] = s02, s03
-            correlations[i1, j], correlations[i1, j1] = s10, s11
-            correlations[i1, j2], correlations[i1, j3] = s12, s13
-    for i in range(n_pixels):
-        square = 0.0
-        for k in range(n_bands):
-            square += spectra[i, k] * spectra[i, k]
-        norms[i] = np.sqrt(square)
 
 
 # What both kernels share: the walk to the minimiser over a support.
@@ -291,30 +253,82 @@ def _price_shortlist(
 
 
 @_inlined
-def _is_interior(penalty, constrained, norm, pixel, gram, correlations, weights, x, factor, z, u):
-    """Fill x with the minimiser over all atoms; return whether it solves the pixel."""
-    n_atoms = len(weights)
-    for row in range(n_atoms):
-        start = row * (row + 1) // 2
-        value = correlations[pixel, row]
-        for k in range(row):
-            value -= factor[start + k] * z[k]
-        z[row] = value * factor[start + row]
-    kappa = _multiplier(n_atoms, penalty, constrained, z, u)
-    for i in range(n_atoms - 1, -1, -1):  # L⁻ᵀ(z − κu), up to what is negative
-        value = z[i] - kappa * u[i]
-        for k in range(i + 1, n_atoms):
-            value -= factor[k * (k + 1) // 2 + i] * x[k]
-        x[i] = value * factor[i * (i + 1) // 2 + i]
-        if x[i] <= 0.0:
-            return False
-    for j in range(n_atoms):
-        dual = correlations[pixel, j] - kappa * weights[j]
-        for i in range(n_atoms):
-            dual -= gram[i, j] * x[i]
-        if abs(dual) > STATIONARY_TOLERANCE * norm:
-            return False
+def _make_factor(support, gram, correlations, weights, atoms, x, factor, z, u, factors, us):
+    """Fill the rows of `factors` and `us` for a support, a set of bits; False if too collinear."""
+    size = 0
+    for j in range(len(weights)):
+        if support >> j & 1:
+            if not _enter_gram(size, j, 0, gram, correlations, weights, atoms, x, factor, z, u):
+                return False
+            size += 1
+    for k in range(size * (size + 1) // 2):
+        factors[support, k] = factor[k]
+    for k in range(size):
+        us[support, k] = u[k]
     return True
+
+
+@_inlined
+def _count(bits):
+    count = 0
+    while bits:
+        bits &= bits - 1
+        count += 1
+    return count
+
+
+@_inlined
+def _wrong_atoms(
+    support,
+    penalty,
+    constrained,
+    norm,
+    pixel,
+    gram,
+    correlations,
+    weights,
+    atoms,
+    x,
+    factors,
+    z,
+    u,
+    us,
+):
+    """Fill atoms and x with the minimiser over a support; return its size and what is wrong.
+
+    These are bits, of the atoms that are not positive and of those that should come in. None means
+    that it solves the pixel, and -1 that rounding is in the way.
+    """
+    size = 0
+    for j in range(len(weights)):
+        if support >> j & 1:
+            start = size * (size + 1) // 2
+            value = correlations[pixel, j]
+            for k in range(size):
+                value -= factors[support, start + k] * z[k]
+            z[size] = value * factors[support, start + size]
+            u[size] = us[support, size]
+            atoms[size] = j
+            size += 1
+    kappa = _multiplier(size, penalty, constrained, z, u)
+    wrong = 0
+    for i in range(size - 1, -1, -1):  # L⁻ᵀ(z − κu)
+        value = z[i] - kappa * u[i]
+        for k in range(i + 1, size):
+            value -= factors[support, k * (k + 1) // 2 + i] * x[k]
+        x[i] = value * factors[support, i * (i + 1) // 2 + i]
+        if x[i] <= 0.0:
+            wrong |= 1 << atoms[i]
+    for j in range(len(weights)):
+        dual = correlations[pixel, j] - kappa * weights[j]
+        for i in range(size):
+            dual -= gram[j, atoms[i]] * x[i]
+        if support >> j & 1:
+            if abs(dual) > STATIONARY_TOLERANCE * norm:
+                return size, -1
+        elif dual > GRAM_TOLERANCE * norm:
+            wrong |= 1 << j
+    return size, wrong
 
 
 @_inlined
@@ -424,34 +438,52 @@ def solve_with_gram(
     dual = np.empty(len(weights))
     shortlist = np.empty(SHORTLIST, np.int64)
     n_atoms = len(weights)
-    all_atoms, all_u = np.empty(capacity, np.int64), np.empty(capacity)
-    all_factor = np.empty(len(factor))
-    at_once = len(order) == 1 and n_atoms == capacity and n_atoms <= min(MOST_AT_ONCE, max_iter)
-    for j in range(n_atoms if at_once and len(norms) else 0):
-        at_once = at_once and _enter_gram(
-            j, j, 0, gram, correlations, weights, all_atoms, x, all_factor, z, all_u
-        )
+    guessing = len(order) == 1 and n_atoms == capacity and n_atoms <= MOST_GUESSED_ATOMS
+    guessing = guessing and n_atoms <= max_iter
+    n_supports = 1 << n_atoms if guessing else 0
+    known = np.zeros(n_supports, np.uint8)
+    factors, us = np.empty((n_supports, len(factor))), np.empty((n_supports, capacity))
     for i in range(len(norms)):
         if not np.isfinite(norms[i]):
             for k in order:
                 status[k, i] = NOT_FINITE
             continue
-        if at_once and _is_interior(
-            penalties[0],
-            constrained,
-            norms[i],
-            i,
-            gram,
-            correlations,
-            weights,
-            x,
-            all_factor,
-            z,
-            all_u,
-        ):
-            n_iter[0, i] = n_atoms
+        wrong = -1
+        support, exchanges = n_supports - 1, n_atoms
+        for _ in range(MOST_GUESSES if guessing else 0):
+            if known[support] == UNKNOWN:
+                made = _make_factor(
+                    support, gram, correlations, weights, atoms, x, factor, z, u, factors, us
+                )
+                known[support] = USABLE if made else TOO_COLLINEAR
+            if known[support] == TOO_COLLINEAR:
+                break
+            size, wrong = _wrong_atoms(
+                support,
+                penalties[0],
+                constrained,
+                norms[i],
+                i,
+                gram,
+                correlations,
+                weights,
+                atoms,
+                x,
+                factors,
+                z,
+                u,
+                us,
+            )
+            if wrong <= 0:
+                break
+            support ^= wrong
+            exchanges += _count(wrong)
+            if exchanges > max_iter or (constrained and support == 0):
+                break
+        if wrong == 0:
+            n_iter[0, i] = exchanges
             status[0, i] = SOLVED
-            _store(n_atoms, constrained, weights, all_atoms, x, 0, i, abundances)
+            _store(size, constrained, weights, atoms, x, 0, i, abundances)
             continue
         size = 0
         if constrained:

@@ -38,19 +38,22 @@ def csr_active_set(
     constraint's multiplier: on a support P, x solves A_PᵀA_P x = A_Pᵀy − κ1, where κ is λ, or the
     multiplier that makes Σx = 1. The endmember whose correlation with the residual most exceeds κ
     comes in, those whose abundance would turn negative go out, and the Cholesky factor of A_PᵀA_P
-    follows; it ends where no endmember exceeds κ, which is the optimum. A pixel whose support is
+    follows; it ends where no endmember exceeds κ, which is the optimum. Of up to eight endmembers
+    supports are guessed first, from the signs of one guess's solution to the next [3]_, and a guess
+    that is the optimum ends it. A pixel whose support is
     too collinear for AᵀA is solved again by a QR factorisation of A_P itself, where linearly
     dependent endmembers are exchanged for one another.
 
     A pixel's answer depends on that pixel alone, bit for bit: not on its neighbours, the order,
-    `block_size` or `n_jobs`. With linearly dependent endmembers the solution need not be unique;
+    `block_size` or `n_jobs`. (Spectra whose bands lie together in memory, as in Fortran's order, are
+    summed in another order: their answers differ by rounding.) With linearly dependent endmembers the solution need not be unique;
     what is returned is then one of them.
 
     Parameters
     ----------
     spectra : array-like of shape (n_pixels, n_bands)
-        Spectra, one a row. Any real type and layout, memory-mapped too: a block at a time is
-        converted to float64, and besides the output no more than a few MB a thread are used.
+        Spectra, one a row. Any real type and layout, memory-mapped too: they are computed on in
+        float64, a block at a time, and besides the output no more than a few MB a thread are used.
 
     endmembers : array-like of shape (n_endmembers, n_bands)
         Endmember spectra, one a row, in the units of `spectra`.
@@ -109,6 +112,8 @@ def csr_active_set(
     .. [1] C. L. Lawson and R. J. Hanson, "Solving Least Squares Problems", ch. 23, SIAM 1995.
     .. [2] R. Bro and S. De Jong, "A fast non-negativity-constrained least squares algorithm",
        Journal of Chemometrics 11(5), 1997.
+    .. [3] J. Kim and H. Park, "Fast nonnegative matrix factorization: an active-set-like method and
+       comparisons", SIAM Journal on Scientific Computing 33(6), 2011.
 
     Examples
     --------
@@ -216,7 +221,7 @@ class _Library:
     """
 
     def __init__(self, endmembers, sum_to_one):
-        from ._active_set_kernel import correlate
+        from ._correlation_kernel import correlate
 
         n_endmembers, n_bands = endmembers.shape
         # through the largest value, whose square may overflow, or vanish
@@ -238,13 +243,23 @@ class _Library:
         # No larger support is linearly independent.
         self.capacity = min(n_endmembers, n_bands + self.sum_to_one)
 
-    def correlate(self, spectra):
-        """Return the correlations of the atoms with the spectra, and the norms of the spectra."""
-        from ._active_set_kernel import correlate
+    def correlate(self, spectra, block):
+        """Return the correlations of the atoms with a block of spectra, and these ones' norms.
 
-        correlations = np.empty((len(spectra), len(self.atoms)))
-        norms = np.empty(len(spectra))
-        correlate(spectra, self.atoms, correlations, norms)
+        Spectra of float32 and float64 are read as they lie in memory, by pixels or by bands.
+        """
+        from ._correlation_kernel import correlate, correlate_bands
+
+        n_pixels = block.stop - block.start
+        correlations, norms = np.empty((n_pixels, len(self.atoms))), np.empty(n_pixels)
+        if spectra.dtype not in (np.float32, np.float64) or not spectra.flags.aligned:
+            spectra, block = spectra[block].astype(np.float64), slice(0, n_pixels)
+        if spectra.flags.f_contiguous and not spectra.flags.c_contiguous:
+            bands = spectra.T
+            correlate_bands(bands, block.start, block.stop, self.atoms, correlations, norms)
+        else:
+            rows = np.ascontiguousarray(spectra[block])
+            correlate(rows, self.atoms, correlations, norms)
         if self.sum_to_one:
             correlations += self.extra_band * (self.extra_band * self.weights)
             norms = np.hypot(norms, self.extra_band)
@@ -310,13 +325,12 @@ def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
     """Solve a block of pixels into out, n_iter and status: fast, then what is left with care."""
     from ._active_set_kernel import NOT_FINITE, UNSOLVED, solve_with_gram, solve_with_qr
 
-    rows = np.require(spectra[block], np.float64, ["C", "A"])
     n_iter, status = n_iter[:, block], status[:, block]
     # The kernel writes what is not zero.
     in_place = out.dtype == np.float64 and out.flags.aligned
     abundances = out[:, block] if in_place else np.empty(out[:, block].shape)
     abundances[...] = 0.0
-    correlations, norms = library.correlate(rows)
+    correlations, norms = library.correlate(spectra, block)
     solve_with_gram(
         library.gram,
         library.weights,
@@ -340,8 +354,9 @@ def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
             )
         hard = np.flatnonzero((status == UNSOLVED).any(axis=0))
         careful = [np.ascontiguousarray(rest[:, hard]) for rest in (abundances, n_iter, status)]
+        rows = np.ascontiguousarray(spectra[block][hard], np.float64)
         solve_with_qr(
-            *library.with_extra_band(rows[hard]),
+            *library.with_extra_band(rows),
             library.weights,
             lams,
             library.sum_to_one,

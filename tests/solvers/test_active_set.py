@@ -266,13 +266,39 @@ def test_layouts(tmp_path):
     mapped = np.memmap(tmp_path / "header.bin", np.float64, "r", offset=3, shape=spectra.shape)
     for given_spectra in (
         wide[::2, ::2],
-        np.asfortranarray(spectra),
         read_only,
         spectra.tolist(),
         mapped,
     ):
         found = csr_active_set(given_spectra, np.asfortranarray(endmembers)).abundances
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i2", ">f4"])
+@pytest.mark.parametrize("n_pixels", [2, 61, 700])
+@pytest.mark.parametrize(("n_endmembers", "n_bands"), [(1, 5), (5, 20), (40, 50)])
+def test_bands_that_lie_together(n_endmembers, n_bands, n_pixels, dtype):
+    spectra, endmembers = mixtures(5, n_endmembers, n_bands, n_pixels=n_pixels)
+    spectra = (1000 * spectra).round().astype(dtype)
+    endmembers *= 1000
+    expected = csr_active_set(spectra, endmembers).abundances
+    bands = np.asfortranarray(spectra)
+    for given_spectra in (bands, np.repeat(bands, 2, axis=0)[::2]):
+        found = csr_active_set(given_spectra, endmembers).abundances
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)  # summed in another order
+
+
+def test_neighbours_change_no_bit_where_bands_lie_together():
+    spectra, endmembers = mixtures(2, 5, 51, n_pixels=601)
+    expected = csr_active_set(np.asfortranarray(spectra), endmembers).abundances
+    order = np.random.default_rng(0).permutation(len(spectra))
+    for block_size, n_jobs in ((7, 2), (300, 1), (1000, -1)):
+        found = csr_active_set(
+            np.asfortranarray(spectra[order]), endmembers, block_size=block_size, n_jobs=n_jobs
+        )
+        np.testing.assert_array_equal(found.abundances, expected[order])
+    some = csr_active_set(np.asfortranarray(spectra[17:20]), endmembers).abundances
+    np.testing.assert_array_equal(some, expected[17:20])
 
 
 def test_changes_nothing_given():
@@ -443,7 +469,8 @@ def test_path_of_adversarial_problems(kind, seed):
 
 @pytest.mark.parametrize("sum_to_one", [False, True])
 def test_falls_back_to_admm_and_counts(sum_to_one):
-    spectra, endmembers = mixtures(16, 6, 20, n_pixels=20)
+    # more endmembers than supports are guessed of
+    spectra, endmembers = mixtures(16, 12, 30, n_pixels=20)
     exact = csr_active_set(spectra, endmembers, sum_to_one=sum_to_one)
     max_iter = int(np.median(exact.n_iter))
     easy = exact.n_iter <= max_iter
