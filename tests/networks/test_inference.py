@@ -93,3 +93,14 @@ def test_number_of_threads_is_restored_in_every_thread():
     later.join(10)
     assert seen == [1, 2, 2]
     torch.set_num_threads(before)
+
+
+def test_within_one_thread_it_stays_one():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with one_thread():
+        with one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
