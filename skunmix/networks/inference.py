@@ -8,8 +8,9 @@ from sklearn.utils import assert_all_finite, gen_batches
 
 from .threads import one_thread
 
-# On a CPU what the layers make of a block stays in a core's cache; a GPU wants more to do at once.
-_BLOCK_SIZE = 4096
+# On a CPU a block takes longer than it takes a thread to hand the interpreter to another, some dozens
+# of times; a GPU wants more to do at once.
+_BLOCK_SIZE = 2**15
 _BLOCK_SIZE_ON_DEVICE = 2**17
 
 
@@ -19,7 +20,7 @@ def predict_blocks(module, spectra, out, view):
     A block of pixels at a time goes through all layers on one thread, and the threads share the
     blocks: splitting each small operation among them costs more than it gains. The view goes
     into W, but for the length of a spectrum, which divides W_kᵀy: so spectra of float32 are read
-    and never copied. They need not have been checked to be finite, as what is not shows in W_kᵀy.
+    and never copied, whether pixels lie together or bands. They need not have been checked to be finite, as what is not shows in W_kᵀy.
 
     Parameters
     ----------
@@ -44,9 +45,12 @@ def predict_blocks(module, spectra, out, view):
             W = W @ torch.from_numpy(view.basis.T).to(W)
         W = W / view.scale
 
+    by_bands = spectra.flags.f_contiguous and not spectra.flags.c_contiguous
+
     def predict_block(block):
         # what is read-only or of another type is copied, for torch
-        values = np.require(spectra[block], dtype=np.float32, requirements=["C", "W"])
+        layout = [] if by_bands else ["C"]
+        values = np.require(spectra[block], dtype=np.float32, requirements=[*layout, "W"])
         with torch.inference_mode():
             y = torch.from_numpy(values).to(device).T
             W_y = W @ y
@@ -54,7 +58,8 @@ def predict_blocks(module, spectra, out, view):
                 length = torch.linalg.vector_norm(y, dim=0)
                 # an overflow is to show below, not to make a zero
                 W_y /= length.masked_fill(length == 0, 1.0).masked_fill(length.isinf(), torch.nan)
-            if not torch.isfinite(W_y).all():
+            # what is not finite shows in the sum, and so may an overflow, which is no matter
+            if not torch.isfinite(W_y.sum()) and not torch.isfinite(W_y).all():
                 assert_all_finite(spectra[block], input_name="X")
                 raise ValueError(
                     "Input X contains a value too large for dtype('float32'), in which the "

@@ -80,7 +80,7 @@ class Decoding:
         """Return which stored values are none, or None where all are some."""
         void = None
         if stored.dtype.kind == "f":
-            flat = stored.reshape(-1)
+            flat = stored.ravel(order="K")
             # what holds a NaN or an infinity has no finite sum of squares, and that is all to do
             # for most blocks
             with np.errstate(over="ignore", invalid="ignore"):

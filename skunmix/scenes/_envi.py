@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 _DATA_SUFFIXES = ("", ".img", ".dat", ".raw", ".bin", ".bil", ".bip", ".bsq")
+# Bytes of all bands together that the system is told of before they are read.
+_AHEAD = 2**27
 _DTYPES = {
     1: "u1",
     2: "i2",
@@ -66,7 +68,7 @@ class RawLayout:
     offset: int
 
     def read(self, window):
-        """Return the values of a window, (rows, cols, n_bands), as a view of what was read.
+        """Return the values of a window, (rows, cols, n_bands), as they lie: by pixels or by bands.
 
         Raises
         ------
@@ -78,6 +80,7 @@ class RawLayout:
         height = rows.stop - rows.start
         with open(self.path, "rb", buffering=0) as file:
             if self.interleave == "bsq":
+                self._announce(file, rows)
                 planes = np.empty((n_bands, height, n_cols), self.dtype)
                 for band, plane in enumerate(planes):
                     self._fill(file, plane, (band * n_rows + rows.start) * n_cols)
@@ -85,7 +88,9 @@ class RawLayout:
             if self.interleave == "bil":
                 lines = np.empty((height, n_bands, n_cols), self.dtype)
                 self._fill(file, lines, rows.start * n_bands * n_cols)
-                return np.moveaxis(lines[:, :, cols], 1, -1)
+                # a line's values of a band are moved at once, which pixels would not be
+                planes = np.ascontiguousarray(np.moveaxis(lines[:, :, cols], 1, 0))
+                return np.moveaxis(planes, 0, -1)
             width = cols.stop - cols.start
             pixels = np.empty((height, width, n_bands), self.dtype)
             if width == n_cols:
@@ -94,6 +99,23 @@ class RawLayout:
                 for row, line in zip(range(rows.start, rows.stop), pixels):
                     self._fill(file, line, (row * n_cols + cols.start) * n_bands)
             return pixels
+
+    def _announce(self, file, rows):
+        """Have the system begin to read what comes next of each band, some megabytes ahead.
+
+        Pieces of a window are too short, and too far from one another, to be read well one by one.
+        """
+        n_rows, n_cols, n_bands = self.shape
+        line = n_cols * self.dtype.itemsize
+        n_ahead = max(1, _AHEAD // (n_bands * line))
+        part, row = divmod(rows.start, n_ahead)
+        if row >= rows.stop - rows.start or not hasattr(os, "posix_fadvise"):
+            return  # an earlier window of this part has done it
+        begin, end = (part + 1 if part else 0) * n_ahead, min((part + 2) * n_ahead, n_rows)
+        for band in range(n_bands if begin < end else 0):
+            start = self.offset + (band * n_rows + begin) * line
+            length = (end - begin) * line
+            os.posix_fadvise(file.fileno(), start, length, os.POSIX_FADV_WILLNEED)
 
     def _fill(self, file, array, first):
         file.seek(self.offset + first * self.dtype.itemsize)

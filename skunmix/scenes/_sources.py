@@ -58,7 +58,7 @@ class Source:
     grain : tuple of int
         Rows and columns that are stored together.
     in_one_piece : bool
-        Whether a row's values lie together, so that it costs no more to read by small windows.
+        Whether it costs no more to read by small windows.
     where : str
         What to call the scene's bands in an error.
     """
@@ -164,10 +164,9 @@ class RasterSource(Source):
         self.dtype = np.dtype(np.result_type(*{np.dtype(name) for name in dataset.dtypes}))
         self.where = self.path.name
         self.raw = raw_layout(dataset, self.path)
+        self.in_one_piece = self.raw is not None
         if self.raw is None:
             self.grain = dataset.block_shapes[0]
-        else:
-            self.in_one_piece = self.raw.interleave != "bsq"
         no_data = {value for value in dataset.nodatavals if value is not None}
         self.attributes = {
             "nodata": sorted(no_data) or None,

@@ -52,12 +52,13 @@ def correlate(spectra, atoms, correlations, norms):
             correlations[i, j2], correlations[i, j3] = s02, s03
             correlations[i1, j], correlations[i1, j1] = s10, s11
             correlations[i1, j2], correlations[i1, j3] = s12, s13
-    for i in range(n_pixels):
-        square = 0.0
-        for k in range(n_bands):
-            v0 = np.float64(spectra[i, k])
-            square += v0 * v0
-        norms[i] = np.sqrt(square)
+            if j == 0:  # while the two are at hand
+                square0 = square1 = 0.0
+                for k in range(n_bands):
+                    v0, v1 = np.float64(y0[k]), np.float64(y1[k])
+                    square0 += v0 * v0
+                    square1 += v1 * v1
+                norms[i], norms[i1] = np.sqrt(square0), np.sqrt(square1)
 
 
 @njit(

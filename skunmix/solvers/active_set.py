@@ -11,9 +11,10 @@ from sklearn.utils import check_array, check_scalar
 from ._solution import CSRSolution
 from ._threads import map_threads
 
-# Of the spectra and correlations of one block: close to a core's cache, and enough pixels (1300 of
-# 200 bands) that they take longer than it takes one thread to hand the interpreter to another.
+# Of what is made for one block: close to a core's cache, and enough pixels that they take longer
+# than it takes one thread to hand the interpreter to another.
 _BLOCK_BYTES = 2**21
+_BLOCK_PIXELS = 4096  # the most: more would leave a thread without work
 # Pixels that go to ADMM at a time.
 _FALLBACK_PIXELS = 4096
 
@@ -252,7 +253,7 @@ class _Library:
 
         n_pixels = block.stop - block.start
         correlations, norms = np.empty((n_pixels, len(self.atoms))), np.empty(n_pixels)
-        if spectra.dtype not in (np.float32, np.float64) or not spectra.flags.aligned:
+        if not _is_read_as_it_is(spectra):
             spectra, block = spectra[block].astype(np.float64), slice(0, n_pixels)
         if spectra.flags.f_contiguous and not spectra.flags.c_contiguous:
             bands = spectra.T
@@ -276,6 +277,10 @@ class _Library:
         )
 
 
+def _is_read_as_it_is(spectra):
+    return spectra.dtype in (np.float32, np.float64) and spectra.flags.aligned
+
+
 def _solve(spectra, endmembers, lams, sum_to_one, max_iter, n_jobs, block_size, out):
     """Solve for one λ or for each of an array, and hand what is left to ADMM."""
     spectra, endmembers = _check_data(spectra, endmembers)
@@ -294,8 +299,8 @@ def _solve(spectra, endmembers, lams, sum_to_one, max_iter, n_jobs, block_size, 
         max_iter = 10 * n_endmembers
     check_scalar(max_iter, "max_iter", Integral, min_val=1)
     if block_size is None:
-        row = 8 * (spectra.shape[1] + 2 * n_endmembers)
-        block_size = max(16, _BLOCK_BYTES // row)
+        row = 8 * (2 * n_endmembers + (0 if _is_read_as_it_is(spectra) else spectra.shape[1]))
+        block_size = min(max(16, _BLOCK_BYTES // row), _BLOCK_PIXELS)
     check_scalar(block_size, "block_size", Integral, min_val=1)
 
     n_iter = np.zeros(out.shape[:2], dtype=np.int64)

@@ -41,6 +41,19 @@ def test_blocks_give_what_the_module_gives(module, n_pixels, dtype, norm):
     np.testing.assert_allclose(out, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("norm", [None, "l2"])
+@pytest.mark.parametrize("writeable", [True, False])
+def test_bands_that_lie_together(module, dtype, norm, writeable):
+    Y = spectra(5000, dtype)
+    bands = np.asfortranarray(Y)
+    bands.flags.writeable = writeable
+    expected, out = np.empty((2, 5000, 3), dtype)
+    predict_blocks(module, Y, expected, View(SCALE, norm))
+    predict_blocks(module, bands, out, View(SCALE, norm))
+    np.testing.assert_allclose(out, expected, atol=1e-6)
+
+
 def test_a_basis_goes_into_the_weights(module):
     Y = spectra(500)
     W = module.W.detach()
