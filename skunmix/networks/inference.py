@@ -8,8 +8,8 @@ from sklearn.utils import assert_all_finite, gen_batches
 
 from .threads import one_thread
 
-# On a CPU a block takes longer than it takes a thread to hand the interpreter to another, some dozens
-# of times; a GPU wants more to do at once.
+# On a CPU a block takes longer than it takes a thread to hand the interpreter to another some dozen
+# times; a GPU wants more to do at once.
 _BLOCK_SIZE = 2**15
 _BLOCK_SIZE_ON_DEVICE = 2**17
 
@@ -20,7 +20,8 @@ def predict_blocks(module, spectra, out, view):
     A block of pixels at a time goes through all layers on one thread, and the threads share the
     blocks: splitting each small operation among them costs more than it gains. The view goes
     into W, but for the length of a spectrum, which divides W_kᵀy: so spectra of float32 are read
-    and never copied, whether pixels lie together or bands. They need not have been checked to be finite, as what is not shows in W_kᵀy.
+    and never copied, whether pixels lie together or bands. They need not have been checked to be
+    finite, as what is not shows in W_kᵀy.
 
     Parameters
     ----------

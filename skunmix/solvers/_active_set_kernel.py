@@ -332,6 +332,61 @@ def _wrong_atoms(
 
 
 @_inlined
+def _guess(
+    penalty,
+    constrained,
+    norm,
+    max_iter,
+    pixel,
+    gram,
+    correlations,
+    weights,
+    atoms,
+    x,
+    factor,
+    z,
+    u,
+    known,
+    factors,
+    us,
+):
+    """Guess supports; return the size of the last, the exchanges, and whether it is solved."""
+    size, wrong = 0, -1
+    support, exchanges = (1 << len(weights)) - 1, len(weights)
+    for _ in range(MOST_GUESSES):
+        if known[support] == UNKNOWN:
+            made = _make_factor(
+                support, gram, correlations, weights, atoms, x, factor, z, u, factors, us
+            )
+            known[support] = USABLE if made else TOO_COLLINEAR
+        if known[support] == TOO_COLLINEAR:
+            break
+        size, wrong = _wrong_atoms(
+            support,
+            penalty,
+            constrained,
+            norm,
+            pixel,
+            gram,
+            correlations,
+            weights,
+            atoms,
+            x,
+            factors,
+            z,
+            u,
+            us,
+        )
+        if wrong <= 0:
+            break
+        support ^= wrong
+        exchanges += _count(wrong)
+        if exchanges > max_iter or (constrained and support == 0):
+            break
+    return size, exchanges, wrong == 0
+
+
+@_inlined
 def _descend_gram(
     size,
     penalty,
@@ -448,43 +503,30 @@ def solve_with_gram(
             for k in order:
                 status[k, i] = NOT_FINITE
             continue
-        wrong = -1
-        support, exchanges = n_supports - 1, n_atoms
-        for _ in range(MOST_GUESSES if guessing else 0):
-            if known[support] == UNKNOWN:
-                made = _make_factor(
-                    support, gram, correlations, weights, atoms, x, factor, z, u, factors, us
-                )
-                known[support] = USABLE if made else TOO_COLLINEAR
-            if known[support] == TOO_COLLINEAR:
-                break
-            size, wrong = _wrong_atoms(
-                support,
+        if guessing:
+            size, exchanges, solved = _guess(
                 penalties[0],
                 constrained,
                 norms[i],
+                max_iter,
                 i,
                 gram,
                 correlations,
                 weights,
                 atoms,
                 x,
-                factors,
+                factor,
                 z,
                 u,
+                known,
+                factors,
                 us,
             )
-            if wrong <= 0:
-                break
-            support ^= wrong
-            exchanges += _count(wrong)
-            if exchanges > max_iter or (constrained and support == 0):
-                break
-        if wrong == 0:
-            n_iter[0, i] = exchanges
-            status[0, i] = SOLVED
-            _store(size, constrained, weights, atoms, x, 0, i, abundances)
-            continue
+            if solved:
+                n_iter[0, i] = exchanges
+                status[0, i] = SOLVED
+                _store(size, constrained, weights, atoms, x, 0, i, abundances)
+                continue
         size = 0
         if constrained:
             j = _best_vertex(i, correlations, weights)

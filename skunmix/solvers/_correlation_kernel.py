@@ -1,8 +1,8 @@
 """Compiled correlations of spectra with endmembers, in the two layouts that spectra come in.
 
-Spectra of float32 are converted on the way: a copy of them in float64 costs as long as the products.
-A pixel is summed by the same instructions wherever it stands, so that its correlations do not
-depend on its neighbours, to the last bit; between the layouts they differ by rounding.
+Spectra of float32 are converted on the way: a copy in float64 takes as long as the products. A
+pixel is summed by the same instructions wherever it stands, so that its correlations do not depend
+on its neighbours, to the last bit; between the layouts they differ by rounding.
 """
 
 import numpy as np

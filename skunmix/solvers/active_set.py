@@ -40,15 +40,14 @@ def csr_active_set(
     multiplier that makes Σx = 1. The endmember whose correlation with the residual most exceeds κ
     comes in, those whose abundance would turn negative go out, and the Cholesky factor of A_PᵀA_P
     follows; it ends where no endmember exceeds κ, which is the optimum. Of up to eight endmembers
-    supports are guessed first, from the signs of one guess's solution to the next [3]_, and a guess
-    that is the optimum ends it. A pixel whose support is
-    too collinear for AᵀA is solved again by a QR factorisation of A_P itself, where linearly
-    dependent endmembers are exchanged for one another.
+    supports are guessed first, each from the signs of the solution before [3]_, and a guess that is
+    the optimum ends it. A pixel whose support is too collinear for AᵀA is solved again by a QR
+    factorisation of A_P itself, where linearly dependent endmembers are exchanged for one another.
 
     A pixel's answer depends on that pixel alone, bit for bit: not on its neighbours, the order,
-    `block_size` or `n_jobs`. (Spectra whose bands lie together in memory, as in Fortran's order, are
-    summed in another order: their answers differ by rounding.) With linearly dependent endmembers the solution need not be unique;
-    what is returned is then one of them.
+    `block_size` or `n_jobs`. (Spectra whose bands lie together in memory, as in Fortran's order,
+    are summed otherwise: their answers differ by rounding.) With linearly dependent endmembers the
+    solution need not be unique; what is returned is then one of them.
 
     Parameters
     ----------

@@ -1,8 +1,10 @@
 import os
+import random
 import signal
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -14,8 +16,8 @@ distributed = pytest.importorskip("distributed")
 xr = pytest.importorskip("xarray")
 
 
-@pytest.fixture(scope="module")
-def client():
+@contextmanager
+def two_workers():
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0
@@ -23,6 +25,12 @@ def client():
         distributed.Client(cluster) as client,
     ):
         client.wait_for_workers(2)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client():
+    with two_workers() as client:
         yield client
 
 
@@ -104,6 +112,45 @@ def test_a_worker_is_killed(client, cube, tmp_path, way):
     np.testing.assert_allclose(abundances, 2 * cube[..., :3], rtol=0, atol=1e-6)
     assert killed
     assert len(arrivals(tmp_path / "log")) > 1  # another went on
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_ten_workers_killed_at_random_moments(cube, tmp_path):
+    np.save(tmp_path / "scene.npy", cube)
+    model = logging_model(tmp_path / "log", 0.02)
+    output = tmp_path / "o.npy"
+
+    def run():
+        start = time.perf_counter()
+        unmix_file(model, tmp_path / "scene.npy", output, working_memory=0.002, progress=False)
+        end = time.perf_counter()
+        found = output.read_bytes()
+        output.unlink()
+        return found, start, end
+
+    with two_workers():
+        expected, start, end = run()
+        _, start, end = run()  # which begins sooner
+    seconds = end - start
+    kills = 0
+    while kills < 10:
+        # workers of its own each time, as dask does not always replace one that was killed young
+        with two_workers() as client:
+            process = random.choice(list(client.run(os.getpid).values()))
+            moments = []
+
+            def kill(process=process, moments=moments):
+                time.sleep(random.uniform(0, seconds))
+                os.kill(process, signal.SIGKILL)
+                moments.append(time.perf_counter())
+
+            killer = threading.Thread(target=kill)
+            killer.start()
+            found, _, end = run()
+            killer.join()
+        assert found == expected
+        kills += moments[0] < end  # else it was all over
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "scene.npy"]
 
 
 def test_no_more_is_under_way_than_workers_take(client, cube, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from skunmix import SunSALRegressor
+from skunmix.scenes import _envi as envi_module
 from skunmix.scenes import unmix_file
 from skunmix.scenes._sources import RasterSource, open_source
 
@@ -205,6 +206,35 @@ def test_raw_files_are_read_as_gdal_reads_them(small, tmp_path, interleave, byte
         expected = np.moveaxis(dataset.read(), 0, -1)
     for window in ((slice(0, 5), slice(0, 4)), (slice(1, 4), slice(2, 3))):
         np.testing.assert_array_equal(source.read(window)[0], expected[window])
+
+
+@pytest.mark.parametrize("interleave", ENVI)
+def test_pixels_or_bands_of_a_raw_file_lie_together(scenes, interleave):
+    """So that estimators, which take both, need not turn them."""
+    values, _ = open_source(scenes[interleave]).read((slice(3, 9), slice(0, 17)))
+    spectra = values.reshape(-1, 12)
+    assert np.shares_memory(spectra, values)
+    assert spectra.flags.c_contiguous if interleave == "bip" else spectra.flags.f_contiguous
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="there is no such call here")
+@pytest.mark.parametrize("height", [1, 2, 3, 7])
+def test_each_value_of_bsq_is_announced_before_it_is_read(scenes, monkeypatch, height):
+    source = open_source(scenes["bsq"])
+    announced = np.zeros(os.path.getsize(scenes["bsq"]) // 4, dtype=int)
+
+    def posix_fadvise(file, offset, length, advice):
+        assert advice == os.POSIX_FADV_WILLNEED
+        announced[offset // 4 : (offset + length) // 4] += 1
+
+    monkeypatch.setattr(envi_module, "_AHEAD", 3 * 12 * 17 * 4)  # three rows
+    monkeypatch.setattr(os, "posix_fadvise", posix_fadvise)
+    for start in range(0, 23, height):
+        rows = slice(start, min(start + height, 23))
+        source.read((rows, slice(0, 17)))
+        assert announced.reshape(12, 23, 17)[:, rows].all()
+    if height <= 3:  # and once
+        assert (announced == 1).all()
 
 
 # Bad input
