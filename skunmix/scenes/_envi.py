@@ -107,9 +107,10 @@ class RawLayout:
         """
         n_rows, n_cols, n_bands = self.shape
         line = n_cols * self.dtype.itemsize
-        n_ahead = max(1, _AHEAD // (n_bands * line))
+        height = rows.stop - rows.start
+        n_ahead = max(height, _AHEAD // (n_bands * line))
         part, row = divmod(rows.start, n_ahead)
-        if row >= rows.stop - rows.start or not hasattr(os, "posix_fadvise"):
+        if row >= height or not hasattr(os, "posix_fadvise"):
             return  # an earlier window of this part has done it
         begin, end = (part + 1 if part else 0) * n_ahead, min((part + 2) * n_ahead, n_rows)
         for band in range(n_bands if begin < end else 0):
