@@ -2,25 +2,21 @@
 
 from importlib import import_module
 
-from .sunsal import SunSALRegressor, SunSALRegressorCV
+from .regression import SunSALRegressor, SunSALRegressorCV
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "ISTANetRegressor",
-    "ISTANetRegressorCV",
     "SunSALRegressor",
     "SunSALRegressorCV",
     "UADMMRegressor",
-    "UADMMRegressorCV",
 ]
 
 # These need torch, whose import takes seconds: it happens on the first use of the name.
 _NEED_TORCH = {
     "ISTANetRegressor": ".unrolled",
-    "ISTANetRegressorCV": ".unrolled_cv",
     "UADMMRegressor": ".unrolled",
-    "UADMMRegressorCV": ".unrolled_cv",
 }
 
 

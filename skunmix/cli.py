@@ -73,7 +73,7 @@ def _unmix(arguments):
     from .scenes import unmix_file
 
     if arguments.scheduler is not None:
-        from .scenes._extras import require
+        from .utils import require
 
         distributed = require("distributed", "--scheduler", "dask[distributed]")
         client = distributed.Client(arguments.scheduler)  # stays in force from here on

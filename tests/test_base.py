@@ -7,7 +7,7 @@ from sklearn.cluster import KMeans
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
 from skunmix import SunSALRegressor
-from skunmix.base import check_endmembers, estimate_endmembers
+from skunmix.endmembers import check_endmembers, estimate_endmembers
 
 N_BANDS, N_ENDMEMBERS = 12, 3
 

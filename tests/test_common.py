@@ -8,19 +8,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skunmix import (
     ISTANetRegressor,
-    ISTANetRegressorCV,
     SunSALRegressor,
     SunSALRegressorCV,
     UADMMRegressor,
-    UADMMRegressorCV,
 )
-
-# what the cross-validated networks are checked with
-SMALL_GRID = {
-    "param_grid": {"learning_rate": [1e-4, 1e-3]},
-    "cv": 2,
-    "max_epochs": 2,
-}
 
 
 def _fit_known(fit, X, y):
@@ -68,16 +59,6 @@ class UADMMGiven(UADMMRegressor):
         return _fit_known(super().partial_fit, X, y)
 
 
-class ISTANetCVGiven(ISTANetRegressorCV):
-    def fit(self, X, y=None):
-        return _fit_known(super().fit, X, y)
-
-
-class UADMMCVGiven(UADMMRegressorCV):
-    def fit(self, X, y=None):
-        return _fit_known(super().fit, X, y)
-
-
 # the checks warn on purpose, and their targets do not sum to one
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -87,9 +68,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
         SunSALRegressor(),
         SunSALRegressorCV(),
         ISTANetRegressor(),
-        ISTANetRegressorCV(**SMALL_GRID),
         UADMMRegressor(),
-        UADMMRegressorCV(**SMALL_GRID),
     ]
 )
 def test_as_constructed(estimator, check):
@@ -104,7 +83,6 @@ def test_as_constructed(estimator, check):
             SunSALRegressorCV(),
             ISTANetRegressor(max_epochs=3),
             UADMMRegressor(max_epochs=3),
-            UADMMRegressorCV(**SMALL_GRID),
         )
     ]
 )
@@ -117,9 +95,7 @@ def test_unpickled(estimator, check):
         SunSALGiven(),
         SunSALCVGiven(),
         ISTANetGiven(max_epochs=3),
-        ISTANetCVGiven(**SMALL_GRID),
         UADMMGiven(max_epochs=3),
-        UADMMCVGiven(**SMALL_GRID),
     ]
 )
 def test_with_endmembers(estimator, check):

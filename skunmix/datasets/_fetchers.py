@@ -6,8 +6,8 @@ from os import PathLike
 import numpy as np
 from scipy.io import loadmat
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import Interval, validate_params
 
+from ..utils import Interval, validate_params
 from ._angles import prune
 from ._remote import RemoteFile, load_descr, local_file
 

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter
 from sklearn.utils import Bunch, check_array, check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
 
+from ..utils import Interval, validate_params
 from ._angles import angles_between
 
 # Where the curves of make_endmembers are defined, in µm; a little more than 0.4-2.5, so that the

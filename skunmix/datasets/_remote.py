@@ -10,6 +10,8 @@ from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ..utils import require
+
 _TIMEOUT = 30  # seconds without an answer, not of the whole download
 
 
@@ -98,14 +100,12 @@ def _absence(remote, path, found):
 
 
 def _import_pooch(remote):
-    try:
-        import pooch
-    except ImportError as error:
-        raise ImportError(
-            f"Fetching {remote.name} needs pooch, which is not installed; `pip install "
-            f"skunmix[data]` or set SKUNMIX_DATA to a folder that holds the file."
-        ) from error
-    return pooch
+    return require(
+        "pooch",
+        f"Fetching {remote.name}",
+        "skunmix[data]",
+        "or set SKUNMIX_DATA to a folder that holds the file",
+    )
 
 
 def _download(remote, path, n_retries, delay):

@@ -32,7 +32,7 @@ def as_parameter(start, n_layers, tied):
     return nn.Parameter(start.repeat(1 if tied else n_layers, *[1] * start.ndim))
 
 
-def drive(spectra, W):
+def project_spectra(spectra, W):
     """Return W_kᵀy for all layers in one product, pixels in columns as in the equations.
 
     Parameters

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sklearn.utils import assert_all_finite, gen_batches
 
-from .threads import one_thread
+from ..utils import torch_on_one_thread
 
 # On a CPU a block takes longer than it takes a thread to hand the interpreter to another some dozen
 # times; a GPU wants more to do at once.
@@ -29,7 +29,7 @@ def predict_blocks(module, spectra, out, view):
     spectra : ndarray of shape (n_pixels, n_bands)
     out : ndarray of shape (n_pixels, n_endmembers)
         Overwritten.
-    view : View
+    view : SpectrumTransform
         How the network sees spectra.
 
     Raises
@@ -77,7 +77,7 @@ def predict_blocks(module, spectra, out, view):
     n_blocks = n_threads * -(-n_pixels // (n_threads * _BLOCK_SIZE))
     blocks = list(gen_batches(n_pixels, -(-n_pixels // n_blocks)))
     n_threads = min(n_threads, len(blocks))
-    with one_thread():
+    with torch_on_one_thread():
         if n_threads == 1:
             for block in blocks:
                 predict_block(block)

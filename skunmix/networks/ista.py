@@ -3,7 +3,7 @@
 import numpy as np
 from torch import nn
 
-from ._layers import as_parameter, drive, multiply_add, normalize, project
+from ._layers import as_parameter, multiply_add, normalize, project, project_spectra
 from .start import max_eigenvalue
 
 
@@ -50,7 +50,7 @@ class UnrolledISTA(nn.Module):
 
     def forward(self, spectra):
         """Return the abundances, (n_pixels, n_endmembers), of spectra (n_pixels, n_bands)."""
-        return self.unroll(drive(spectra, self.W)).T
+        return self.unroll(project_spectra(spectra, self.W)).T
 
     def unroll(self, W_y):
         """Go through the layers, given W_kᵀy of each; pixels are columns, in and out."""

@@ -3,22 +3,11 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
+
+from ..utils import last_step, safe_indexing
 
 # distinct from every colour of viridis and magma
 MISSING = "0.8"
-
-
-def import_pyplot(caller):
-    """Return matplotlib.pyplot, or say how to install it."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            f"{caller} needs matplotlib, which is not installed; `pip install skunmix[plot]`."
-        ) from error
-    return plt
 
 
 def as_image(values, shape, name):
@@ -118,7 +107,7 @@ def split_pixels(X, shape, name="X"):
             f"is nothing to draw; leave out the bands that have no data."
         )
     if not finite.all():
-        pixels = _safe_indexing(pixels, np.flatnonzero(finite))
+        pixels = safe_indexing(pixels, np.flatnonzero(finite))
     return pixels, shape, finite.reshape(shape)
 
 
@@ -131,15 +120,9 @@ def place(values, finite):
     return image
 
 
-def unwrap(estimator):
-    """Return the last step of a pipeline, and of the best one of a search."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    return unwrap(estimator[-1]) if isinstance(estimator, Pipeline) else estimator
-
-
 def estimator_names(estimator, n_endmembers):
     """Return the names that an estimator gives its endmembers, or None."""
-    estimator = unwrap(estimator)
+    estimator = last_step(estimator)
     if not hasattr(estimator, "n_endmembers_"):
         return None  # another regressor's features are not endmembers
     names = estimator.get_feature_names_out()

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..metrics import spectral_angle_distance
-from ._common import check_names, estimator_names, import_pyplot, unwrap
+from ..utils import last_step, require_pyplot
+from ._common import check_names, estimator_names
 
 # Okabe and Ito's colours, which the colour-blind can tell apart, less yellow, which is faint on
 # white
@@ -158,8 +159,8 @@ class EndmemberDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        import_pyplot(f"{cls.__name__}.from_estimator")
-        unmixer = unwrap(estimator)
+        require_pyplot(f"{cls.__name__}.from_estimator")
+        unmixer = last_step(estimator)
         if not hasattr(unmixer, "endmembers_"):
             raise ValueError(
                 f"{type(unmixer).__name__} has no endmembers_, expected a fitted unmixer; call "
@@ -232,7 +233,7 @@ class EndmemberDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        import_pyplot(f"{cls.__name__}.from_predictions")
+        require_pyplot(f"{cls.__name__}.from_predictions")
         if endmember_names is None and hasattr(endmembers, "columns"):
             endmember_names = getattr(endmembers, "index", None)
         return cls(
@@ -269,7 +270,7 @@ class EndmemberDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = import_pyplot(f"{type(self).__name__}.plot")
+        plt = require_pyplot(f"{type(self).__name__}.plot")
         endmembers, reference = self._check()
         names = check_names(self.endmember_names, len(endmembers))
         position, label = self._positions(endmembers.shape[1])

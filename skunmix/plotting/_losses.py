@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._common import import_pyplot, unwrap
+from ..utils import last_step, require_pyplot
 
 _TRAINING, _VALIDATION = "#0072B2", "#D55E00"  # Okabe and Ito's blue and vermilion
 
@@ -90,8 +90,8 @@ class LossCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        import_pyplot(f"{cls.__name__}.from_estimator")
-        estimator = unwrap(estimator)
+        require_pyplot(f"{cls.__name__}.from_estimator")
+        estimator = last_step(estimator)
         if not hasattr(estimator, "loss_curve_"):
             raise ValueError(
                 f"{type(estimator).__name__} has no loss_curve_, expected a fitted network; call "
@@ -128,7 +128,7 @@ class LossCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = import_pyplot(f"{type(self).__name__}.plot")
+        plt = require_pyplot(f"{type(self).__name__}.plot")
         from matplotlib.ticker import LogFormatterSciNotation
 
         curves = {"training": np.asarray(self.loss_curve, dtype=np.float64)}

@@ -4,17 +4,16 @@ from textwrap import fill
 
 import numpy as np
 
+from ..utils import last_step, require_pyplot
 from ._common import (
     as_image,
     check_names,
     draw_colorbar,
     draw_image,
     estimator_names,
-    import_pyplot,
     is_flat,
     place,
     split_pixels,
-    unwrap,
 )
 from ._panels import make_panels
 
@@ -163,13 +162,13 @@ class AbundanceMapDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        import_pyplot(f"{cls.__name__}.from_estimator")
+        require_pyplot(f"{cls.__name__}.from_estimator")
         pixels, shape, finite = split_pixels(X, shape)
         abundances = place(estimator.predict(pixels), finite)
         if endmember_names is None:
             endmember_names = estimator_names(estimator, abundances.shape[2])
         if name is None and y is not None:
-            name = type(unwrap(estimator)).__name__
+            name = type(last_step(estimator)).__name__
         return cls(
             abundances,
             reference=None if y is None else as_image(y, shape, "y"),
@@ -258,7 +257,7 @@ class AbundanceMapDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        import_pyplot(f"{cls.__name__}.from_predictions")
+        require_pyplot(f"{cls.__name__}.from_predictions")
         if endmember_names is None:
             endmember_names = getattr(y_pred, "columns", None)
         abundances = as_image(y_pred, shape, "y_pred")
@@ -327,7 +326,7 @@ class AbundanceMapDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = import_pyplot(f"{type(self).__name__}.plot")
+        plt = require_pyplot(f"{type(self).__name__}.plot")
         abundances, reference, names = self._check(error)
         rows = [("reference", reference), (self.name or "estimate", abundances)]
         if error:

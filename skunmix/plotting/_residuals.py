@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..metrics import rebuild_spectra
-from ._common import as_image, draw_colorbar, draw_image, import_pyplot, place, split_pixels
+from ..utils import reconstruct_spectra, require_pyplot
+from ._common import as_image, draw_colorbar, draw_image, place, split_pixels
 
 
 class ResidualMapDisplay:
@@ -107,9 +107,9 @@ class ResidualMapDisplay:
             If matplotlib is not installed.
         """
         caller = f"{cls.__name__}.from_estimator"
-        import_pyplot(caller)
+        require_pyplot(caller)
         pixels, _, finite = split_pixels(X, shape)
-        spectra, rebuilt = rebuild_spectra(estimator, pixels, caller)
+        spectra, rebuilt = reconstruct_spectra(estimator, pixels, caller)
         residuals = place(_rmse(np.asarray(spectra), np.asarray(rebuilt)), finite)[..., 0]
         return cls(residuals).plot(ax, cmap=cmap, colorbar=colorbar, im_kw=im_kw)
 
@@ -153,7 +153,7 @@ class ResidualMapDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        import_pyplot(f"{cls.__name__}.from_predictions")
+        require_pyplot(f"{cls.__name__}.from_predictions")
         spectra = as_image(spectra, shape, "spectra")
         rebuilt = as_image(rebuilt, spectra.shape[:2], "rebuilt")
         if spectra.shape != rebuilt.shape:
@@ -189,7 +189,7 @@ class ResidualMapDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = import_pyplot(f"{type(self).__name__}.plot")
+        plt = require_pyplot(f"{type(self).__name__}.plot")
         if ax is None:
             n_rows, n_columns = np.shape(self.residuals)
             height = 4.0 * np.clip(n_rows / n_columns, 0.4, 1.5)

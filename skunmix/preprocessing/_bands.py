@@ -4,11 +4,11 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..utils import StrOptions, fit_context
 from ._wavelengths import UNITS, check_wavelengths, nanometres_in
 
 
@@ -92,7 +92,7 @@ class BandSelector(SelectorMixin, BaseEstimator):
         self.unit = unit
         self.bbl = bbl
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Find out which bands to keep.
 

@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 from scipy.special import ndtr
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..utils import Interval, StrOptions, fit_context
 from ._wavelengths import UNITS, check_wavelengths, nanometres_in
 
 # σ of a Gaussian of full width at half maximum 1
@@ -94,7 +94,7 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
         self.source_unit = source_unit
         self.target_unit = target_unit
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Compute the weights.
 

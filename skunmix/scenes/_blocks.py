@@ -1,12 +1,12 @@
 """A fitted estimator, as it is applied to any block of any scene."""
 
-import sys
-from contextlib import nullcontext
 from math import prod
 
 import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
+
+from ..utils import best_of, last_step, steps_of, torch_on_one_thread
 
 
 class BlockUnmixer:
@@ -124,33 +124,9 @@ class BlockUnmixer:
         return abundances.reshape(len(abundances), prod(abundances.shape[1:]))
 
 
-def torch_on_one_thread():
-    """Return a context that holds torch to one thread, where torch is in use at all."""
-    if "torch" not in sys.modules:
-        return nullcontext()
-    from ..networks.threads import one_thread
-
-    return one_thread()
-
-
-def torch_beside_another():
-    """Return a context for computing while another thread computes or reads.
-
-    Of two processors that one has the second: three threads took a third longer than two.
-    """
-    torch = sys.modules.get("torch")
-    if torch is None or torch.get_num_threads() > 2:
-        return nullcontext()
-    return torch_on_one_thread()
-
-
 def endmember_names(estimator, n_endmembers):
     """Return the names that an estimator, or the last step of a pipeline, gives to its outputs."""
-    while hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
-    steps = getattr(estimator, "steps", None)
-    if steps:
-        return endmember_names(steps[-1][1], n_endmembers)
+    estimator = last_step(estimator)
     # transformers of another kind name something else: it is theirs only if inverse and
     # transform are those of abundances
     if hasattr(estimator, "endmembers_") and hasattr(estimator, "get_feature_names_out"):
@@ -162,47 +138,28 @@ def endmember_names(estimator, n_endmembers):
 
 def _used_bands(estimator, n_bands):
     """Return the bands that a pipeline selects in its first step, before all else."""
-    while hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
-    steps = getattr(estimator, "steps", None)
+    steps = steps_of(best_of(estimator))
     first = steps[0][1] if steps else None
     if hasattr(first, "get_support") and get_tags(first).input_tags.allow_nan:
         return np.asarray(first.get_support(), dtype=bool)
     return np.ones(n_bands, dtype=bool)
 
 
-def block_slices(shape, max_pixels, grain=None):
-    """Cut an image into blocks of whole grains, as wide as they can be and then as high.
+def no_valid_pixel(n_pixels):
+    """Return the error for a scene that is nothing but no-data."""
+    return ValueError(
+        f"None of the scene's {n_pixels} pixels is valid: each has a band that is NaN, infinite or "
+        f"a no-data value, or is masked; check nodata, and that mask is True for what is left out."
+    )
 
-    Parameters
-    ----------
-    shape : tuple of int
-        Of the image, without its bands.
-    max_pixels : int
-        Most pixels of a block.
-    grain : tuple of int, default=None
-        What is stored together. Where not even one fits, it is cut.
 
-    Returns
-    -------
-    blocks : list of tuple of slice
-        In row-major order.
-    """
-    grain = tuple(min(g, n) for g, n in zip(grain or (1,) * len(shape), shape))
-    if prod(grain) > max_pixels:
-        shape_of_one, grain = grain, (1,) * len(shape)
-    else:
-        shape_of_one = shape
-    steps = list(grain)
-    for axis in reversed(range(len(shape))):
-        others = prod(steps) // max(steps[axis], 1)
-        fit = max_pixels // max(others, 1) // max(grain[axis], 1) * grain[axis]
-        steps[axis] = max(1, min(shape_of_one[axis], max(fit, steps[axis])))
-    blocks = [()]
-    for n, step in zip(shape, steps):
-        blocks = [
-            (*block, slice(start, min(start + step, n)))
-            for block in blocks
-            for start in range(0, n, step)
-        ]
-    return blocks
+def check_mask(mask, shape):
+    """Return a mask as an array of bool, of the scene's shape, or None."""
+    if mask is None:
+        return None
+    mask = np.asarray(mask)
+    if mask.shape != shape:
+        raise ValueError(
+            f"mask must have the scene's shape {shape} without its bands, but has {mask.shape}."
+        )
+    return mask.astype(bool, copy=False)

@@ -10,12 +10,12 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.utils import check_scalar
 
-from ._blocks import BlockUnmixer, block_slices
-from ._job import VERSION, Job, exists_already
+from ._blocks import BlockUnmixer, check_mask, no_valid_pixel
+from ._checkpoint import VERSION, Checkpoint, exists_already
 from ._run import by_cluster, by_processes, current_client, progress_bar, two_at_once
-from ._sinks import check_output, outputs_of, write_output
-from ._sources import identity, open_source
-from ._unmix import check_mask, no_valid_pixel
+from .io.sinks import check_output, outputs_of, write_output
+from .io.sources import identity, open_source
+from .io.windows import block_slices
 
 _PROBES = 16
 # Arrays of a larger window would be mapped into memory anew each time, which takes as long as
@@ -149,7 +149,7 @@ def unmix_file(
     check_scalar(working_memory, "working_memory", Real, min_val=0, include_boundaries="neither")
     output = Path(output).absolute()
     check_output(output)
-    job = Job(output)
+    checkpoint = Checkpoint(output)
     source = open_source(scene, band_dim=band_dim, variable=variable)
     _check_not_scene(output, source)
 
@@ -164,46 +164,46 @@ def unmix_file(
     if source.in_one_piece:
         max_pixels = min(max_pixels, max(1, _WINDOW_BYTES // source.bytes_per_pixel()))
     state = {**_identities(task), "max_pixels": max_pixels}
-    if job.was_moved(state):
+    if checkpoint.was_moved(state):
         return output
     for path in outputs_of(output):
-        if path.exists() and not overwrite and not job.put_there(path):
+        if path.exists() and not overwrite and not checkpoint.is_own_output(path):
             raise exists_already(path)
     shape = (*source.shape[:2], len(unmixer.names))
 
     def write(path):
         return write_output(
             path,
-            job.values,
+            checkpoint.values,
             source,
             unmixer.names,
             working_memory=working_memory,
             creation_options=creation_options,
         )
 
-    with job.locked():
-        max_pixels = job.begin(state, shape, unmixer.dtype, resume=resume)
-        windows = block_slices(shape[:2], max_pixels, source.grain)
-        done = job.done(windows)
+    with checkpoint.locked():
+        max_pixels = checkpoint.begin(state, shape, unmixer.dtype, resume=resume)
+        windows = block_slices(shape[:2], max_pixels, source.chunk_shape)
+        done = checkpoint.done(windows)
         left = [number for number in range(len(windows)) if number not in done]
 
         if client is not None:
             results = by_cluster(client, task, windows, left)
         elif n_jobs > 1:
-            results = by_processes(job.task, task, windows, left, n_jobs)
+            results = by_processes(checkpoint.task, task, windows, left, n_jobs)
         else:
             results = two_at_once(lambda number: task.run(windows[number]), left)
         n_done = sum(_n_pixels(windows[number]) for number in done)
-        with job.journal() as note, progress_bar(prod(shape[:2]), n_done, progress) as bar:
+        with checkpoint.journal() as note, progress_bar(prod(shape[:2]), n_done, progress) as bar:
             for number, (abundances, valid) in results:
                 note(number, windows[number], abundances, valid)
                 done[number] = valid
                 bar.update(_n_pixels(windows[number]))
 
         if not any(done.values()):
-            job.clear()
+            checkpoint.clear()
             raise no_valid_pixel(prod(shape[:2]))
-        job.finish(write, overwrite=overwrite)
+        checkpoint.finish(write, overwrite=overwrite)
     return output
 
 

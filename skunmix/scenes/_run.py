@@ -6,12 +6,55 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import islice
+from math import prod
 from uuid import uuid4
 
-from joblib import Parallel, delayed, wrap_non_picklable_objects
+from joblib import Parallel, delayed, effective_n_jobs, wrap_non_picklable_objects
 from threadpoolctl import threadpool_limits
 
-from ._blocks import torch_beside_another, torch_on_one_thread
+from ..utils import torch_beside_another, torch_on_one_thread
+from ._blocks import no_valid_pixel
+from .io.windows import block_slices
+
+
+def run_blocks(unmixer, read, mask, out, *, n_jobs, working_memory, progress, chunk_shape=None):
+    """Write the abundances of a scene, read by blocks, into an array.
+
+    Parameters
+    ----------
+    unmixer : BlockUnmixer
+    read : callable
+        From a tuple of slices to stored values, bands last.
+    mask : ndarray of bool or None
+    out : ndarray of shape (…, n_endmembers)
+    n_jobs, working_memory, progress
+        As in `unmix`.
+    chunk_shape : tuple of int, default=None
+        What is stored together.
+
+    Raises
+    ------
+    ValueError
+        If no pixel is valid.
+    """
+    n_jobs = effective_n_jobs(n_jobs)
+    in_flight = max(n_jobs, 2)
+    max_pixels = unmixer.pixels_in(working_memory * 2**20 / in_flight)
+    blocks = block_slices(out.shape[:-1], max_pixels, chunk_shape)
+
+    def run(block):
+        spectra, valid = unmixer.prepare(read(block), None if mask is None else mask[block])
+        return unmixer.compute(spectra, valid), len(spectra), valid is None or valid.any()
+
+    results = two_at_once(run, blocks) if n_jobs == 1 else by_threads(run, blocks, n_jobs)
+    any_valid = False
+    with progress_bar(prod(out.shape[:-1]), 0, progress) as bar:
+        for block, (abundances, n_pixels, some) in results:
+            out[block] = abundances.reshape(out[block].shape)
+            any_valid = any_valid or some
+            bar.update(n_pixels)
+    if not any_valid:
+        raise no_valid_pixel(prod(out.shape[:-1]))
 
 
 def two_at_once(function, blocks):

@@ -2,16 +2,14 @@
 
 import mmap
 import sys
-from math import prod
 from numbers import Integral, Real
 
 import numpy as np
-from joblib import effective_n_jobs
 from sklearn.utils import check_scalar
 
-from ._blocks import BlockUnmixer, block_slices
-from ._decoding import decoding_of
-from ._run import by_threads, progress_bar, two_at_once
+from ._blocks import BlockUnmixer, check_mask
+from ._run import run_blocks
+from .io.decoding import decoding_of
 
 
 def unmix(
@@ -123,7 +121,7 @@ def unmix(
     True
     """
     check_scalar(working_memory, "working_memory", Real, min_val=0, include_boundaries="neither")
-    said = {"nodata": nodata, "scale_factor": scale_factor, "add_offset": add_offset}
+    overrides = {"nodata": nodata, "scale_factor": scale_factor, "add_offset": add_offset}
     options = {"n_jobs": n_jobs, "working_memory": working_memory, "progress": progress}
     xr = sys.modules.get("xarray")  # without it there can be no DataArray
     if xr is not None:
@@ -132,7 +130,7 @@ def unmix(
 
             if out is not None:
                 raise TypeError("out is for NumPy cubes; a DataArray gets a new one, leave it out.")
-            return unmix_dataarray(estimator, scene, band_dim, mask, said, options)
+            return unmix_dataarray(estimator, scene, band_dim, mask, overrides, options)
         if isinstance(scene, xr.Dataset):
             raise TypeError(
                 f"A scene is one DataArray, but this is a Dataset of {list(scene.data_vars)}; "
@@ -143,10 +141,10 @@ def unmix(
             f"A scene is a NumPy array or an xarray.DataArray, but this is a "
             f"{type(scene).__name__}; use unmix_file for a path, or numpy.asarray."
         )
-    return _unmix_cube(estimator, scene, band_dim, mask, said, options, out)
+    return _unmix_cube(estimator, scene, band_dim, mask, overrides, options, out)
 
 
-def _unmix_cube(estimator, scene, band_dim, mask, said, options, out):
+def _unmix_cube(estimator, scene, band_dim, mask, overrides, options, out):
     axis = -1 if isinstance(band_dim, str) else band_dim
     check_scalar(axis, "band_dim", Integral)
     if scene.ndim < 2 or not -scene.ndim <= axis < scene.ndim:
@@ -159,7 +157,7 @@ def _unmix_cube(estimator, scene, band_dim, mask, said, options, out):
     unmixer = BlockUnmixer(
         estimator,
         cube.shape[-1],
-        decoding_of(scene.dtype, {}, decoded=True, **said),
+        decoding_of(scene.dtype, {}, decoded=True, **overrides),
         f"axis {axis} of the scene of shape {scene.shape}",
     )
     shape = (*cube.shape[:-1], len(unmixer.names))
@@ -191,66 +189,6 @@ def _unmix_cube(estimator, scene, band_dim, mask, said, options, out):
     if isinstance(scene, np.ma.MaskedArray):
         return np.ma.masked_invalid(out, copy=False)
     return out
-
-
-def run_blocks(unmixer, read, mask, out, *, n_jobs, working_memory, progress, grain=None):
-    """Write the abundances of a scene, read by blocks, into an array.
-
-    Parameters
-    ----------
-    unmixer : BlockUnmixer
-    read : callable
-        From a tuple of slices to stored values, bands last.
-    mask : ndarray of bool or None
-    out : ndarray of shape (…, n_endmembers)
-    n_jobs, working_memory, progress
-        As in `unmix`.
-    grain : tuple of int, default=None
-        What is stored together.
-
-    Raises
-    ------
-    ValueError
-        If no pixel is valid.
-    """
-    n_jobs = effective_n_jobs(n_jobs)
-    in_flight = max(n_jobs, 2)
-    max_pixels = unmixer.pixels_in(working_memory * 2**20 / in_flight)
-    blocks = block_slices(out.shape[:-1], max_pixels, grain)
-
-    def run(block):
-        spectra, valid = unmixer.prepare(read(block), None if mask is None else mask[block])
-        return unmixer.compute(spectra, valid), len(spectra), valid is None or valid.any()
-
-    results = two_at_once(run, blocks) if n_jobs == 1 else by_threads(run, blocks, n_jobs)
-    any_valid = False
-    with progress_bar(prod(out.shape[:-1]), 0, progress) as bar:
-        for block, (abundances, n_pixels, some) in results:
-            out[block] = abundances.reshape(out[block].shape)
-            any_valid = any_valid or some
-            bar.update(n_pixels)
-    if not any_valid:
-        raise no_valid_pixel(prod(out.shape[:-1]))
-
-
-def no_valid_pixel(n_pixels):
-    """Return the error for a scene that is nothing but no-data."""
-    return ValueError(
-        f"None of the scene's {n_pixels} pixels is valid: each has a band that is NaN, infinite or "
-        f"a no-data value, or is masked; check nodata, and that mask is True for what is left out."
-    )
-
-
-def check_mask(mask, shape):
-    """Return a mask as an array of bool, of the scene's shape, or None."""
-    if mask is None:
-        return None
-    mask = np.asarray(mask)
-    if mask.shape != shape:
-        raise ValueError(
-            f"mask must have the scene's shape {shape} without its bands, but has {mask.shape}."
-        )
-    return mask.astype(bool, copy=False)
 
 
 def _page_release(array):

@@ -5,50 +5,16 @@ import warnings
 
 import numpy as np
 
-from ._blocks import BlockUnmixer
-from ._decoding import decoding_of
-from ._extras import require
-from ._unmix import check_mask, run_blocks
-
-ENDMEMBER = "endmember"
-# What is said of stored values, or of bands, and not of abundances.
-_OF_VALUES = {
-    "_FillValue",
-    "missing_value",
-    "nodata",
-    "scale_factor",
-    "add_offset",
-    "scales",
-    "offsets",
-    "units",
-    "long_name",
-    "standard_name",
-    "valid_min",
-    "valid_max",
-    "valid_range",
-    "actual_range",
-    "band_names",
-    "bands",
-    "bbl",
-    "byte_order",
-    "data_gain_values",
-    "data_ignore_value",
-    "data_offset_values",
-    "data_type",
-    "default_bands",
-    "file_type",
-    "fwhm",
-    "header_offset",
-    "interleave",
-    "reflectance_scale_factor",
-    "wavelength",
-    "wavelength_units",
-}
+from ..utils import require
+from ._blocks import BlockUnmixer, check_mask
+from ._run import run_blocks
+from .io.decoding import decoding_of
+from .io.xarrays import ENDMEMBER, abundance_array
 
 
-def unmix_dataarray(estimator, scene, band_dim, mask, said, options):
+def unmix_dataarray(estimator, scene, band_dim, mask, overrides, options):
     """Unmix a DataArray, as `unmix` says."""
-    unmixer = unmixer_of(estimator, scene, band_dim, said)
+    unmixer = unmixer_of(estimator, scene, band_dim, overrides)
     if scene.chunks is not None:
         scene = _with_bands_together(scene, band_dim)
     dims = tuple(dim for dim in scene.dims if dim != band_dim)
@@ -60,7 +26,7 @@ def unmix_dataarray(estimator, scene, band_dim, mask, said, options):
     return abundance_array(values, dims, scene, band_dim, unmixer.names)
 
 
-def unmixer_of(estimator, scene, band_dim, said):
+def unmixer_of(estimator, scene, band_dim, overrides):
     """Return what unmixes the blocks of a DataArray, bands last."""
     if band_dim not in scene.dims:
         sizes = dict(scene.sizes)
@@ -70,7 +36,7 @@ def unmixer_of(estimator, scene, band_dim, said):
         )
     # xarray notes in `encoding` what it has applied
     applied = {"scale_factor", "add_offset"} & set(scene.encoding)
-    decoding = decoding_of(scene.dtype, scene.attrs, decoded=True if applied else None, **said)
+    decoding = decoding_of(scene.dtype, scene.attrs, decoded=True if applied else None, **overrides)
     where = f"dimension {band_dim!r} of the scene"
     return BlockUnmixer(estimator, scene.sizes[band_dim], decoding, where)
 
@@ -112,8 +78,8 @@ def _unmix_by_blocks(unmixer, scene, band_dim, dims, mask, options):
     if mask is not None:
         mask = mask.variable.set_dims(dict(zip(dims, shape))).transpose(*dims).values
     chunks = scene.encoding.get("preferred_chunks") or {}
-    grain = tuple(int(chunks.get(dim, 1)) for dim in dims)
-    run_blocks(unmixer, read, mask, out, grain=grain, **options)
+    chunk_shape = tuple(int(chunks.get(dim, 1)) for dim in dims)
+    run_blocks(unmixer, read, mask, out, chunk_shape=chunk_shape, **options)
     return out
 
 
@@ -180,38 +146,3 @@ def _with_bands_together(scene, band_dim):
     # coordinates along, in the chunks that suit the values
     sizes = scene.variable.chunk(chunks).chunksizes
     return scene.chunk(sizes)
-
-
-def abundance_array(values, dims, scene, band_dim, names):
-    """Return abundances as a DataArray in the grid of a scene.
-
-    Parameters
-    ----------
-    values : array of shape (…, n_endmembers)
-    dims : tuple of str
-        Dimensions of `values` but the last.
-    scene : xarray.DataArray
-        Whose order of dimensions, coordinates, attributes and spatial reference are taken.
-    band_dim : str
-        The dimension of the scene in whose place the endmembers come.
-    names : list of str
-        Of the endmembers.
-    """
-    xr = require("xarray", "An xarray scene")
-    coords = {name: c for name, c in scene.coords.items() if band_dim not in c.dims}
-    coords[ENDMEMBER] = (ENDMEMBER, np.asarray(names, dtype=str))
-    abundances = xr.DataArray(
-        values,
-        dims=(*dims, ENDMEMBER),
-        coords=coords,
-        name="abundance",
-        attrs={
-            name: value
-            for name, value in scene.attrs.items()
-            if name not in _OF_VALUES and not name.startswith("Band_")
-        },
-    )
-    abundances.encoding["_FillValue"] = np.nan
-    if "grid_mapping" in scene.encoding:
-        abundances.encoding["grid_mapping"] = scene.encoding["grid_mapping"]
-    return abundances.transpose(*(ENDMEMBER if dim == band_dim else dim for dim in scene.dims))

@@ -5,6 +5,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_array, check_scalar
 
+from ..utils import check_same_bands
+
 
 def check_problem(spectra, endmembers, *, lam, max_iter, mu=None):
     """Check the arguments that the solvers share.
@@ -24,11 +26,7 @@ def check_problem(spectra, endmembers, *, lam, max_iter, mu=None):
     """
     spectra = check_array(spectra, dtype="numeric", input_name="spectra")
     endmembers = check_array(endmembers, dtype=np.float64, input_name="endmembers")
-    if spectra.shape[1] != endmembers.shape[1]:
-        raise ValueError(
-            f"spectra and endmembers must have the same number of bands, but the shapes are "
-            f"{spectra.shape} and {endmembers.shape}; both hold one spectrum a row."
-        )
+    check_same_bands(spectra, endmembers)
     check_scalar(lam, "lam", Real, min_val=0)
     check_scalar(max_iter, "max_iter", Integral, min_val=1)
     if mu is not None:

@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_scalar
 
+from ..utils import check_same_bands, map_threads
 from ._solution import CSRSolution
-from ._threads import map_threads
 
 # Of what is made for one block: close to a core's cache, and enough pixels that they take longer
 # than it takes one thread to hand the interpreter to another.
@@ -405,11 +405,7 @@ def _check_data(spectra, endmembers):
     # That spectra are finite is seen on the way, without another pass over a scene.
     spectra = check_array(spectra, dtype="numeric", ensure_all_finite=False, input_name="spectra")
     endmembers = check_array(endmembers, dtype=np.float64, order="C", input_name="endmembers")
-    if spectra.shape[1] != endmembers.shape[1]:
-        raise ValueError(
-            f"spectra and endmembers must have the same number of bands, but the shapes are "
-            f"{spectra.shape} and {endmembers.shape}; both hold one spectrum a row."
-        )
+    check_same_bands(spectra, endmembers)
     return spectra, endmembers
 
 

@@ -5,9 +5,9 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_scalar, gen_batches
 
+from ..utils import map_threads
 from ._checks import check_problem
 from ._solution import CSRSolution
-from ._threads import map_threads
 
 # Residuals are looked at every so many iterations, as looking costs about as much as iterating. The
 # count is fixed, so that a pixel's answer does not depend on its neighbours.

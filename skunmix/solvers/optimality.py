@@ -5,6 +5,8 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_array, check_scalar, gen_batches
 
+from ..utils import check_same_bands
+
 # Of the arrays of one block together.
 _BLOCK_BYTES = 2**23
 
@@ -146,11 +148,7 @@ def _check(spectra, endmembers, abundances, lam):
     spectra = check_array(spectra, dtype="numeric", input_name="spectra")
     endmembers = check_array(endmembers, dtype=np.float64, input_name="endmembers")
     abundances = check_array(abundances, dtype="numeric", input_name="abundances")
-    if spectra.shape[1] != endmembers.shape[1]:
-        raise ValueError(
-            f"spectra and endmembers must have the same number of bands, but the shapes are "
-            f"{spectra.shape} and {endmembers.shape}; both hold one spectrum a row."
-        )
+    check_same_bands(spectra, endmembers)
     if abundances.shape != (len(spectra), len(endmembers)):
         raise ValueError(
             f"abundances must have the shape {(len(spectra), len(endmembers))}, a row a pixel and "

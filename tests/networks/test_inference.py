@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from skunmix.networks import (
+    SpectrumTransform,
     UnrolledADMM,
     UnrolledISTA,
-    View,
-    one_thread,
     predict_blocks,
     span_basis,
 )
+from skunmix.utils import torch_on_one_thread
 
 SCALE = 3.0
 
@@ -33,7 +33,7 @@ def spectra(n_pixels, dtype=np.float32):
 def test_blocks_give_what_the_module_gives(module, n_pixels, dtype, norm):
     Y = spectra(n_pixels, dtype)
     Y[0] = 0.0
-    view = View(SCALE, norm)
+    view = SpectrumTransform(SCALE, norm)
     out = np.empty((n_pixels, 3), dtype=dtype)
     predict_blocks(module, Y, out, view)
     with torch.no_grad():
@@ -49,8 +49,8 @@ def test_bands_that_lie_together(module, dtype, norm, writeable):
     bands = np.asfortranarray(Y)
     bands.flags.writeable = writeable
     expected, out = np.empty((2, 5000, 3), dtype)
-    predict_blocks(module, Y, expected, View(SCALE, norm))
-    predict_blocks(module, bands, out, View(SCALE, norm))
+    predict_blocks(module, Y, expected, SpectrumTransform(SCALE, norm))
+    predict_blocks(module, bands, out, SpectrumTransform(SCALE, norm))
     np.testing.assert_allclose(out, expected, atol=1e-6)
 
 
@@ -58,10 +58,10 @@ def test_a_basis_goes_into_the_weights(module):
     Y = spectra(500)
     W = module.W.detach()
     expected, out = np.empty((2, 500, 3))
-    predict_blocks(module, Y, expected, View(SCALE))
+    predict_blocks(module, Y, expected, SpectrumTransform(SCALE))
     basis, inverse = span_basis(W.flatten(0, 1).numpy())
     module.W = torch.nn.Parameter(W @ torch.tensor(inverse.T, dtype=torch.float32))
-    predict_blocks(module, Y, out, View(SCALE, basis=basis))
+    predict_blocks(module, Y, out, SpectrumTransform(SCALE, basis=basis))
     np.testing.assert_allclose(out, expected, atol=1e-5)
 
 
@@ -72,12 +72,14 @@ def test_what_is_not_finite_is_found(module, bad, norm):
     Y = spectra(5000, np.float64)
     Y[4999, 3] = bad
     with pytest.raises(ValueError, match="Input X contains (NaN|infinity|a value too large)"):
-        predict_blocks(module, Y, np.empty((5000, 3)), View(1.0, norm))
+        predict_blocks(module, Y, np.empty((5000, 3)), SpectrumTransform(1.0, norm))
 
 
 def test_a_length_that_overflows_is_found(module):
     with pytest.raises(ValueError, match="a value too large"):
-        predict_blocks(module, np.full((2, 20), 1e30), np.empty((2, 3)), View(1.0, "l2"))
+        predict_blocks(
+            module, np.full((2, 20), 1e30), np.empty((2, 3)), SpectrumTransform(1.0, "l2")
+        )
 
 
 def test_number_of_threads_is_restored_in_every_thread():
@@ -87,13 +89,13 @@ def test_number_of_threads_is_restored_in_every_thread():
     seen = []
 
     def other():
-        with one_thread():
+        with torch_on_one_thread():
             seen.append(torch.get_num_threads())
             other_is_in.set()
             main_is_out.wait(10)
         seen.append(torch.get_num_threads())
 
-    with one_thread():
+    with torch_on_one_thread():
         thread = threading.Thread(target=other)
         thread.start()
         other_is_in.wait(10)
@@ -111,8 +113,8 @@ def test_number_of_threads_is_restored_in_every_thread():
 def test_within_one_thread_it_stays_one():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
-    with one_thread():
-        with one_thread():
+    with torch_on_one_thread():
+        with torch_on_one_thread():
             assert torch.get_num_threads() == 1
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == 2

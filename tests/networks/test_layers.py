@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from skunmix.networks._layers import as_parameter, drive, normalize, project
+from skunmix.networks._layers import as_parameter, normalize, project, project_spectra
 from skunmix.solvers import normalize_abundances
 
 
@@ -18,7 +18,7 @@ def test_parameters_are_distinct_unless_tied(tied, length):
 
 def test_drive_is_each_layers_product():
     W, spectra = torch.randn(4, 3, 7), torch.randn(5, 7)
-    for layer, product in enumerate(drive(spectra, W)):
+    for layer, product in enumerate(project_spectra(spectra, W)):
         torch.testing.assert_close(product, W[layer] @ spectra.T)
 
 

@@ -5,9 +5,9 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from skunmix import SunSALRegressor
-from skunmix.scenes import _envi as envi_module
 from skunmix.scenes import unmix_file
-from skunmix.scenes._sources import RasterSource, open_source
+from skunmix.scenes.io import envi as envi_module
+from skunmix.scenes.io.sources import RasterSource, open_source
 
 rasterio = pytest.importorskip("rasterio")
 xr = pytest.importorskip("xarray")
@@ -219,7 +219,7 @@ def test_pixels_or_bands_of_a_raw_file_lie_together(scenes, interleave):
 
 @pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="there is no such call here")
 @pytest.mark.parametrize("height", [1, 2, 3, 7])
-def test_each_value_of_bsq_is_announced_before_it_is_read(scenes, monkeypatch, height):
+def test_each_value_of_bsq_is_prefetchd_before_it_is_read(scenes, monkeypatch, height):
     source = open_source(scenes["bsq"])
     announced = np.zeros(os.path.getsize(scenes["bsq"]) // 4, dtype=int)
 

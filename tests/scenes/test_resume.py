@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
+from skunmix.scenes import _checkpoint as checkpoint_module
 from skunmix.scenes import _files as files_module
-from skunmix.scenes import _job as job_module
-from skunmix.scenes import _sinks as sinks_module
 from skunmix.scenes import unmix_file
+from skunmix.scenes.io import sinks as sinks_module
 
 
 class Killed(BaseException):
@@ -168,7 +168,7 @@ def test_a_model_that_was_saved_or_fitted_again_is_the_same(made):
 
 def test_two_at_a_time_are_refused(made):
     pytest.importorskip("fcntl")
-    job = job_module.Job(made.output)
+    job = checkpoint_module.Checkpoint(made.output)
     with job.locked(), pytest.raises(BlockingIOError, match="Another process is writing"):
         made.run()
     made.run()
@@ -265,7 +265,7 @@ def unmix_file_until(at, *args):
 
     for owner, name in (
         (os, "replace"),
-        (job_module, "_sync"),
+        (checkpoint_module, "_sync"),
         (Path, "unlink"),
         (Path, "write_text"),
         (shutil, "rmtree"),
@@ -348,7 +348,9 @@ def test_ten_kills_at_random_moments(tmp_path):
 
 
 def test_too_little_space_is_seen_before(made, monkeypatch):
-    monkeypatch.setattr(job_module.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    monkeypatch.setattr(
+        checkpoint_module.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000)
+    )
     with pytest.raises(OSError, match=r"needs about 9.6e-06 GB.*, but 1e-06 GB are free"):
         made.run()
     assert not made.output.exists()
@@ -362,8 +364,8 @@ def test_a_disk_that_fills_up_while_values_are_written(made, monkeypatch):
             raise OSError(28, "No space left on device")
         original(self, window, values)
 
-    original = job_module.RawAbundances.write
-    monkeypatch.setattr(job_module.RawAbundances, "write", write)
+    original = checkpoint_module.RawAbundances.write
+    monkeypatch.setattr(checkpoint_module.RawAbundances, "write", write)
     with pytest.raises(OSError, match="nothing was put in its place.*make room and call again"):
         made.run()
     assert not made.output.exists()

@@ -11,19 +11,20 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from skunmix import SunSALRegressor, UADMMRegressor
 from skunmix.preprocessing import BandSelector
 from skunmix.scenes import unmix
-from skunmix.scenes._blocks import BlockUnmixer, block_slices, endmember_names
-from skunmix.scenes._decoding import Decoding, decoding_of
+from skunmix.scenes._blocks import BlockUnmixer, endmember_names
+from skunmix.scenes.io.decoding import Decoding, decoding_of
+from skunmix.scenes.io.windows import block_slices
 
 
 @given(
     shape=st.lists(st.integers(1, 30), min_size=1, max_size=3).map(tuple),
-    grain=st.lists(st.integers(1, 30), min_size=3, max_size=3),
+    chunk_shape=st.lists(st.integers(1, 30), min_size=3, max_size=3),
     max_pixels=st.integers(1, 500),
 )
-def test_blocks_cover_each_pixel_once_and_are_small(shape, grain, max_pixels):
-    grain = tuple(grain[: len(shape)])
+def test_blocks_cover_each_pixel_once_and_are_small(shape, chunk_shape, max_pixels):
+    chunk_shape = tuple(chunk_shape[: len(shape)])
     seen = np.zeros(shape, dtype=int)
-    for block in block_slices(shape, max_pixels, grain):
+    for block in block_slices(shape, max_pixels, chunk_shape):
         seen[block] += 1
         assert seen[block].size <= max_pixels
     assert (seen == 1).all()

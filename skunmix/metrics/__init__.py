@@ -1,0 +1,25 @@
+"""How far estimated abundances and spectra are from the true ones, and scorers made of that."""
+
+from ._functions import (
+    abundance_angle_distance,
+    abundance_information_divergence,
+    abundance_rmse,
+    signal_to_reconstruction_error,
+    spectral_angle_distance,
+)
+from ._scorers import (
+    abundance_angle_scorer,
+    abundance_rmse_scorer,
+    spectral_angle_scorer,
+)
+
+__all__ = [
+    "abundance_angle_distance",
+    "abundance_angle_scorer",
+    "abundance_information_divergence",
+    "abundance_rmse",
+    "abundance_rmse_scorer",
+    "signal_to_reconstruction_error",
+    "spectral_angle_distance",
+    "spectral_angle_scorer",
+]

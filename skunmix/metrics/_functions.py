@@ -1,0 +1,357 @@
+"""How far estimated abundances and spectra are from the true ones.
+
+The functions take arrays, a pixel or a spectrum a row, and know no estimator.
+"""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils import check_array
+
+from ..utils import Interval, validate_params
+
+_ABUNDANCES = {
+    "y_true": ["array-like"],
+    "y_pred": ["array-like"],
+    "sample_weight": ["array-like", None],
+}
+
+
+@validate_params({**_ABUNDANCES, "average": ["boolean"]}, prefer_skip_nested_validation=True)
+def abundance_rmse(y_true, y_pred, *, sample_weight=None, average=True):
+    r"""Root mean squared error of abundances, as the unmixing field defines it.
+
+    The mean over pixels of each pixel's own root mean squared error:
+
+    .. math:: \frac1N \sum_{i=1}^N \sqrt{\frac1{N_E} \|x_i - \hat x_i\|_2^2}
+
+    It is at most :func:`sklearn.metrics.root_mean_squared_error` of the flattened arrays, which
+    takes the root once, of the mean over all pixels.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
+        True abundances; one-dimensional ones are those of a single endmember.
+    y_pred : array-like of the shape of `y_true`
+        Estimated abundances.
+    sample_weight : array-like of shape (n_pixels,), default=None
+        Weights of the pixels in the mean, at least 0.
+    average : bool, default=True
+        If False, return the error of each pixel: a map of errors.
+
+    Returns
+    -------
+    rmse : float, or ndarray of shape (n_pixels,) if not `average`
+        At least 0, which is best; in the unit of the abundances.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, a value is NaN or infinite, or `sample_weight` does not fit.
+
+    Examples
+    --------
+    >>> from skunmix.metrics import abundance_rmse
+    >>> y_true = [[1.0, 0.0], [0.5, 0.5]]
+    >>> y_pred = [[0.9, 0.1], [0.2, 0.8]]
+    >>> print(round(abundance_rmse(y_true, y_pred), 3))
+    0.2
+    >>> abundance_rmse(y_true, y_pred, average=False).round(3)
+    array([0.1, 0.3])
+    """
+    y_true, y_pred = _check_abundances(y_true, y_pred)
+    return _mean(np.sqrt(np.mean((y_true - y_pred) ** 2, axis=1)), sample_weight, average)
+
+
+@validate_params(
+    {**_ABUNDANCES, "degrees": ["boolean"], "average": ["boolean"]},
+    prefer_skip_nested_validation=True,
+)
+def abundance_angle_distance(y_true, y_pred, *, sample_weight=None, degrees=False, average=True):
+    r"""Abundance angle distance (AAD): the mean angle between abundance vectors.
+
+    .. math:: \frac1N \sum_{i=1}^N
+              \arccos \frac{x_i^\top \hat x_i}{\|x_i\|_2 \|\hat x_i\|_2}
+
+    computed as :math:`2\,\mathrm{atan2}(\|u - v\|, \|u + v\|)` of the unit vectors, which is
+    accurate for small angles too, where the arc cosine of a rounded number is not.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
+        True abundances; one-dimensional ones are those of a single endmember.
+    y_pred : array-like of the shape of `y_true`
+        Estimated abundances.
+    sample_weight : array-like of shape (n_pixels,), default=None
+        Weights of the pixels in the mean, at least 0.
+    degrees : bool, default=False
+        Whether to return degrees rather than radians.
+    average : bool, default=True
+        If False, return the angle of each pixel.
+
+    Returns
+    -------
+    aad : float, or ndarray of shape (n_pixels,) if not `average`
+        From 0, which is best, to π. A pixel without abundances (all zero) is at a right angle to
+        any other, and at 0 to another such.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, a value is NaN or infinite, or `sample_weight` does not fit.
+
+    Examples
+    --------
+    >>> from skunmix.metrics import abundance_angle_distance
+    >>> y_true = [[1.0, 0.0], [0.5, 0.5]]
+    >>> y_pred = [[0.5, 0.5], [0.2, 0.2]]
+    >>> print(round(abundance_angle_distance(y_true, y_pred, degrees=True), 6))
+    22.5
+    """
+    y_true, y_pred = _check_abundances(y_true, y_pred)
+    return _mean(_row_angles(y_true, y_pred, degrees), sample_weight, average)
+
+
+@validate_params(
+    {
+        **_ABUNDANCES,
+        "eps": [Interval(Real, 0, 1, closed="neither")],
+        "average": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def abundance_information_divergence(y_true, y_pred, *, sample_weight=None, eps=1e-6, average=True):
+    r"""Abundance information divergence (AID): the mean symmetric Kullback-Leibler divergence.
+
+    .. math:: \frac1N \sum_{i=1}^N KL(x_i | \hat x_i) + KL(\hat x_i | x_i)
+              = \frac1N \sum_{i=1}^N \sum_j (x_{ij} - \hat x_{ij})
+                \log \frac{x_{ij}}{\hat x_{ij}}
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
+        True abundances; one-dimensional ones are those of a single endmember.
+    y_pred : array-like of the shape of `y_true`
+        Estimated abundances.
+    sample_weight : array-like of shape (n_pixels,), default=None
+        Weights of the pixels in the mean, at least 0.
+    eps : float, default=1e-6
+        Added to every abundance, negative ones counting as 0, so that exact zeros (pure pixels)
+        give a finite divergence. An endmember of abundance `a` that is missed altogether costs
+        about ``a * log(a / eps)``: compare only values of the same `eps`.
+    average : bool, default=True
+        If False, return the divergence of each pixel.
+
+    Returns
+    -------
+    aid : float, or ndarray of shape (n_pixels,) if not `average`
+        At least 0, which is best, in nats.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, a value is NaN or infinite, or `sample_weight` does not fit.
+
+    Notes
+    -----
+    Rows are taken as they are and not rescaled to sum to one. No term of the sum is negative, so
+    that the divergence is at least 0 for any non-negative rows.
+
+    Examples
+    --------
+    >>> from skunmix.metrics import abundance_information_divergence
+    >>> y_true = [[0.5, 0.5], [1.0, 0.0]]
+    >>> y_pred = [[0.2, 0.8], [1.0, 0.0]]
+    >>> print(round(abundance_information_divergence(y_true, y_pred), 4))
+    0.2079
+    """
+    y_true, y_pred = _check_abundances(y_true, y_pred)
+    y_true, y_pred = np.maximum(y_true, 0) + eps, np.maximum(y_pred, 0) + eps
+    divergence = np.sum((y_true - y_pred) * (np.log(y_true) - np.log(y_pred)), axis=1)
+    return _mean(divergence, sample_weight, average)
+
+
+@validate_params(
+    {
+        "spectra_true": ["array-like"],
+        "spectra_pred": ["array-like"],
+        "sample_weight": ["array-like", None],
+        "degrees": ["boolean"],
+        "average": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def spectral_angle_distance(
+    spectra_true, spectra_pred, *, sample_weight=None, degrees=False, average=True
+):
+    r"""Spectral angle distance (SAD): the mean angle between the rows of two matrices of spectra.
+
+    .. math:: \frac1N \sum_{i=1}^N
+              \arccos \frac{y_i^\top \hat y_i}{\|y_i\|_2 \|\hat y_i\|_2}
+
+    It does not see brightness: a spectrum is at angle 0 to any positive multiple of itself. Use
+    it between pixels and their reconstructions, or between endmembers and their estimates.
+
+    Parameters
+    ----------
+    spectra_true : array-like of shape (n_spectra, n_bands) or (n_bands,)
+        Spectra, in any unit; a one-dimensional array is a single spectrum.
+    spectra_pred : array-like of the shape of `spectra_true`
+        Spectra to compare with it, row by row.
+    sample_weight : array-like of shape (n_spectra,), default=None
+        Weights of the rows in the mean, at least 0.
+    degrees : bool, default=False
+        Whether to return degrees rather than radians.
+    average : bool, default=True
+        If False, return the angle of each row.
+
+    Returns
+    -------
+    sad : float, or ndarray of shape (n_spectra,) if not `average`
+        From 0, which is best, to π. A spectrum of zeros is at a right angle to any other, and at
+        0 to another such.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, a value is NaN or infinite, or `sample_weight` does not fit.
+
+    Examples
+    --------
+    >>> from skunmix.metrics import spectral_angle_distance
+    >>> print(round(spectral_angle_distance([1.0, 1.0, 0.0], [2.0, 2.0, 0.0]), 6))
+    0.0
+    >>> true, estimated = [[1.0, 0.0], [1.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]
+    >>> spectral_angle_distance(true, estimated, degrees=True, average=False)
+    array([90., 45.])
+    """
+    names = "spectra_true", "spectra_pred"
+    spectra_true, spectra_pred = (
+        np.atleast_2d(_check_matrix(spectra, name))
+        for spectra, name in zip((spectra_true, spectra_pred), names)
+    )
+    _check_same_shape(spectra_true, spectra_pred, *names, "one spectrum a row")
+    return _mean(_row_angles(spectra_true, spectra_pred, degrees), sample_weight, average)
+
+
+@validate_params(_ABUNDANCES, prefer_skip_nested_validation=True)
+def signal_to_reconstruction_error(y_true, y_pred, *, sample_weight=None):
+    r"""Signal-to-reconstruction error (SRE) in decibels.
+
+    .. math:: 10 \log_{10} \frac{\sum_i \|x_i\|_2^2}{\sum_i \|x_i - \hat x_i\|_2^2}
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
+        True abundances (or spectra); one-dimensional ones are those of a single endmember.
+    y_pred : array-like of the shape of `y_true`
+        Their estimates.
+    sample_weight : array-like of shape (n_pixels,), default=None
+        Weights of the pixels in both sums, at least 0.
+
+    Returns
+    -------
+    sre : float
+        In dB; larger is better. ``inf`` if the estimate is exact, of zeros too; 0 for an estimate
+        of zeros; ``-inf`` if only the truth is zero.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, a value is NaN or infinite, or `sample_weight` does not fit.
+
+    Examples
+    --------
+    >>> from skunmix.metrics import signal_to_reconstruction_error
+    >>> print(round(signal_to_reconstruction_error([[1.0, 0.0]], [[0.9, 0.0]]), 6))
+    20.0
+    """
+    y_true, y_pred = _check_abundances(y_true, y_pred)
+    weight = _check_weight(sample_weight, len(y_true))
+    if weight is not None:
+        root = np.sqrt(weight)[:, np.newaxis]
+        y_true, y_pred = root * y_true, root * y_pred
+    error = y_true - y_pred
+    if not error.any():
+        return float("inf")
+    if not y_true.any():
+        return float("-inf")
+    return 20.0 * (_log10_norm(y_true) - _log10_norm(error))
+
+
+def _row_angles(u, v, degrees):
+    u, v = _unit_rows(u), _unit_rows(v)
+    # zero vectors need no case of their own: atan2(1, 1) = π/4 and atan2(0, 0) = 0
+    angles = 2 * np.arctan2(np.linalg.norm(u - v, axis=1), np.linalg.norm(u + v, axis=1))
+    return np.degrees(angles) if degrees else angles
+
+
+def _log10_norm(X):
+    scale = np.abs(X).max()  # the squares of tiny or huge values would leave the range
+    return float(np.log10(scale) + np.log10(np.linalg.norm(X / scale)))
+
+
+def _unit_rows(X):
+    # first by the largest value, as the squares of tiny or huge values would leave the range
+    for length in (lambda X: np.abs(X).max(axis=1), lambda X: np.linalg.norm(X, axis=1)):
+        scale = length(X)[:, np.newaxis]
+        X = np.divide(X, scale, out=np.zeros_like(X), where=scale > 0)
+    return X
+
+
+def _mean(values, sample_weight, average):
+    if average:
+        weight = _check_weight(sample_weight, len(values))
+        return float(np.average(values, weights=weight))
+    if sample_weight is not None:
+        raise ValueError(
+            "sample_weight weighs the mean over pixels, but average=False asks for no mean; pass "
+            "one of the two."
+        )
+    return values
+
+
+def _check_weight(sample_weight, n_rows):
+    if sample_weight is None:
+        return None
+    weight = check_array(
+        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+    )
+    if weight.shape != (n_rows,):
+        raise ValueError(
+            f"sample_weight has shape {weight.shape}, but there are {n_rows} rows; expected "
+            f"({n_rows},)."
+        )
+    if weight.min() < 0 or not weight.any():
+        raise ValueError(
+            f"sample_weight must be at least 0 and not zero throughout, but it runs from "
+            f"{weight.min():g} to {weight.max():g}."
+        )
+    return weight
+
+
+def _check_abundances(y_true, y_pred):
+    y_true, y_pred = (
+        _check_matrix(y, name) for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
+    )
+    y_true, y_pred = (y[:, np.newaxis] if y.ndim == 1 else y for y in (y_true, y_pred))
+    _check_same_shape(y_true, y_pred, "y_true", "y_pred", "one pixel a row, one endmember a column")
+    return y_true, y_pred
+
+
+def _check_matrix(values, name):
+    values = check_array(values, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name=name)
+    if values.ndim not in (1, 2):
+        raise ValueError(
+            f"{name} has shape {values.shape}, but a matrix was expected; flatten an image to one "
+            f"pixel a row."
+        )
+    return values
+
+
+def _check_same_shape(true, pred, name_true, name_pred, layout):
+    if true.shape != pred.shape:
+        raise ValueError(
+            f"{name_true} has shape {true.shape}, but {name_pred} has shape {pred.shape}; both "
+            f"must be alike, {layout}."
+        )

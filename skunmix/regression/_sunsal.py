@@ -1,0 +1,164 @@
+"""Sparse unmixing by constrained regression, for a given λ."""
+
+from numbers import Integral, Real
+from typing import ClassVar
+
+from ..utils import Interval, StrOptions, fit_context
+from ._base import BaseSunSAL
+
+
+class SunSALRegressor(BaseSunSAL):
+    """Sparse unmixing by variable splitting and augmented Lagrangian (SUnSAL).
+
+    For each spectrum y it solves constrained sparse regression, ::
+
+        minimise ½‖y − Ax‖² + λ‖x‖₁  subject to  x ≥ 0  (and Σx = 1 if ``sum_to_one=True``),
+
+    where the columns of A are the endmembers: a handful, or a spectral library of hundreds. With
+    ``lam=0`` it is non-negative least squares, and with ``sum_to_one=True`` fully constrained
+    least squares (FCLS). No abundances are needed to fit, as long as the endmembers are given.
+
+    Parameters
+    ----------
+    endmembers : array-like of shape (n_endmembers, n_bands), default=None
+        Endmember spectra, one a row, in the units of the spectra; (n_bands, n_endmembers) is
+        turned. The index of a DataFrame names the endmembers. None estimates them by least
+        squares from the pairs given to `fit`.
+
+    lam : float, default=1e-3
+        λ ≥ 0, the weight of the sparsity term, in the units of the spectra squared. It has no
+        effect with ``sum_to_one=True``, where ‖x‖₁ is 1 for every x.
+
+    sum_to_one : {False, True, "normalize"}, default=False
+        False leaves the sum free, True constrains it to one, and "normalize" solves without the
+        constraint and rescales the solution; a pixel whose solution is zero then gets
+        1 / n_endmembers of each.
+
+    solver : {"auto", "active-set", "admm"}, default="auto"
+        "active-set" is exact, and "admm" SUnSAL itself, the alternating direction method of
+        multipliers. "auto" takes what is fastest, which is "active-set". It is compiled by numba
+        on first use, which takes some seconds, and kept on disk.
+
+    mu : float, default=None
+        µ > 0, the penalty of ADMM, in the units of the spectra squared. None takes √(λ_min λ_max)
+        of AᵀA. It changes the way, not the solution.
+
+    max_iter : int, default=10_000
+        The most iterations of ADMM, or exchanges of the active set, that a pixel may take.
+
+    tol : float, default=1e-8
+        With ADMM a pixel has converged when its own primal and dual residual, each over its
+        scale, are at most this. The active set needs no tolerance.
+
+    n_jobs : int, default=None
+        Number of threads; None means 1 unless in a :obj:`joblib.parallel_config` context, -1
+        means all processors.
+
+    Attributes
+    ----------
+    endmembers_ : ndarray of shape (n_endmembers, n_bands)
+        The endmembers as used.
+
+    n_endmembers_ : int
+        Number of endmembers.
+
+    n_iter_ : int
+        Passes over the data made by `fit`: always 1. The iterations that `max_iter` bounds are
+        those of a pixel in `predict`.
+
+    n_features_in_ : int
+        Number of bands.
+
+    feature_names_in_ : ndarray of shape (n_bands,)
+        Names of the bands, when the spectra were a DataFrame with string columns.
+
+    See Also
+    --------
+    UADMMRegressor : ADMM unrolled into a network, trained on spectra with known abundances.
+    ISTANetRegressor : The same for ISTA.
+
+    References
+    ----------
+    J. M. Bioucas-Dias and M. A. T. Figueiredo, "Alternating direction algorithms for constrained
+    sparse regression: Application to hyperspectral unmixing", WHISPERS 2010.
+
+    Examples
+    --------
+    >>> from skunmix import SunSALRegressor
+    >>> from skunmix.datasets import make_scene
+    >>> from skunmix.metrics import abundance_rmse
+    >>> scene = make_scene(snr=30, random_state=0)
+    >>> fcls = SunSALRegressor(endmembers=scene.endmembers, lam=0, sum_to_one=True)
+    >>> abundances = fcls.fit(scene.spectra).predict(scene.spectra)
+    >>> abundances.shape
+    (10000, 6)
+    >>> bool(abundance_rmse(scene.abundances, abundances) < 0.02)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "endmembers": ["array-like", None],
+        "lam": [Interval(Real, 0, None, closed="left")],
+        "sum_to_one": ["boolean", StrOptions({"normalize"})],
+        "solver": [StrOptions({"auto", "active-set", "admm"})],
+        "mu": [Interval(Real, 0, None, closed="neither"), None],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        endmembers=None,
+        *,
+        lam=1e-3,
+        sum_to_one=False,
+        solver="auto",
+        mu=None,
+        max_iter=10_000,
+        tol=1e-8,
+        n_jobs=None,
+    ):
+        self.endmembers = endmembers
+        self.lam = lam
+        self.sum_to_one = sum_to_one
+        self.solver = solver
+        self.mu = mu
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_jobs = n_jobs
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, *, endmembers=None):
+        """Take the endmembers, or estimate them, and prepare the solver.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pixels, n_bands)
+            Spectra, one a row.
+
+        y : array-like of shape (n_pixels, n_endmembers) or (n_pixels,), default=None
+            Abundances, needed only where the endmembers are to be estimated from the pairs. With
+            several endmembers given, a one-dimensional `y` is not looked at: it is what a later
+            step of a pipeline learns.
+
+        endmembers : array-like of shape (n_endmembers, n_bands), default=None
+            Endmember spectra, in place of the parameter of that name.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If neither endmembers nor abundances are given, endmembers fit neither layout or hold
+            a zero spectrum or the same one twice, abundances are negative, or there is a NaN.
+        """
+        self._fit_endmembers(X, y, endmembers)
+        self._prepare()
+        return self
+
+    def _lam(self):
+        return self.lam

@@ -1,0 +1,1 @@
+"""Scenes on disk: sources, sinks, ENVI, and from stored values to spectra."""

@@ -1,0 +1,207 @@
+"""From a raw file of abundances to GeoTIFF, ENVI, netCDF, Zarr or NumPy's format, and checked."""
+
+import os
+import warnings
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+import numpy as np
+
+from ...utils import require
+from .gdal import gdal
+from .windows import block_slices
+
+_TILE = 256
+_PARTS = 16
+_NETCDF = (".nc", ".nc4")
+_DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".hdr": "ENVI"}
+
+
+def check_output(path):
+    """Raise before any work is done if the output cannot be written.
+
+    Raises
+    ------
+    ImportError
+        If a library that writes it is not installed.
+    ValueError
+        If its suffix says nothing.
+    FileNotFoundError
+        If its folder does not exist.
+    """
+    purpose = f"Writing {path.name}"
+    suffix = path.suffix.lower()
+    if suffix in _DRIVERS:
+        require("rasterio", purpose)
+    elif suffix in _NETCDF or suffix == ".zarr":
+        require("xarray", purpose)
+        require("dask.array", purpose)
+        if suffix == ".zarr":
+            require("zarr", purpose)
+        elif _netcdf_engine() is None:
+            require("netCDF4", purpose)
+    elif suffix != ".npy":
+        raise ValueError(
+            f"{path} has the suffix {path.suffix!r}, but abundances are written as GeoTIFF (.tif), "
+            f"ENVI (.hdr), netCDF (.nc), Zarr (.zarr) or NumPy (.npy); name the output so."
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {path.parent} to write {path.name} to.")
+
+
+def outputs_of(path):
+    """Return the files that an output consists of, the one given among them."""
+    if path.suffix.lower() == ".hdr":
+        return [path.with_suffix(".img"), path]
+    return [path]
+
+
+def write_output(path, values, source, names, *, working_memory, creation_options=None):
+    """Write abundances, and read them again to see that they are there.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        In a folder of its own.
+    values : RawAbundances
+    source : Source
+        The scene, whose grid is taken.
+    names : list of str
+        Of the endmembers.
+    working_memory : float
+        MiB.
+    creation_options : dict, default=None
+        For the driver of a raster, or of xarray's writer.
+
+    Returns
+    -------
+    made : list of pathlib.Path
+        In the order in which they are to be moved.
+
+    Raises
+    ------
+    OSError
+        If they are not there.
+    """
+    pixel = values.shape[2] * values.dtype.itemsize
+    # read, turned, in the writer's hands and compared: a small part each
+    max_pixels = max(1, int(working_memory * 2**20 / (_PARTS * pixel)))
+    windows = block_slices(values.shape[:2], max_pixels, (_TILE, _TILE))
+    suffix = path.suffix.lower()
+    options = dict(creation_options or {})
+    if suffix in _DRIVERS:
+        read = _write_raster(path, values, source, names, windows, _DRIVERS[suffix], options)
+    elif suffix == ".npy":
+        read = _write_npy(path, values, windows)
+    else:
+        read = _write_xarray(path, values, source, names, max_pixels, options)
+    for window in windows:
+        if not _same(read(window), values.read(window)):
+            raise OSError(f"{path.name} does not hold what was written to it, is the disk full?")
+    return [*sorted(p for p in path.parent.iterdir() if p != path), path]
+
+
+def _same(a, b):
+    """Return whether two arrays hold the same numbers, NaN too: at best the same bits."""
+    if a.dtype == b.dtype:
+        bits = f"u{a.itemsize}"
+        if np.array_equal(a.view(bits), b.view(bits)):
+            return True
+    return np.array_equal(a, b, equal_nan=True)
+
+
+def _write_raster(path, values, source, names, windows, driver, options):
+    rasterio = require("rasterio", f"Writing {path.name}")
+    rows, cols, n_endmembers = values.shape
+    target = path
+    profile = {}
+    if driver == "ENVI":
+        target = path.with_suffix(".img")
+    else:
+        profile = {"interleave": "band", "bigtiff": "if_safer"}
+        if min(rows, cols) >= _TILE:
+            profile |= {"tiled": True, "blockxsize": _TILE, "blockysize": _TILE}
+    profile |= {
+        "driver": driver,
+        "height": rows,
+        "width": cols,
+        "count": n_endmembers,
+        "dtype": values.dtype.name,
+        "nodata": np.nan,
+        **source.grid(),
+        **options,
+    }
+    with gdal(), rasterio.open(target, "w", **profile) as dataset:
+        dataset.descriptions = names
+        for window in windows:
+            dataset.write(np.moveaxis(values.read(window), -1, 0), window=window)
+    if driver == "ENVI":  # which GDAL describes by where it was made
+        path.write_bytes(path.read_bytes().replace(os.fsencode(target), os.fsencode(target.name)))
+
+    def read(window):
+        with gdal(), rasterio.open(target) as dataset:
+            return np.moveaxis(dataset.read(window=window), 0, -1)
+
+    return read
+
+
+def _write_npy(path, values, windows):
+    with open(path, "wb") as file:
+        header = {"descr": values.dtype.str, "fortran_order": False, "shape": values.shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for rows in range(0, values.shape[0], windows[0][0].stop):
+            window = (slice(rows, min(rows + windows[0][0].stop, values.shape[0])),)
+            values.read((*window, slice(0, values.shape[1]))).tofile(file)
+    return lambda window: np.load(path, mmap_mode="r")[window]
+
+
+def _write_xarray(path, values, source, names, max_pixels, options):
+    xr = require("xarray", f"Writing {path.name}")
+    da = require("dask.array", f"Writing {path.name}")
+    import dask
+
+    from .xarrays import abundance_array
+
+    template, band_dim = source.template(), source.template_band_dim
+    dims = tuple(dim for dim in template.dims if dim != band_dim)
+    side = max(1, min(4 * _TILE, int(max_pixels**0.5)))
+    lazy = da.from_array(
+        values, chunks=(side, side, -1), name=False, meta=np.empty((0, 0, 0), values.dtype)
+    )
+    abundances = abundance_array(lazy, dims, template, band_dim, names)
+    chunks = tuple(max(sizes) for sizes in abundances.chunks)
+    # on this machine, where the values are, and in order
+    with dask.config.set(scheduler="synchronous"), _os_errors():
+        dataset = abundances.to_dataset()
+        if path.suffix.lower() == ".zarr":
+            # of any length, as Zarr has no lasting form for strings of one length
+            dataset["endmember"] = dataset["endmember"].astype(object)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Consolidated metadata")  # xarray's default
+                dataset.to_zarr(path, mode="w", **options)
+        else:
+            dataset["abundance"].encoding["chunksizes"] = chunks
+            dataset.to_netcdf(path, engine=_netcdf_engine(), **options)
+
+    def read(window):
+        kind = {"engine": "zarr", "consolidated": False} if path.is_dir() else {}
+        with _os_errors(), xr.open_dataset(path, chunks=None, cache=False, **kind) as dataset:
+            written = dataset["abundance"].isel(dict(zip(dims, window)))
+            return written.transpose(*dims, "endmember").values
+
+    return read
+
+
+@contextmanager
+def _os_errors():
+    """Return a context in which what HDF5 cannot do, such as on a full disk, is an OSError."""
+    try:
+        yield
+    except RuntimeError as error:  # netCDF4's
+        raise OSError(str(error)) from error
+
+
+def _netcdf_engine():
+    if find_spec("netCDF4"):
+        return "netcdf4"
+    return "h5netcdf" if find_spec("h5netcdf") and find_spec("h5py") else None

@@ -1,0 +1,489 @@
+"""What the unrolled, trainable networks share: their training, and a skorch net that holds them."""
+
+import warnings
+from abc import abstractmethod
+from contextlib import nullcontext
+from itertools import product
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from skorch import NeuralNetRegressor
+from skorch.callbacks import Callback, EarlyStopping, PassthroughScoring, PrintLog
+from skorch.helper import predefined_split
+from skorch.utils import noop
+from torch.utils.data import TensorDataset
+
+from ..base import BaseUnmixer
+from ..endmembers import estimate_endmembers
+from ..metrics import abundance_rmse
+from ..networks import (
+    CompositeLoss,
+    DivergenceError,
+    LearningRate,
+    ReportEpochs,
+    SpectrumTransform,
+    StopOnDivergence,
+    TensorBatches,
+    as_tensor,
+    check_device,
+    cosine,
+    module_from_state,
+    net_to_state,
+    noise_factor,
+    one_cycle,
+    predict_blocks,
+    restore_net,
+    span_basis,
+)
+from ..utils import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    begin_callbacks,
+    fit_context,
+    has_callbacks,
+    torch_on_one_thread,
+)
+
+# Multiplications of a training step's forward pass; with 1e7 of them (240 endmembers, 198 bands,
+# two layers, batches of 64) one thread is still a third faster than two: a second only gets in the
+# way of steps that short.
+LARGE_STEP = 1e8
+# An endmember is dead if no training pixel has this much of it in the output, though one has the
+# other in truth.
+_DEAD = 0.01
+_PRESENT = 0.1
+# Steps of training after which it shows which choice is the better one; 200 were too few.
+_TRIAL_STEPS = 1000
+
+SCHEDULES = {None: None, "cosine": cosine, "one-cycle": one_cycle}
+
+POSITIVE = Interval(Real, 0, np.inf, closed="neither")
+_NON_NEGATIVE = Interval(Real, 0, np.inf, closed="left")
+
+
+class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
+    """What the two networks share: training, and prediction."""
+
+    _learns_from_pairs = True
+    _checks_finite = False  # predict_blocks does
+
+    _parameter_constraints: ClassVar[dict] = {
+        "endmembers": ["array-like", None],
+        "n_layers": [Interval(Integral, 1, None, closed="left")],
+        "tied": ["boolean"],
+        "lam": [_NON_NEGATIVE],
+        "alpha_mse": [_NON_NEGATIVE],
+        "alpha_aad": [_NON_NEGATIVE],
+        "alpha_aid": [_NON_NEGATIVE],
+        "norm": [StrOptions({"l2", "auto"}), None],
+        "noise_augmentation": ["boolean", StrOptions({"auto"})],
+        "learning_rate": [POSITIVE],
+        "lr_schedule": [StrOptions({"cosine", "one-cycle"}), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+        "callbacks": [list, tuple, None],
+        "verbose": ["verbose"],
+    }
+
+    # the class of the module
+    _network: ClassVar[type]
+
+    @abstractmethod
+    def _make_module(self, endmembers, spectra, abundances):
+        """Return the untrained module for scaled endmembers and pairs."""
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, *, endmembers=None):
+        """Train the network on pairs of spectra and abundances.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pixels, n_bands)
+            Spectra, one a row.
+
+        y : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
+            Their abundances, non-negative. The network's output sums to one unless
+            ``sum_to_one=False``, and there is a warning when these do not.
+
+        endmembers : array-like of shape (n_endmembers, n_bands), default=None
+            Endmember spectra, in place of the parameter of that name.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If abundances are missing or negative, endmembers fit neither layout or hold a zero
+            spectrum or the same one twice, the device is not there, or there is a NaN.
+        """
+        more = self.warm_start and hasattr(self, "net_")
+        X, y = self._check_pairs(X, y, endmembers, more=more)
+        choices = [] if more else self._choices()
+        with_trials = len(choices) > 1
+        context = epochs = begin_callbacks(
+            self, len(choices) + 1 if with_trials else self.max_epochs
+        )
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        training, validation = slice(None), None
+        if self.early_stopping or with_trials:
+            training, validation = self._split(len(X))
+        if with_trials:
+            choices = [self._choose(choices, X, y, training, validation, context)]
+            epochs = context.subcontext(task_name="train", max_subtasks=self.max_epochs)
+            epochs.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        if not self.early_stopping:
+            training, validation = slice(None), None  # what was chosen learns from all pairs
+        X_training, y_training = X[training], y[training]
+        if not more:
+            self._start(X_training, y_training, *choices[0])
+        n_steps = self.max_epochs * -(-len(X_training) // self.batch_size)
+        self._set_net(
+            LearningRate(self.learning_rate, SCHEDULES[self.lr_schedule], n_steps),
+            None if validation is None else self._dataset(X[validation], y[validation]),
+            self._reporter(epochs, X, y) if has_callbacks(self) else None,
+        )
+        self._train(X_training, y_training, self.max_epochs)
+        if with_trials:
+            epochs.call_on_fit_task_end(estimator=self, X=X, y=y)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, *, endmembers=None):
+        """Train for one epoch on the given pairs, at the constant learning rate.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pixels, n_bands)
+            Spectra, one a row.
+
+        y : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
+            Their abundances, non-negative.
+
+        endmembers : array-like of shape (n_endmembers, n_bands), default=None
+            Endmember spectra, in place of the parameter of that name. Only the first call uses
+            them, or estimates them.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As `fit` does.
+        """
+        more = hasattr(self, "net_")
+        X, y = self._check_pairs(X, y, endmembers, more=more)
+        if not more:
+            choices = self._choices()
+            if len(choices) > 1:
+                raise ValueError(
+                    f"partial_fit cannot choose with norm={self.norm!r} and "
+                    f"noise_augmentation={self.noise_augmentation!r}, expected values other than "
+                    f"'auto': one epoch tells nothing; use fit, or say which."
+                )
+            self._start(X, y, *choices[0])
+        self._set_net(LearningRate(self.learning_rate))
+        self._train(X, y, 1)
+        return self
+
+    def _check_pairs(self, X, y, endmembers, *, more):
+        """Check the parameters and the pairs; set what does not depend on training.
+
+        Returns
+        -------
+        X : ndarray of shape (n_pixels, n_bands)
+        y : ndarray of shape (n_pixels, n_endmembers)
+        """
+        check_device(self.device)
+        self._check_loss()
+        if self.noise_augmentation is True:
+            if self.norm == "l2":
+                raise ValueError(
+                    "noise_augmentation=True takes spectra for linear mixtures, which those of "
+                    "norm='l2' are not; use norm=None, or 'auto' for either."
+                )
+            if self.endmembers is None and endmembers is None:
+                raise ValueError(
+                    "noise_augmentation=True draws spectra as mixtures of the endmembers, but "
+                    "endmembers is None; give them, or use noise_augmentation='auto', which tries "
+                    "those estimated from the pairs."
+                )
+        X, y = self._fit_endmembers(X, y, endmembers, reset=not more)
+        self._warn_of_sums(y)
+        if not more:
+            # the caller's generator, and never NumPy's global one
+            self._random_state = (
+                np.random.RandomState()
+                if self.random_state is None
+                else check_random_state(self.random_state)
+            )
+        return X, y
+
+    def _choices(self):
+        """Return the pairs of `norm` and `noise_augmentation` that the parameters leave open."""
+        norms = [None, "l2"] if self.norm == "auto" else [self.norm]
+        augmentations = (
+            [False, True] if self.noise_augmentation == "auto" else [self.noise_augmentation]
+        )
+        # mixtures of unit length are not linear in the abundances
+        return [choice for choice in product(norms, augmentations) if choice != ("l2", True)]
+
+    def _choose(self, choices, X, y, training, validation, context):
+        """Return the choice that, trained briefly on one part, has the least RMSE on the other."""
+        X_training, y_training = X[training], y[training]
+        endmembers = (
+            estimate_endmembers(X_training, y_training)
+            if self._endmembers_estimated
+            else self.endmembers_
+        )
+        n_batches = -(-len(X_training) // self.batch_size)
+        parameters = {
+            **self.get_params(deep=False),
+            "endmembers": None,
+            "max_epochs": min(self.max_epochs, -(-_TRIAL_STEPS // n_batches)),
+            "early_stopping": False,
+            "random_state": self._random_state.randint(2**31 - 1),
+            "callbacks": None,
+            "verbose": 0,
+        }
+        self.choice_scores_ = {}
+        for norm, noise_augmentation in choices:
+            choice = {"norm": norm, "noise_augmentation": noise_augmentation}
+            trial = type(self)(**{**parameters, **choice})
+            task = context.subcontext(task_name=f"try {choice}")
+            try:
+                with warnings.catch_warnings(), task.propagate_callback_context(trial):
+                    warnings.simplefilter("ignore")  # they will come with the choice
+                    trial.fit(X_training, y_training, endmembers=endmembers)
+                score = abundance_rmse(y[validation], trial.predict(X[validation]))
+            except DivergenceError:
+                score = np.inf
+            self.choice_scores_[norm, noise_augmentation] = score
+            if self.verbose:
+                print(f"{choice}: RMSE {score:.4f} on the validation part")
+        return min(choices, key=self.choice_scores_.get)
+
+    def _start(self, X, y, norm, noise_augmentation):
+        """Set the view and the untrained net."""
+        self.norm_, self.noise_augmentation_ = norm, noise_augmentation
+        # the learning rate is for spectra whose largest value is one
+        self.scale_ = float(np.abs(SpectrumTransform(1.0, norm)(X)).max()) or 1.0
+        self._view = SpectrumTransform(self.scale_, norm)
+        endmembers = self._view(self.endmembers_)
+        module = self._make_module(endmembers, *(as_tensor(array) for array in (self._view(X), y)))
+        self._noise = None
+        if noise_augmentation:
+            basis, inverse = span_basis(endmembers)
+            self._view = SpectrumTransform(self.scale_, norm, basis)
+            module.W = torch.nn.Parameter(module.W.detach() @ as_tensor(inverse.T))
+            self._noise = noise_factor(self._view(X - y @ self.endmembers_))
+        self.net_ = self._make_net(module)
+
+    def _dataset(self, spectra, abundances):
+        """Return pairs as the network sees them, on its device."""
+        return TensorDataset(
+            as_tensor(self._view(spectra), self.device), as_tensor(abundances, self.device)
+        )
+
+    def _training_set(self, X, y):
+        """Return pairs to train on: those given, or mixtures that noise is added to."""
+        return self._dataset(y @ self.endmembers_ if self.noise_augmentation_ else X, y)
+
+    def _check_loss(self):
+        if not (self.alpha_mse or self.alpha_aad or self.alpha_aid):
+            raise ValueError(
+                "alpha_mse, alpha_aad and alpha_aid are all 0, so that there is no loss to "
+                "train with; expected at least one above 0."
+            )
+
+    def _split(self, n_pixels):
+        """Return the rows to train on and those to validate on."""
+        n_validation = int(self.validation_fraction * n_pixels)
+        if n_validation == 0:
+            reason = "early_stopping=True" if self.early_stopping else "a choice of 'auto'"
+            raise ValueError(
+                f"{reason} with validation_fraction={self.validation_fraction} leaves no pixel to "
+                f"validate on of n_samples = {n_pixels}; give more pixels or a larger fraction."
+            )
+        rows = self._random_state.permutation(n_pixels)
+        return rows[n_validation:], rows[:n_validation]
+
+    def _make_net(self, module, device=None):
+        """Return an initialised skorch net around the module."""
+        return NeuralNetRegressor(
+            module,
+            criterion=CompositeLoss,
+            criterion__alpha_mse=self.alpha_mse,
+            criterion__alpha_aad=self.alpha_aad,
+            criterion__alpha_aid=self.alpha_aid,
+            optimizer=torch.optim.Adam,
+            optimizer__fused=True,  # one kernel a step in place of a dozen a parameter
+            lr=self.learning_rate,
+            batch_size=self.batch_size,
+            iterator_train=TensorBatches,
+            iterator_train__random_state=self._random_state,
+            iterator_train__noise=self._noise,
+            iterator_valid=TensorBatches,
+            train_split=None,
+            callbacks=[
+                # places for what each call of fit sets; a bare Callback does nothing
+                ("early_stopping", Callback()),
+                ("learning_rate", Callback()),
+                ("stop_on_divergence", StopOnDivergence()),
+                ("report", Callback()),
+                *(self.callbacks or ()),
+            ],
+            device=self.device if device is None else device,
+        ).initialize()
+
+    def __getstate__(self):
+        # arrays in place of the net: so that files hold no class of torch or skorch
+        state = super().__getstate__()
+        return {**state, "net_": net_to_state(state["net_"])} if "net_" in state else state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "net_" not in state:
+            return
+        device = self.device
+        try:
+            check_device(device)
+        except ValueError:
+            device = "cpu"
+            warnings.warn(
+                f"device={self.device!r} cannot be used here: {type(self).__name__} is loaded on "
+                f"the CPU, where it predicts the same; set device='cpu' to train it further.",
+                UserWarning,
+                stacklevel=2,
+            )
+        self.net_ = self._make_net(module_from_state(self._network, state["net_"]), device)
+        restore_net(self.net_, state["net_"])
+
+    def _set_net(self, learning_rate, validation=None, report=None):
+        """Set what each call of `fit` may set anew; what there is no need for costs nothing."""
+        stops = validation is not None
+        scores = PassthroughScoring("valid_loss").initialize() if stops else Callback()
+        self.net_.set_params(
+            train_split=predefined_split(validation) if stops else None,
+            verbose=int(self.verbose),
+            callbacks__print_log=PrintLog().initialize() if self.verbose else Callback(),
+            callbacks__valid_loss=scores,
+            callbacks__early_stopping=self._early_stopper() if stops else Callback(),
+            callbacks__learning_rate=learning_rate,
+            callbacks__report=report or Callback(),
+        )
+
+    def _early_stopper(self):
+        return EarlyStopping(
+            patience=self.n_iter_no_change,
+            load_best=True,
+            sink=print if self.verbose else noop,
+        ).initialize()
+
+    def _reporter(self, context, X, y):
+        """Return the callback that tells scikit-learn's callbacks of each epoch."""
+
+        def begin():
+            epoch = context.subcontext(task_name="epoch")
+            return epoch.call_on_fit_task_begin(estimator=self, X=X, y=y)
+
+        def end(epoch):
+            return epoch.call_on_fit_task_end(
+                estimator=self, X=X, y=y, reconstruction_attributes={}
+            )
+
+        return ReportEpochs(begin, end)
+
+    def _train(self, X, y, n_epochs):
+        """Train the net on pairs, and set the attributes that tell of it."""
+        training = self._training_set(X, y)
+        n_multiplications = self.batch_size * sum(
+            parameter.numel() for parameter in self.net_.module_.parameters()
+        )
+        try:
+            if n_epochs:
+                with torch_on_one_thread() if n_multiplications < LARGE_STEP else nullcontext():
+                    # what partial_fit does, less its taking Ctrl-C for the end of training
+                    self.net_.notify("on_train_begin", X=training, y=None)
+                    try:
+                        self.net_.fit_loop(training, epochs=n_epochs)
+                    except KeyboardInterrupt:  # which is skorch's way to stop early, too
+                        if not self._stopped_early():
+                            raise
+                    self.net_.notify("on_train_end", X=training, y=None)
+        finally:
+            self.net_.set_params(callbacks__report=Callback())  # it holds what cannot be pickled
+            # an epoch that was interrupted has no loss
+            epochs = [epoch for epoch in self.net_.history if "train_loss" in epoch]
+            self.n_iter_ = len(epochs)
+            self.loss_curve_ = [epoch["train_loss"] for epoch in epochs]
+            self.validation_loss_curve_ = (
+                [epoch.get("valid_loss", np.nan) for epoch in epochs]
+                if self.early_stopping
+                else None
+            )
+        if n_epochs:
+            self._warn_of_dead_endmembers(training)
+
+    def _stopped_early(self):
+        return any(
+            (isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience)
+            or (isinstance(callback, ReportEpochs) and callback.stopped_)
+            for _, callback in self.net_.callbacks_
+        )
+
+    def _warn_of_dead_endmembers(self, training):
+        """Warn of an endmember that some training pixel has, and no output."""
+        spectra, abundances = training.tensors
+        with torch.inference_mode():
+            most = self.net_.module_.eval()(spectra).amax(dim=0)
+            dead = torch.nonzero((most < _DEAD) & (abundances.amax(dim=0) >= _PRESENT)).ravel()
+        if len(dead):
+            names = ", ".join(self._endmember_names[dead.cpu().numpy()])
+            warnings.warn(
+                f"After training, {names} is below {_DEAD} in the output for every training "
+                f"pixel, though not in their abundances: lower learning_rate, which is "
+                f"{self.learning_rate:g}, or train for more epochs from mu='auto'.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    def _unmix(self, X, out):
+        predict_blocks(self.net_.module_, X, out, self._view)
+
+    def _warn_of_sums(self, y):
+        if self.sum_to_one is False:
+            return
+        sums = y.sum(axis=1)
+        off = np.abs(sums - 1.0)
+        if off.max() > 1e-3:
+            warnings.warn(
+                f"The abundances of {np.count_nonzero(off > 1e-3)} of {len(y)} pixels do not sum "
+                f"to one (from {sums.min():.3g} to {sums.max():.3g}), but the network's output "
+                f"does: rescale them, or use sum_to_one=False.",
+                UserWarning,
+                stacklevel=5,
+            )
+
+    def _message_y_missing(self):
+        return (
+            f"{type(self).__name__} requires y to be passed, but the target y is None: "
+            f"SunSALRegressor needs none; the networks learn from pairs of spectra and abundances."
+        )

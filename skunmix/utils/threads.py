@@ -1,0 +1,77 @@
+"""Who computes on how many threads."""
+
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+
+from joblib import effective_n_jobs
+
+_lock = threading.Lock()
+_inside = 0
+_n_threads_outside = None
+_this_thread = threading.local()
+
+
+def map_threads(function, items, n_jobs):
+    """Call the function on each item, in as many threads as `n_jobs` means.
+
+    The threads are our own; only their number is joblib's, whose pool takes longer to start (28 ms
+    were measured) than a small scene takes to solve.
+    """
+    n_threads = min(effective_n_jobs(n_jobs), len(items))
+    if n_threads == 1:
+        for item in items:
+            function(item)
+        return
+    with ThreadPoolExecutor(n_threads) as pool:
+        for _ in pool.map(function, items):
+            pass
+
+
+def torch_on_one_thread():
+    """Return a context in which torch's operations run on one thread each.
+
+    Without torch in use it does nothing. The number of threads is restored at the end.
+    """
+    return _one_thread(sys.modules["torch"]) if "torch" in sys.modules else nullcontext()
+
+
+def torch_beside_another():
+    """Return a context for computing while another thread computes or reads.
+
+    Of two processors the other thread has the second: three threads took a third longer than two.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or torch.get_num_threads() > 2:
+        return nullcontext()
+    return _one_thread(torch)
+
+
+@contextmanager
+def _one_thread(torch):
+    """Restrict torch to one thread; of nested contexts only the outermost does anything.
+
+    The number is each thread's own, but a thread that first asks for it takes the last number set
+    anywhere: a thread that starts while another is inside would take 1 for its own.
+    """
+    global _inside, _n_threads_outside
+    if getattr(_this_thread, "inside", False):
+        yield
+        return
+    with _lock:
+        n_threads = torch.get_num_threads()
+        if _inside == 0:
+            _n_threads_outside = n_threads
+        elif n_threads == 1:
+            n_threads = _n_threads_outside
+        _inside += 1
+    _this_thread.inside = True
+    try:
+        torch.set_num_threads(1)
+        yield
+    finally:
+        _this_thread.inside = False
+        with _lock:
+            _inside -= 1
+            torch.set_num_threads(n_threads)
