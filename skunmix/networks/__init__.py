@@ -1,10 +1,11 @@
 """The unrolled networks as torch modules, their loss and their start; knows no estimator."""
 
 from .admm import UnrolledADMM
+from .contract import UnmixingNetwork
 from .devices import as_tensor, check_device
 from .inference import predict_blocks
 from .ista import UnrolledISTA
-from .saving import module_from_state, net_to_state, restore_net
+from .saving import net_to_state, network_from_state, restore_net
 from .start import choose_start, max_eigenvalue
 from .training import (
     CompositeLoss,
@@ -31,6 +32,7 @@ __all__ = [
     "SpectrumTransform",
     "StopOnDivergence",
     "TensorBatches",
+    "UnmixingNetwork",
     "UnrolledADMM",
     "UnrolledISTA",
     "as_tensor",
@@ -40,8 +42,8 @@ __all__ = [
     "cosine",
     "divergence_error",
     "max_eigenvalue",
-    "module_from_state",
     "net_to_state",
+    "network_from_state",
     "noise_factor",
     "one_cycle",
     "predict_blocks",

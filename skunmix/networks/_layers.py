@@ -1,7 +1,6 @@
-"""The pieces that both unrolled networks are made of.
+"""The pieces that unrolled networks are made of.
 
-Each takes one network, or a stack of them: then parameters have the networks as a second axis,
-after the layers, and what flows through the layers has them as its first.
+Each takes one network or a stack of them, whose parameters have the networks as their first axis.
 """
 
 import torch
@@ -32,27 +31,24 @@ def as_parameter(start, n_layers, tied):
     return nn.Parameter(start.repeat(1 if tied else n_layers, *[1] * start.ndim))
 
 
-def project_spectra(spectra, W):
-    """Return W_kᵀy for all layers in one product, pixels in columns as in the equations.
+def layer_products(spectra, W):
+    """Return W_kᵀy of all layers in one product, pixels in columns as in the equations.
 
     Parameters
     ----------
     spectra : Tensor of shape (n_pixels, n_bands) or (n_folds, n_pixels, n_bands)
-    W : Tensor of shape (K, n_endmembers, n_bands) or (K, n_networks, n_endmembers, n_bands)
-        Of a stack, the first ``n_networks / n_folds`` networks see the first fold of spectra, the
-        next ones the second, and so on.
+    W : Tensor of shape (K, n_endmembers, n_bands) or (n_networks, K, n_endmembers, n_bands)
 
     Returns
     -------
-    drive : tuple of K Tensors of shape (n_endmembers, n_pixels) or \
-            (n_networks, n_endmembers, n_pixels)
+    products : Tensor of shape (K · n_endmembers, n_pixels), or with n_networks in front
     """
     if W.ndim == 3:
-        return (W.flatten(0, 1) @ spectra.T).chunk(len(W))
+        return W.flatten(0, 1) @ spectra.T
     n_folds, n_pixels, n_bands = spectra.shape
     # the networks of a fold share its spectra, so that theirs is one product, not one each
-    products = torch.bmm(W.transpose(0, 1).reshape(n_folds, -1, n_bands), spectra.mT)
-    return products.view(W.shape[1], len(W), -1, n_pixels).unbind(1)
+    products = torch.bmm(W.reshape(n_folds, -1, n_bands), spectra.mT)
+    return products.view(len(W), -1, n_pixels)
 
 
 def multiply_add(v, matrix, z):

@@ -2,12 +2,12 @@
 
 import numpy as np
 import torch
-from torch import nn
 
-from ._layers import as_parameter, multiply_add, normalize, project, project_spectra
+from ._layers import as_parameter, layer_products, multiply_add, normalize, project
+from .contract import UnmixingNetwork
 
 
-class UnrolledADMM(nn.Module):
+class UnrolledADMM(UnmixingNetwork):
     """K iterations of ADMM with the matrices, thresholds and steps made trainable (eqs. 6-9).
 
     From z = d = 0, layer k is ::
@@ -22,18 +22,18 @@ class UnrolledADMM(nn.Module):
     Parameters
     ----------
     endmembers : ndarray of shape (n_endmembers, n_bands)
-        Spectra in rows (Aᵀ).
+        Spectra in rows (Aᵀ), in the units of the spectra.
     n_layers : int
         K.
-    mu : float
-        µ of the warm start.
-    lam : float
-        λ of the warm start.
+    mu, lam : float
+        µ and λ of the warm start, in the units of transformed spectra squared.
     tied : bool, default=False
         Whether all layers share their parameters.
     sum_to_one : {False, True, "normalize"}, default="normalize"
         "normalize" rescales the output; True also holds the warm-started x-update on the plane
         Σx = 1, which takes a bias s in each layer, not trained; False does neither.
+    transform : SpectrumTransform, default=None
+        What is done to spectra before the network sees them.
 
     References
     ----------
@@ -50,43 +50,54 @@ class UnrolledADMM(nn.Module):
     array([[0.75, 0.25]], dtype=float32)
     """
 
-    def __init__(self, endmembers, *, n_layers, mu, lam, tied=False, sum_to_one="normalize"):
-        super().__init__()
-        endmembers = np.asarray(endmembers, dtype=np.float64)
+    def __init__(
+        self, endmembers, *, n_layers, mu, lam, tied=False, sum_to_one="normalize", transform=None
+    ):
+        options = {"mu": mu, "lam": lam, "tied": tied}
+        super().__init__(endmembers, transform, n_layers=n_layers, sum_to_one=sum_to_one, **options)
+        self.n_layers = n_layers
+        self.sum_to_one = sum_to_one
+        self.warm_start(endmembers, **options)
+
+    def warm_start(self, endmembers, *, mu, lam, tied=False):
+        """Set W = A(AᵀA + µI)⁻¹, B = µ(AᵀA + µI)⁻¹, θ = λ/µ and η = 1 in each layer."""
+        endmembers = self.transform.rescale(endmembers)
         eye = np.eye(len(endmembers))
         inverse = np.linalg.solve(endmembers @ endmembers.T + mu * eye, eye)
-        if sum_to_one is True:
+        if self.sum_to_one is True:
             # on the plane, x = s + (I − s1ᵀ)(…) with s = M1/(1ᵀM1), M = (AᵀA + µI)⁻¹
             s = inverse.sum(axis=1, keepdims=True) / inverse.sum()
             inverse = inverse - s * inverse.sum(axis=0)
+            s = torch.tensor(s, dtype=torch.float32)
         else:
             s = None
         # trained, it would gain nothing that shows in the error
-        self.register_buffer("s", s if s is None else torch.tensor(s, dtype=torch.float32))
-        self.W = as_parameter(inverse @ endmembers, n_layers, tied)
-        self.B = as_parameter(mu * inverse, n_layers, tied)
-        self.theta = as_parameter(lam / mu, n_layers, tied)
-        self.eta = as_parameter(1.0, n_layers, tied)
-        self.n_layers = n_layers
-        self.sum_to_one = sum_to_one
+        self.register_buffer("s", s)
+        W = self.transform.to_coordinates(inverse @ endmembers)
+        self.W = as_parameter(W, self.n_layers, tied)
+        self.B = as_parameter(mu * inverse, self.n_layers, tied)
+        self.theta = as_parameter(lam / mu, self.n_layers, tied)
+        self.eta = as_parameter(1.0, self.n_layers, tied)
 
-    def forward(self, spectra):
-        """Return the abundances, (n_pixels, n_endmembers), of spectra (n_pixels, n_bands)."""
-        return self.unroll(project_spectra(spectra, self.W)).T
+    def project_spectra(self, spectra):
+        """Return W_kᵀy of all layers, one below the other."""
+        return layer_products(spectra, self.W)
 
-    def unroll(self, W_y):
-        """Go through the layers, given W_kᵀy of each; pixels are columns, in and out."""
+    def unroll(self, projected):
+        """Go through the layers."""
+        W_y = projected.chunk(self.W.shape[-3], dim=-2)
         z_plus_d = d = None
         for k in range(self.n_layers):
             # tied layers all read the one entry there is
             k = k % len(W_y)
+            theta, eta = self.theta[..., k, None, None], self.eta[..., k, None, None]
             x = W_y[k] if self.s is None else W_y[k] + self.s
             if z_plus_d is None:  # z = d = 0
-                z = project(x - self.theta[k], self.training)
-                d = self.eta[k] * (z - x)
+                z = project(x - theta, self.training)
+                d = eta * (z - x)
             else:
-                x = multiply_add(x, self.B[k], z_plus_d)
-                z = project(x - d - self.theta[k], self.training)
-                d = d - self.eta[k] * (x - z)
+                x = multiply_add(x, self.B[..., k, :, :], z_plus_d)
+                z = project(x - d - theta, self.training)
+                d = d - eta * (x - z)
             z_plus_d = z + d
         return normalize(z) if self.sum_to_one else z

@@ -14,37 +14,32 @@ _BLOCK_SIZE = 2**15
 _BLOCK_SIZE_ON_DEVICE = 2**17
 
 
-def predict_blocks(module, spectra, out, view):
+def predict_blocks(network, spectra, out):
     """Write a network's abundances of spectra into an array.
 
     A block of pixels at a time goes through all layers on one thread, and the threads share the
-    blocks: splitting each small operation among them costs more than it gains. The view goes
-    into W, but for the length of a spectrum, which divides W_kᵀy: so spectra of float32 are read
-    and never copied, whether pixels lie together or bands. They need not have been checked to be
-    finite, as what is not shows in W_kᵀy.
+    blocks: splitting each small operation among them costs more than it gains. The network's
+    transform goes into the matrix of its product, except for the length of a spectrum, which
+    divides the product: so float32 spectra are read and never copied, by pixels or by bands. They
+    need not have been checked to be finite, because what is not finite shows in the product.
 
     Parameters
     ----------
-    module : UnrolledADMM or UnrolledISTA
+    network : UnmixingNetwork
     spectra : ndarray of shape (n_pixels, n_bands)
+        As they are, before the network's transform.
     out : ndarray of shape (n_pixels, n_endmembers)
         Overwritten.
-    view : SpectrumTransform
-        How the network sees spectra.
 
     Raises
     ------
     ValueError
         If there is a NaN or infinity in the spectra.
     """
-    module.eval()
-    n_layers = len(module.W)
-    device = module.W.device
+    network.eval()
+    transform, device = network.transform, network.device
     with torch.inference_mode():
-        W = module.W.flatten(0, 1)
-        if view.basis is not None:
-            W = W @ torch.from_numpy(view.basis.T).to(W)
-        W = W / view.scale
+        matrix = _product_matrix(network, spectra.shape[1])
 
     by_bands = spectra.flags.f_contiguous and not spectra.flags.c_contiguous
 
@@ -54,19 +49,21 @@ def predict_blocks(module, spectra, out, view):
         values = np.require(spectra[block], dtype=np.float32, requirements=[*layout, "W"])
         with torch.inference_mode():
             y = torch.from_numpy(values).to(device).T
-            W_y = W @ y
-            if view.norm == "l2":
+            projected = matrix @ y
+            if transform.norm == "l2":
                 length = torch.linalg.vector_norm(y, dim=0)
                 # an overflow is to show below, not to make a zero
-                W_y /= length.masked_fill(length == 0, 1.0).masked_fill(length.isinf(), torch.nan)
+                projected /= length.masked_fill(length == 0, 1.0).masked_fill(
+                    length.isinf(), torch.nan
+                )
             # what is not finite shows in the sum, and so may an overflow, which is no matter
-            if not torch.isfinite(W_y.sum()) and not torch.isfinite(W_y).all():
+            if not torch.isfinite(projected.sum()) and not torch.isfinite(projected).all():
                 assert_all_finite(spectra[block], input_name="X")
                 raise ValueError(
                     "Input X contains a value too large for dtype('float32'), in which the "
                     "networks compute; check the units of the spectra."
                 )
-            out[block] = module.unroll(W_y.chunk(n_layers)).T.numpy(force=True)
+            out[block] = network.unroll(projected).T.numpy(force=True)
 
     if device.type != "cpu":
         for block in gen_batches(len(spectra), _BLOCK_SIZE_ON_DEVICE):
@@ -89,3 +86,14 @@ def predict_blocks(module, spectra, out, view):
         ) as pool:
             # the first exception, if there is one, comes out of the list
             list(pool.map(predict_block, blocks))
+
+
+def _product_matrix(network, n_bands):
+    """Return P with P·y the network's products of a spectrum y before its transform."""
+    transform = network.transform
+    n_coordinates = n_bands if transform.basis is None else transform.basis.shape[1]
+    # the products are linear in the spectra, so that those of unit vectors are their matrix
+    matrix = network.project_spectra(torch.eye(n_coordinates, device=network.device))
+    if transform.basis is not None:
+        matrix = matrix @ torch.from_numpy(transform.basis.T).to(matrix)
+    return matrix / transform.scale

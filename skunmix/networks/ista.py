@@ -1,13 +1,13 @@
 """ISTA unrolled into a network: MNN-AE-2, and tied MNN-AE-1."""
 
 import numpy as np
-from torch import nn
 
-from ._layers import as_parameter, multiply_add, normalize, project, project_spectra
+from ._layers import as_parameter, layer_products, multiply_add, normalize, project
+from .contract import UnmixingNetwork
 from .start import max_eigenvalue
 
 
-class UnrolledISTA(nn.Module):
+class UnrolledISTA(UnmixingNetwork):
     """K iterations of ISTA with the matrices and thresholds made trainable.
 
     From z = 0, layer k is ``z ← max(soft(W_kᵀy + S_kᵀz, θ_k), 0)``, and the last z, normalised to
@@ -17,15 +17,17 @@ class UnrolledISTA(nn.Module):
     Parameters
     ----------
     endmembers : ndarray of shape (n_endmembers, n_bands)
-        Spectra in rows (Aᵀ).
+        Spectra in rows (Aᵀ), in the units of the spectra.
     n_layers : int
         K.
     lam : float
-        λ of the warm start.
+        λ of the warm start, in the units of transformed spectra squared.
     tied : bool, default=False
         Whether all layers share their parameters: MNN-AE-1 rather than MNN-AE-2.
     sum_to_one : {False, "normalize"}, default="normalize"
         Whether to rescale the output.
+    transform : SpectrumTransform, default=None
+        What is done to spectra before the network sees them.
 
     Examples
     --------
@@ -37,27 +39,36 @@ class UnrolledISTA(nn.Module):
     array([[0.75, 0.25]], dtype=float32)
     """
 
-    def __init__(self, endmembers, *, n_layers, lam, tied=False, sum_to_one="normalize"):
-        super().__init__()
-        endmembers = np.asarray(endmembers, dtype=np.float64)
-        gram = endmembers @ endmembers.T
-        lipschitz = max_eigenvalue(endmembers)
-        self.W = as_parameter(endmembers / lipschitz, n_layers, tied)
-        self.S = as_parameter(np.eye(len(gram)) - gram / lipschitz, n_layers, tied)
-        self.theta = as_parameter(lam / lipschitz, n_layers, tied)
+    def __init__(
+        self, endmembers, *, n_layers, lam, tied=False, sum_to_one="normalize", transform=None
+    ):
+        options = {"lam": lam, "tied": tied}
+        super().__init__(endmembers, transform, n_layers=n_layers, sum_to_one=sum_to_one, **options)
         self.n_layers = n_layers
         self.sum_to_one = sum_to_one
+        self.warm_start(endmembers, **options)
 
-    def forward(self, spectra):
-        """Return the abundances, (n_pixels, n_endmembers), of spectra (n_pixels, n_bands)."""
-        return self.unroll(project_spectra(spectra, self.W)).T
+    def warm_start(self, endmembers, *, lam, tied=False):
+        """Set W = A/L, S = I − AᵀA/L and θ = λ/L in each layer, with L = λ_max(AᵀA)."""
+        endmembers = self.transform.rescale(endmembers)
+        gram = endmembers @ endmembers.T
+        lipschitz = max_eigenvalue(endmembers)
+        W = self.transform.to_coordinates(endmembers / lipschitz)
+        self.W = as_parameter(W, self.n_layers, tied)
+        self.S = as_parameter(np.eye(len(gram)) - gram / lipschitz, self.n_layers, tied)
+        self.theta = as_parameter(lam / lipschitz, self.n_layers, tied)
 
-    def unroll(self, W_y):
-        """Go through the layers, given W_kᵀy of each; pixels are columns, in and out."""
+    def project_spectra(self, spectra):
+        """Return W_kᵀy of all layers, one below the other."""
+        return layer_products(spectra, self.W)
+
+    def unroll(self, projected):
+        """Go through the layers."""
+        W_y = projected.chunk(self.W.shape[-3], dim=-2)
         z = None
         for k in range(self.n_layers):
             # tied layers all read the one entry there is
             k = k % len(W_y)
-            v = W_y[k] if z is None else multiply_add(W_y[k], self.S[k], z)
-            z = project(v - self.theta[k], self.training)
+            v = W_y[k] if z is None else multiply_add(W_y[k], self.S[..., k, :, :], z)
+            z = project(v - self.theta[..., k, None, None], self.training)
         return normalize(z) if self.sum_to_one else z

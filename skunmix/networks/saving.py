@@ -5,7 +5,8 @@ import json
 import numpy as np
 import torch
 from skorch.history import History
-from torch import nn
+
+from .transform import SpectrumTransform
 
 
 def net_to_state(net):
@@ -14,19 +15,19 @@ def net_to_state(net):
     Parameters
     ----------
     net : skorch.NeuralNet
-        Around an UnrolledADMM or UnrolledISTA, initialised, with Adam.
+        Around an UnmixingNetwork, initialised, with Adam.
 
     Returns
     -------
     state : dict
         Of arrays, numbers and a string.
     """
-    module, adam = net.module_, net.optimizer_.state_dict()["state"]
+    network, adam = net.module_, net.optimizer_.state_dict()["state"]
     return {
-        "parameters": {name: _array(tensor) for name, tensor in module.named_parameters()},
-        "s": None if getattr(module, "s", None) is None else _array(module.s),
-        "n_layers": module.n_layers,
-        "sum_to_one": module.sum_to_one,
+        "shape": network.shape,
+        "options": network.options,
+        "transform": vars(network.transform),
+        "parameters": {name: _array(tensor) for name, tensor in network.state_dict().items()},
         # a parameter that no layer uses has no moments
         "adam": {
             str(i): {name: _array(value) for name, value in moments.items()}
@@ -36,27 +37,25 @@ def net_to_state(net):
     }
 
 
-def module_from_state(network, state):
-    """Return the module of a net that was saved.
+def network_from_state(network_class, state):
+    """Return the network of a net that was saved.
 
     Parameters
     ----------
-    network : type
-        UnrolledADMM or UnrolledISTA.
+    network_class : type
+        Of UnmixingNetwork.
     state : dict
         From `net_to_state`.
 
     Returns
     -------
-    module : UnrolledADMM or UnrolledISTA
+    network : UnmixingNetwork
     """
-    module = network.__new__(network)
-    nn.Module.__init__(module)
-    for name, array in state["parameters"].items():
-        module.register_parameter(name, nn.Parameter(_tensor(array)))
-    module.register_buffer("s", None if state["s"] is None else _tensor(state["s"]))
-    module.n_layers, module.sum_to_one = state["n_layers"], state["sum_to_one"]
-    return module
+    transform = SpectrumTransform(**state["transform"])
+    # the start is overwritten: any endmembers of the shape will do
+    network = network_class(np.eye(*state["shape"]), transform=transform, **state["options"])
+    network.load_state_dict({name: _tensor(a) for name, a in state["parameters"].items()})
+    return network
 
 
 def restore_net(net, state):

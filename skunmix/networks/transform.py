@@ -1,4 +1,4 @@
-"""How a network sees spectra."""
+"""What is done to spectra before a network sees them."""
 
 from dataclasses import dataclass
 
@@ -14,25 +14,45 @@ class SpectrumTransform:
 
     Parameters
     ----------
-    scale : float
+    scale : float, default=1.0
         Spectra are divided by it, after `norm`.
     norm : {None, "l2"}, default=None
         "l2" rescales each spectrum to unit length; one of zeros stays so.
     basis : ndarray of shape (n_bands, n_coordinates), default=None
         Spectra are multiplied by it, last.
+    inverse : ndarray of shape (n_coordinates, n_bands), default=None
+        The way back from coordinates, where there is a basis.
     """
 
-    scale: float
+    scale: float = 1.0
     norm: str | None = None
     basis: np.ndarray | None = None
+    inverse: np.ndarray | None = None
+
+    @classmethod
+    def fit(cls, spectra, norm=None):
+        """Return the transform after which the largest magnitude in the spectra is one."""
+        return cls(float(np.abs(cls(1.0, norm)(spectra)).max()) or 1.0, norm)
+
+    def onto_span(self, endmembers):
+        """Return this transform followed by the projection on the span of the endmembers."""
+        return SpectrumTransform(self.scale, self.norm, *span_basis(self.rescale(endmembers)))
 
     def __call__(self, spectra):
         """Return spectra (n_pixels, n_bands) as the network sees them, float64."""
+        spectra = self.rescale(spectra)
+        return spectra if self.basis is None else spectra @ self.basis
+
+    def rescale(self, spectra):
+        """Return spectra after `norm` and `scale`, before the basis, float64."""
         spectra = np.asarray(spectra, dtype=np.float64)
         if self.norm == "l2":
             spectra = to_unit_length(spectra)
-        spectra = spectra / self.scale
-        return spectra if self.basis is None else spectra @ self.basis
+        return spectra / self.scale
+
+    def to_coordinates(self, W):
+        """Return W̃ with W̃·(basisᵀy) = W·y for each y in the span of the basis."""
+        return W if self.basis is None else W @ self.inverse.T
 
 
 def to_unit_length(spectra):

@@ -1,6 +1,7 @@
 """Unmixers that learn: networks of unrolled iterations, trained by skorch."""
 
 from ._ista import ISTANetRegressor
+from ._stacking import fit_stacked, reason_to_fit_alone
 from ._uadmm import UADMMRegressor
 
-__all__ = ["ISTANetRegressor", "UADMMRegressor"]
+__all__ = ["ISTANetRegressor", "UADMMRegressor", "fit_stacked", "reason_to_fit_alone"]

@@ -1,8 +1,7 @@
-"""What the unrolled, trainable networks share: their training, and a skorch net that holds them."""
+"""What the unrolled, trainable networks share: their training, by a skorch net that holds them."""
 
 import warnings
 from abc import abstractmethod
-from contextlib import nullcontext
 from itertools import product
 from numbers import Integral, Real
 from typing import ClassVar
@@ -31,13 +30,12 @@ from ..networks import (
     as_tensor,
     check_device,
     cosine,
-    module_from_state,
     net_to_state,
+    network_from_state,
     noise_factor,
     one_cycle,
     predict_blocks,
     restore_net,
-    span_basis,
 )
 from ..utils import (
     CallbackSupportMixin,
@@ -46,13 +44,9 @@ from ..utils import (
     begin_callbacks,
     fit_context,
     has_callbacks,
-    torch_on_one_thread,
 )
+from ._pairs import TrainingPairs, few_threads
 
-# Multiplications of a training step's forward pass; with 1e7 of them (240 endmembers, 198 bands,
-# two layers, batches of 64) one thread is still a third faster than two: a second only gets in the
-# way of steps that short.
-LARGE_STEP = 1e8
 # An endmember is dead if no training pixel has this much of it in the output, though one has the
 # other in truth.
 _DEAD = 0.01
@@ -67,7 +61,13 @@ _NON_NEGATIVE = Interval(Real, 0, np.inf, closed="left")
 
 
 class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
-    """What the two networks share: training, and prediction."""
+    """What the networks share: training, prediction and saving.
+
+    A subclass names its network and makes it with `_make_network`; the network keeps the contract
+    of `skunmix.networks.UnmixingNetwork`. `_stacking` trains many of these estimators at once by
+    the methods that `fit` is made of: `_check_pairs`, `_choices`, `_split`, `_start`, `_batches`
+    and `_finish`.
+    """
 
     _learns_from_pairs = True
     _checks_finite = False  # predict_blocks does
@@ -96,12 +96,20 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         "verbose": ["verbose"],
     }
 
-    # the class of the module
+    # the class of the network
     _network: ClassVar[type]
 
     @abstractmethod
-    def _make_module(self, endmembers, spectra, abundances):
-        """Return the untrained module for scaled endmembers and pairs."""
+    def _make_network(self, transform, spectra, abundances):
+        """Return the untrained network for `endmembers_`.
+
+        Parameters
+        ----------
+        transform : SpectrumTransform
+            For the network to see spectra by.
+        spectra, abundances : Tensor
+            The training pairs, the spectra transformed.
+        """
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, *, endmembers=None):
@@ -138,25 +146,24 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             self, len(choices) + 1 if with_trials else self.max_epochs
         )
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        training, validation = slice(None), None
+        pairs = TrainingPairs(X, y)
         if self.early_stopping or with_trials:
-            training, validation = self._split(len(X))
+            pairs = self._split(pairs)
         if with_trials:
-            choices = [self._choose(choices, X, y, training, validation, context)]
+            choices = [self._choose(choices, pairs, context)]
             epochs = context.subcontext(task_name="train", max_subtasks=self.max_epochs)
             epochs.call_on_fit_task_begin(estimator=self, X=X, y=y)
         if not self.early_stopping:
-            training, validation = slice(None), None  # what was chosen learns from all pairs
-        X_training, y_training = X[training], y[training]
+            pairs = TrainingPairs(X, y)  # what was chosen learns from all pairs
         if not more:
-            self._start(X_training, y_training, *choices[0])
-        n_steps = self.max_epochs * -(-len(X_training) // self.batch_size)
+            self._start(pairs, *choices[0])
+        n_steps = self.max_epochs * -(-len(pairs.X) // self.batch_size)
         self._set_net(
             LearningRate(self.learning_rate, SCHEDULES[self.lr_schedule], n_steps),
-            None if validation is None else self._dataset(X[validation], y[validation]),
+            pairs.validation and self._dataset(*pairs.validation),
             self._reporter(epochs, X, y) if has_callbacks(self) else None,
         )
-        self._train(X_training, y_training, self.max_epochs)
+        self._train(pairs, self.max_epochs)
         if with_trials:
             epochs.call_on_fit_task_end(estimator=self, X=X, y=y)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
@@ -196,11 +203,11 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
                 raise ValueError(
                     f"partial_fit cannot choose with norm={self.norm!r} and "
                     f"noise_augmentation={self.noise_augmentation!r}, expected values other than "
-                    f"'auto': one epoch tells nothing; use fit, or say which."
+                    f"'auto', because one epoch tells nothing; use fit, or set both."
                 )
-            self._start(X, y, *choices[0])
+            self._start(TrainingPairs(X, y), *choices[0])
         self._set_net(LearningRate(self.learning_rate))
-        self._train(X, y, 1)
+        self._train(TrainingPairs(X, y), 1)
         return self
 
     def _check_pairs(self, X, y, endmembers, *, more):
@@ -245,15 +252,14 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         # mixtures of unit length are not linear in the abundances
         return [choice for choice in product(norms, augmentations) if choice != ("l2", True)]
 
-    def _choose(self, choices, X, y, training, validation, context):
+    def _choose(self, choices, pairs, context):
         """Return the choice that, trained briefly on one part, has the least RMSE on the other."""
-        X_training, y_training = X[training], y[training]
         endmembers = (
-            estimate_endmembers(X_training, y_training)
+            estimate_endmembers(pairs.X, pairs.y)
             if self._endmembers_estimated
             else self.endmembers_
         )
-        n_batches = -(-len(X_training) // self.batch_size)
+        n_batches = -(-len(pairs.X) // self.batch_size)
         parameters = {
             **self.get_params(deep=False),
             "endmembers": None,
@@ -271,8 +277,9 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             try:
                 with warnings.catch_warnings(), task.propagate_callback_context(trial):
                     warnings.simplefilter("ignore")  # they will come with the choice
-                    trial.fit(X_training, y_training, endmembers=endmembers)
-                score = abundance_rmse(y[validation], trial.predict(X[validation]))
+                    trial.fit(pairs.X, pairs.y, endmembers=endmembers)
+                X, y = pairs.validation
+                score = abundance_rmse(y, trial.predict(X))
             except DivergenceError:
                 score = np.inf
             self.choice_scores_[norm, noise_augmentation] = score
@@ -280,31 +287,40 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
                 print(f"{choice}: RMSE {score:.4f} on the validation part")
         return min(choices, key=self.choice_scores_.get)
 
-    def _start(self, X, y, norm, noise_augmentation):
-        """Set the view and the untrained net."""
-        self.norm_, self.noise_augmentation_ = norm, noise_augmentation
+    def _start(self, pairs, norm, noise_augmentation):
+        """Set the transform and the untrained net."""
         # the learning rate is for spectra whose largest value is one
-        self.scale_ = float(np.abs(SpectrumTransform(1.0, norm)(X)).max()) or 1.0
-        self._view = SpectrumTransform(self.scale_, norm)
-        endmembers = self._view(self.endmembers_)
-        module = self._make_module(endmembers, *(as_tensor(array) for array in (self._view(X), y)))
-        self._noise = None
+        transform = SpectrumTransform.fit(pairs.X, norm)
         if noise_augmentation:
-            basis, inverse = span_basis(endmembers)
-            self._view = SpectrumTransform(self.scale_, norm, basis)
-            module.W = torch.nn.Parameter(module.W.detach() @ as_tensor(inverse.T))
-            self._noise = noise_factor(self._view(X - y @ self.endmembers_))
-        self.net_ = self._make_net(module)
+            transform = transform.onto_span(self.endmembers_)
+        self.norm_, self.noise_augmentation_ = norm, noise_augmentation
+        self.scale_ = transform.scale
+        network = self._make_network(transform, as_tensor(transform(pairs.X)), as_tensor(pairs.y))
+        self._noise = (
+            noise_factor(transform(pairs.X - pairs.y @ self.endmembers_))
+            if noise_augmentation
+            else None
+        )
+        self.net_ = self._make_net(network)
 
     def _dataset(self, spectra, abundances):
         """Return pairs as the network sees them, on its device."""
+        transform = self.net_.module_.transform
         return TensorDataset(
-            as_tensor(self._view(spectra), self.device), as_tensor(abundances, self.device)
+            as_tensor(transform(spectra), self.device), as_tensor(abundances, self.device)
         )
 
-    def _training_set(self, X, y):
+    def _training_set(self, pairs):
         """Return pairs to train on: those given, or mixtures that noise is added to."""
-        return self._dataset(y @ self.endmembers_ if self.noise_augmentation_ else X, y)
+        spectra = pairs.y @ self.endmembers_ if self.noise_augmentation_ else pairs.X
+        return self._dataset(spectra, pairs.y)
+
+    def _batches(self, pairs):
+        """Return the batches of an epoch, and those to validate on or None."""
+        training = self.net_.get_iterator(self._training_set(pairs), training=True)
+        if pairs.validation is None:
+            return training, None
+        return training, self.net_.get_iterator(self._dataset(*pairs.validation), training=False)
 
     def _check_loss(self):
         if not (self.alpha_mse or self.alpha_aad or self.alpha_aid):
@@ -313,8 +329,9 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
                 "train with; expected at least one above 0."
             )
 
-    def _split(self, n_pixels):
-        """Return the rows to train on and those to validate on."""
+    def _split(self, pairs):
+        """Return pairs of which a random part is set aside to validate on."""
+        n_pixels = len(pairs.X)
         n_validation = int(self.validation_fraction * n_pixels)
         if n_validation == 0:
             reason = "early_stopping=True" if self.early_stopping else "a choice of 'auto'"
@@ -323,12 +340,12 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
                 f"validate on of n_samples = {n_pixels}; give more pixels or a larger fraction."
             )
         rows = self._random_state.permutation(n_pixels)
-        return rows[n_validation:], rows[:n_validation]
+        return pairs.split(rows[n_validation:], rows[:n_validation])
 
-    def _make_net(self, module, device=None):
-        """Return an initialised skorch net around the module."""
+    def _make_net(self, network, device=None):
+        """Return an initialised skorch net around the network."""
         return NeuralNetRegressor(
-            module,
+            network,
             criterion=CompositeLoss,
             criterion__alpha_mse=self.alpha_mse,
             criterion__alpha_aad=self.alpha_aad,
@@ -373,7 +390,7 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
                 UserWarning,
                 stacklevel=2,
             )
-        self.net_ = self._make_net(module_from_state(self._network, state["net_"]), device)
+        self.net_ = self._make_net(network_from_state(self._network, state["net_"]), device)
         restore_net(self.net_, state["net_"])
 
     def _set_net(self, learning_rate, validation=None, report=None):
@@ -411,16 +428,13 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
 
         return ReportEpochs(begin, end)
 
-    def _train(self, X, y, n_epochs):
+    def _train(self, pairs, n_epochs):
         """Train the net on pairs, and set the attributes that tell of it."""
-        training = self._training_set(X, y)
-        n_multiplications = self.batch_size * sum(
-            parameter.numel() for parameter in self.net_.module_.parameters()
-        )
+        training = self._training_set(pairs)
         try:
             if n_epochs:
-                with torch_on_one_thread() if n_multiplications < LARGE_STEP else nullcontext():
-                    # what partial_fit does, less its taking Ctrl-C for the end of training
+                with few_threads(self.net_.module_, self.batch_size):
+                    # what partial_fit does, except that Ctrl-C is not the end of training
                     self.net_.notify("on_train_begin", X=training, y=None)
                     try:
                         self.net_.fit_loop(training, epochs=n_epochs)
@@ -432,15 +446,25 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             self.net_.set_params(callbacks__report=Callback())  # it holds what cannot be pickled
             # an epoch that was interrupted has no loss
             epochs = [epoch for epoch in self.net_.history if "train_loss" in epoch]
-            self.n_iter_ = len(epochs)
-            self.loss_curve_ = [epoch["train_loss"] for epoch in epochs]
-            self.validation_loss_curve_ = (
-                [epoch.get("valid_loss", np.nan) for epoch in epochs]
-                if self.early_stopping
-                else None
+            self._set_losses(
+                [epoch["train_loss"] for epoch in epochs],
+                [epoch.get("valid_loss", np.nan) for epoch in epochs],
             )
         if n_epochs:
             self._warn_of_dead_endmembers(training)
+
+    def _set_losses(self, losses, validation_losses):
+        """Set the attributes that tell of a training."""
+        self.n_iter_ = len(losses)
+        self.loss_curve_ = losses
+        self.validation_loss_curve_ = validation_losses if self.early_stopping else None
+
+    def _finish(self, network, pairs, losses, validation_losses):
+        """Take a network that was trained elsewhere, as if `fit` had trained it."""
+        self._set_losses(losses, validation_losses)
+        self.net_ = self._make_net(network)
+        if losses:
+            self._warn_of_dead_endmembers(self._training_set(pairs))
 
     def _stopped_early(self):
         return any(
@@ -466,7 +490,7 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             )
 
     def _unmix(self, X, out):
-        predict_blocks(self.net_.module_, X, out, self._view)
+        predict_blocks(self.net_.module_, X, out)
 
     def _warn_of_sums(self, y):
         if self.sum_to_one is False:

@@ -219,16 +219,17 @@ class ISTANetRegressor(UnrolledRegressor):
         self.callbacks = callbacks
         self.verbose = verbose
 
-    def _make_module(self, endmembers, spectra, abundances):
+    def _make_network(self, transform, spectra, abundances):
         if self.sum_to_one is True:
             raise ValueError(
                 "sum_to_one=True has no place in ISTANetRegressor, expected 'normalize' or False: "
                 "only UADMMRegressor has an x-update to hold the constraint."
             )
         return UnrolledISTA(
-            endmembers,
+            self.endmembers_,
             n_layers=self.n_layers,
-            lam=self.lam / self.scale_**2,
+            lam=self.lam / transform.scale**2,
             tied=self.tied,
             sum_to_one=self.sum_to_one,
+            transform=transform,
         )

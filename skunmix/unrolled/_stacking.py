@@ -1,172 +1,165 @@
 """The fits of many unrolled estimators to many folds, trained together."""
 
 import time
-from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property
 
 import joblib
 import numpy as np
 from sklearn import get_config
 from sklearn.base import clone
 
-from ..networks import (
-    DivergenceError,
-    Fold,
-    bytes_per_network,
-    divergence_error,
-    train_stacked,
-)
-from ..utils import safe_indexing, torch_on_one_thread
-from ._base import LARGE_STEP, SCHEDULES
+from ..networks import Fold, bytes_per_network, divergence_error, train_stacked
+from ..utils import has_callbacks, validate_parameters
+from ._base import SCHEDULES, UnrolledRegressor
+from ._pairs import TrainingPairs, few_threads
 
 # What the estimators of a stack may differ in, and of these what their start depends on.
 _FREE = ("alpha_mse", "alpha_aad", "alpha_aid", "learning_rate", "lam", "mu")
 _OF_START = ("lam", "mu")
 
 
-@dataclass
-class _Pairs:
-    """What the estimators of a fold have in common: the first of them, and its pairs."""
-
-    model: object
-    X: np.ndarray
-    y: np.ndarray
-    validation: object
-
-    def start(self, model):
-        """Bring an estimator to where training starts."""
-        [choice] = model._choices()
-        model._start(self.X, self.y, *choice)
-        return model
-
-    @cached_property
-    def training(self):
-        return self.model._training_set(self.X, self.y)
-
-
-@dataclass
-class _Fit:
-    """One estimator's part in a stack that has been trained."""
-
-    model: object
-    pairs: _Pairs
-    stack: object
-    fold: int
-    candidate: int
-
-    def estimator(self):
-        """Return the fitted estimator, as its own `fit` would have left it.
-
-        Raises
-        ------
-        DivergenceError
-            If its training diverged.
-        """
-        model, place = self.model, (self.fold, self.candidate)
-        n_epochs = self.stack.n_epochs[place]
-        model.n_iter_ = int(n_epochs)
-        model.loss_curve_ = self.stack.loss[place][:n_epochs].tolist()
-        if self.stack.diverged[place]:
-            raise divergence_error(n_epochs, model.loss_curve_[-1], model.learning_rate)
-        model.validation_loss_curve_ = (
-            self.stack.validation_loss[place][:n_epochs].tolist() if model.early_stopping else None
-        )
-        model.net_ = model._make_net(self.stack.module(*place))
-        if n_epochs:
-            model._warn_of_dead_endmembers(self.pairs.training)
-        return model
-
-
-def fit_stacked(estimators, X, y, splits, endmembers=None):
-    """Fit estimators to the training part of each split.
-
-    Those which differ only in the weights of the loss, the learning rate, λ and µ are trained
-    together, at all folds that have the same number of pixels. A stack takes up to scikit-learn's
-    ``working_memory``; where that is too little for all there are several. Those which have to
-    choose between views of the spectra, by trials, are fitted alone.
+def reason_to_fit_alone(estimator):
+    """Return why an estimator cannot be part of a stack, or None if it can.
 
     Parameters
     ----------
-    estimators : list of ISTANetRegressor or of UADMMRegressor
-        Unfitted.
-    X, y : array-like
-        Spectra and abundances, as `fit` takes them.
-    splits : list of (train, test)
-        Rows of each.
-    endmembers : array-like, default=None
-        As `fit` takes them.
+    estimator : object
 
     Returns
     -------
-    fits : iterator of estimator or Exception
-        The fitted estimators, or what went wrong, of the first estimator at each split, then of
-        the second, and so on. Each is made when its turn comes.
-    seconds : ndarray of shape (n_estimators, n_splits)
+    reason : str or None
+        The end of a sentence that begins with the estimator.
+    """
+    if not isinstance(estimator, UnrolledRegressor):
+        return "is no network of skunmix"
+    if estimator.callbacks or has_callbacks(estimator):
+        return "has callbacks, which see one training at a time"
+    if len(estimator._choices()) > 1:
+        return "chooses norm='auto' or noise_augmentation='auto' by trials of its own"
+    return None
+
+
+def fit_stacked(estimators, folds):
+    """Fit each estimator to each fold.
+
+    Those that differ only in the weights of the loss, the learning rate, λ and µ are trained
+    together, at all folds that have the same number of pixels. A stack takes up to scikit-learn's
+    ``working_memory``; where that is too little for all there are several. Estimators with a
+    `reason_to_fit_alone` are fitted when they are asked for.
+
+    Parameters
+    ----------
+    estimators : list of UnrolledRegressor
+        Unfitted.
+    folds : list of (X, y, fit_params)
+        Spectra, abundances and keyword arguments as `fit` takes them.
+
+    Returns
+    -------
+    fits : ndarray of shape (n_estimators, n_folds), of callables
+        Each returns the fitted estimator, or raises what its `fit` would raise.
+    seconds : ndarray of shape (n_estimators, n_folds)
         Each fit's share of the time of its stack.
     """
-    fits = np.empty((len(estimators), len(splits)), dtype=object)
+    fits = np.empty((len(estimators), len(folds)), dtype=object)
     seconds = np.zeros(fits.shape)
-    for rows in _alike(estimators, fits):
+    alone, alike = _sort(estimators, fits)
+    for i in alone:
+        for j, fold in enumerate(folds):
+            fits[i, j] = _Alone(estimators[i], *fold)
+    for rows in alike:
         start = time.perf_counter()
         members = [estimators[i] for i in rows]
-        prepare = _fit_alone if len(members[0]._choices()) > 1 else _prepare
-        folds = [
-            prepare(members, safe_indexing(X, train), safe_indexing(y, train), endmembers)
-            for train, _ in splits
-        ]
-        for columns, which in _rectangles(folds):
+        prepared = [_prepare(members, *fold) for fold in folds]
+        for columns, which in _rectangles(prepared):
             chosen = [rows[i] for i in which]
-            fits[np.ix_(chosen, columns)] = _train([folds[j] for j in columns], which)
-        for j, (pairs, models) in enumerate(folds):
+            fits[np.ix_(chosen, columns)] = _train([prepared[j] for j in columns], which)
+        for j, (_, models) in enumerate(prepared):
             for i, model in zip(rows, models):
-                if pairs is None or isinstance(model, Exception):
-                    fits[i, j] = model
-        seconds[rows] = (time.perf_counter() - start) / (len(rows) * len(splits))
-    return _in_turn(fits), seconds
+                if isinstance(model, Exception):
+                    fits[i, j] = _Failed(model)
+        seconds[rows] = (time.perf_counter() - start) / (len(rows) * len(folds))
+    return fits, seconds
 
 
-def _in_turn(fits):
-    for fit in fits.ravel():
-        try:
-            yield fit.estimator() if isinstance(fit, _Fit) else fit
-        except DivergenceError as error:
-            yield error
+@dataclass
+class _Stacked:
+    """One estimator's part in a stack that has been trained."""
+
+    model: object
+    pairs: TrainingPairs
+    stack: object
+    place: tuple  # fold and candidate
+
+    def __call__(self):
+        model, stack, place = self.model, self.stack, self.place
+        n_epochs = int(stack.n_epochs[place])
+        losses = stack.loss[place][:n_epochs].tolist()
+        if stack.diverged[place]:
+            raise divergence_error(n_epochs, losses[-1], model.learning_rate)
+        validation_losses = stack.validation_loss[place][:n_epochs].tolist()
+        model._finish(stack.module(*place), self.pairs, losses, validation_losses)
+        return model
 
 
-def _alike(estimators, fits):
-    """Yield the indices of estimators that fit into one stack; note what is wrong with others."""
-    groups = {}
+@dataclass
+class _Alone:
+    """An estimator that is fitted when it is asked for."""
+
+    estimator: object
+    X: object
+    y: object
+    fit_params: dict
+
+    def __call__(self):
+        return clone(self.estimator).fit(self.X, self.y, **self.fit_params)
+
+
+@dataclass
+class _Failed:
+    """An estimator whose fit failed before any training."""
+
+    error: Exception
+
+    def __call__(self):
+        raise self.error
+
+
+def _sort(estimators, fits):
+    """Return who is fitted alone, and groups that fit into one stack; note who fails."""
+    alone, groups = [], {}
     for i, estimator in enumerate(estimators):
         try:
-            estimator._validate_params()
+            validate_parameters(estimator)
             estimator._check_loss()
-        except Exception as error:
-            fits[i].fill(error)
+        except ValueError as error:
+            fits[i].fill(_Failed(error))
+            continue
+        if reason_to_fit_alone(estimator):
+            alone.append(i)
             continue
         fixed = {k: v for k, v in estimator.get_params(deep=False).items() if k not in _FREE}
-        groups.setdefault(joblib.hash(fixed), []).append(i)
-    return groups.values()
+        groups.setdefault((type(estimator), joblib.hash(fixed)), []).append(i)
+    return alone, groups.values()
 
 
-def _prepare(estimators, X, y, endmembers):
+def _prepare(estimators, X, y, fit_params):
     """Bring estimators to where training starts, on the pairs of one fold.
 
     Returns
     -------
-    pairs : _Pairs
+    pairs : TrainingPairs or None
+        None if no estimator could be started.
     models : list of estimator or Exception
     """
     first = clone(estimators[0])
+    [choice] = first._choices()
     try:
-        X, y = first._check_pairs(X, y, endmembers, more=False)
+        pairs = TrainingPairs(*first._check_pairs(X, y, more=False, **fit_params))
         if first.early_stopping:
-            training, validation = first._split(len(X))
-            pairs = _Pairs(first, X[training], y[training], (X[validation], y[validation]))
-        else:
-            pairs = _Pairs(first, X, y, None)
-        pairs.start(first)
+            pairs = first._split(pairs)
+        first._start(pairs, *choice)
     except Exception as error:
         return None, [error] * len(estimators)
     started, models = {_start_of(first): first}, []
@@ -175,22 +168,12 @@ def _prepare(estimators, X, y, endmembers):
         try:
             start = _start_of(estimator)
             if start not in started:
-                started[start] = pairs.start(_copy(first).set_params(**free))
+                started[start] = _copy(first).set_params(**free)
+                started[start]._start(pairs, *choice)
             models.append(_copy(started[start]).set_params(**free))
         except Exception as error:
             models.append(error)
     return pairs, models
-
-
-def _fit_alone(estimators, X, y, endmembers):
-    """Fit estimators one after another; as `_prepare`, less the pairs."""
-    fits = []
-    for estimator in estimators:
-        try:
-            fits.append(clone(estimator).fit(X, y, endmembers=endmembers))
-        except Exception as error:
-            fits.append(error)
-    return None, fits
 
 
 def _copy(estimator):
@@ -204,20 +187,20 @@ def _start_of(estimator):
     return tuple(getattr(estimator, name, None) for name in _OF_START)
 
 
-def _rectangles(folds):
+def _rectangles(prepared):
     """Yield lists of folds and of candidates that can be trained together, all with all."""
     by_length = {}
-    for j, (pairs, _) in enumerate(folds):
+    for j, (pairs, _) in enumerate(prepared):
         if pairs is not None:
-            by_length.setdefault(len(pairs.X), []).append(j)
+            by_length.setdefault(pairs.X.shape, []).append(j)
     for columns in by_length.values():
         by_columns = {}
-        for i in range(len(folds[columns[0]][1])):
-            ready = tuple(j for j in columns if not isinstance(folds[j][1][i], Exception))
+        for i in range(len(prepared[columns[0]][1])):
+            ready = tuple(j for j in columns if not isinstance(prepared[j][1][i], Exception))
             by_columns.setdefault(ready, []).append(i)
         for ready, which in by_columns.items():
             if ready:
-                model = folds[ready[0]][1][which[0]]
+                model = prepared[ready[0]][1][which[0]]
                 size = bytes_per_network(model.net_.module_, model.batch_size)
                 n_networks = max(1, int(get_config()["working_memory"] * 2**20 / size))
                 n_folds = min(n_networks, len(ready))
@@ -227,42 +210,36 @@ def _rectangles(folds):
                         yield list(ready[j : j + n_folds]), which[i : i + n_candidates]
 
 
-def _train(folds, which):
+def _train(prepared, which):
     """Train a stack.
 
     Returns
     -------
-    fits : ndarray of shape (n_candidates, n_folds), of _Fit
+    fits : ndarray of shape (n_candidates, n_folds), of _Stacked
     """
-    models = [[models[i] for i in which] for _, models in folds]
+    models = [[models[i] for i in which] for _, models in prepared]
     first = models[0][0]
-    n_parameters = sum(p.numel() for p in first.net_.module_.parameters()) * np.size(models)
-    with torch_on_one_thread() if n_parameters * first.batch_size < LARGE_STEP else nullcontext():
+    with few_threads(first.net_.module_, first.batch_size, np.size(models)):
         stack = train_stacked(
             [[model.net_.module_ for model in row] for row in models],
-            [_batches(pairs) for pairs, _ in folds],
+            [Fold(*_batches(row[0], pairs)) for row, (pairs, _) in zip(models, prepared)],
             [[model.alpha_mse, model.alpha_aad, model.alpha_aid] for model in models[0]],
             [model.learning_rate for model in models[0]],
             n_epochs=first.max_epochs,
             schedule=SCHEDULES[first.lr_schedule],
             patience=first.n_iter_no_change if first.early_stopping else None,
         )
-    fits = np.empty((len(which), len(folds)), dtype=object)
-    for j, (pairs, _) in enumerate(folds):
+    fits = np.empty((len(which), len(prepared)), dtype=object)
+    for j, (pairs, _) in enumerate(prepared):
         for i in range(len(which)):
-            fits[i, j] = _Fit(models[j][i], pairs, stack, j, i)
+            fits[i, j] = _Stacked(models[j][i], pairs, stack, (j, i))
     return fits
 
 
-def _batches(pairs):
+def _batches(model, pairs):
     """Return the batches that a net would draw, beginning where the fold's generator stands."""
-    model = _copy(pairs.model)
+    model = _copy(model)
     # another stack of the same fold begins there, too
     model._random_state = deepcopy(model._random_state)
-    net = model._make_net(model.net_.module_)
-    return Fold(
-        net.get_iterator(pairs.training, training=True),
-        None
-        if pairs.validation is None
-        else net.get_iterator(model._dataset(*pairs.validation), training=False),
-    )
+    model.net_ = model._make_net(model.net_.module_)
+    return model._batches(pairs)

@@ -290,17 +290,19 @@ class UADMMRegressor(UnrolledRegressor):
         """
         return cls(endmembers, **{**_STRONG, **parameters})
 
-    def _make_module(self, endmembers, spectra, abundances):
+    def _make_network(self, transform, spectra, abundances):
         def make(mu, sum_to_one):
             return UnrolledADMM(
-                endmembers,
+                self.endmembers_,
                 n_layers=self.n_layers,
                 mu=mu,
-                lam=self.lam / self.scale_**2,
+                lam=self.lam / transform.scale**2,
                 tied=self.tied,
                 sum_to_one=sum_to_one,
+                transform=transform,
             )
 
+        endmembers = transform.rescale(self.endmembers_)
         sum_to_one = "normalize" if self.sum_to_one == "auto" else self.sum_to_one
         if self.mu == "auto":
             candidates = ["normalize", True] if self.sum_to_one == "auto" else [sum_to_one]
@@ -308,6 +310,6 @@ class UADMMRegressor(UnrolledRegressor):
         elif self.mu == "max-eigenvalue":
             mu = max_eigenvalue(endmembers)
         else:
-            mu = self.mu / self.scale_**2
-        self.mu_, self.sum_to_one_ = mu * self.scale_**2, sum_to_one
+            mu = self.mu / transform.scale**2
+        self.mu_, self.sum_to_one_ = mu * transform.scale**2, sum_to_one
         return make(mu, sum_to_one)

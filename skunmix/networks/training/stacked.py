@@ -7,17 +7,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from .._layers import project_spectra
+from ...utils import fused_adam
 from .losses import TERMS
 
-# of torch.optim.Adam, by default
-_ADAM = {
-    **{"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0},
-    **{"amsgrad": False, "maximize": False},
-}
-# Tensors of the size of W_kᵀy that a training step keeps for each layer, and the loss besides; and
-# of the size of the parameters: these, their gradient, two moments, a copy.
-_KEPT_PER_LAYER, _KEPT_BY_LOSS, _COPIES_OF_PARAMETERS = 10, 20, 5
+# Of each parameter: itself, its gradient, two moments and a copy.
+_COPIES_OF_PARAMETERS = 5
+# What the backward pass holds for a while, relative to what the forward pass leaves for it.
+_KEPT_AND_WORKED_ON = 2
 
 
 @dataclass
@@ -64,44 +60,78 @@ class StackedTraining:
         i = fold * len(self._modules[fold]) + candidate
         with torch.no_grad():
             for name, parameter in module.named_parameters():
-                parameter.copy_(self._state[name][:, i].reshape(parameter.shape))
+                parameter.copy_(self._state[name][i])
         return module.eval()
 
 
-def stack(modules):
-    """Return a network whose every layer is that of all given ones, side by side.
+def stack(networks):
+    """Return a network that is all given ones side by side.
 
     Parameters
     ----------
-    modules : sequence of UnrolledADMM or of UnrolledISTA
-        With as many layers, endmembers and bands each, all of them tied or none, and all or none
-        with outputs that sum to one.
+    networks : sequence of UnmixingNetwork
+        Of one class, whose parameters have the same shapes. A buffer that some of them lack is
+        zero for these.
 
     Returns
     -------
-    stacked : UnrolledADMM or UnrolledISTA
-        Its parameters have the networks as their second axis, though in memory as their first: the
-        layers of a network lie as they do in a network alone.
+    stacked : UnmixingNetwork
+        Its parameters and buffers have the networks as their first axis.
     """
-    stacked = deepcopy(modules[0])
+    stacked = deepcopy(networks[0])
     for name in dict(stacked.named_parameters()):
-        values = torch.stack([getattr(module, name).detach() for module in modules])
-        # θ and η, one number a layer, broadcast against (n_networks, n_endmembers, n_pixels)
-        values = values[..., None, None] if values.ndim == 2 else values
-        setattr(stacked, name, nn.Parameter(values.transpose(0, 1)))
-    biases = [getattr(module, "s", None) for module in modules]
-    some = next((s for s in biases if s is not None), None)
-    if some is not None:
-        stacked.s = torch.stack([torch.zeros_like(some) if s is None else s for s in biases])
+        values = [network.get_parameter(name).detach() for network in networks]
+        _set(stacked, name, nn.Parameter(torch.stack(values)))
+    buffers = [dict(network.named_buffers()) for network in networks]
+    for name, some in {name: b for present in buffers for name, b in present.items()}.items():
+        values = [present.get(name, torch.zeros_like(some)) for present in buffers]
+        _set(stacked, name, torch.stack(values))
     return stacked
 
 
-def bytes_per_network(module, batch_size):
-    """Estimate the memory that training takes for each network of a stack."""
-    n_layers, n_endmembers, _ = module.W.shape
-    n_values = _COPIES_OF_PARAMETERS * sum(p.numel() for p in module.parameters())
-    kept = _KEPT_PER_LAYER * max(n_layers, module.n_layers) + _KEPT_BY_LOSS
-    return 4 * (n_values + kept * n_endmembers * batch_size)
+def _set(network, name, tensor):
+    """Set a parameter or a buffer, of a part of the network if its name has dots."""
+    part, _, name = name.rpartition(".")
+    setattr(network.get_submodule(part), name, tensor)
+
+
+def bytes_per_network(network, batch_size):
+    """Estimate the memory that training takes for each network of a stack.
+
+    Parameters
+    ----------
+    network : UnmixingNetwork
+        One of them.
+    batch_size : int
+
+    Returns
+    -------
+    n_bytes : int
+    """
+    parameters = {p.untyped_storage().data_ptr() for p in network.parameters()}
+    kept = {}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in parameters:
+            kept[storage.data_ptr()] = (
+                storage.nbytes(),
+                tensor,
+            )  # held, so that no other takes its place
+        return tensor
+
+    n_endmembers, n_bands = network.shape
+    basis = network.transform.basis
+    n_coordinates = n_bands if basis is None else basis.shape[1]
+    spectra = torch.ones((1, batch_size, n_coordinates), device=network.device)
+    abundances = torch.ones((1, batch_size, n_endmembers), device=network.device)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        stacked = stack([network]).train()
+        parameters |= {p.untyped_storage().data_ptr() for p in stacked.parameters()}
+        parameters.add(spectra.untyped_storage().data_ptr())
+        _StackedLoss([[1.0, 1.0, 1.0]], network.device)(stacked(spectra).mT, abundances)
+    n_bytes = _COPIES_OF_PARAMETERS * sum(p.nbytes for p in network.parameters())
+    return n_bytes + _KEPT_AND_WORKED_ON * sum(size for size, _ in kept.values())
 
 
 def train_stacked(
@@ -117,7 +147,7 @@ def train_stacked(
 
     Parameters
     ----------
-    modules : list of n_folds lists of n_candidates modules
+    modules : list of n_folds lists of n_candidates UnmixingNetwork
         The untrained networks, as `stack` takes them.
     folds : list of n_folds Fold
         With batches of the same sizes.
@@ -138,7 +168,7 @@ def train_stacked(
     """
     shape = len(folds), len(learning_rates)
     stacked = stack([module for fold in modules for module in fold]).train()
-    loss = _StackedLoss(weights, stacked.W.device)
+    loss = _StackedLoss(weights, stacked.device)
     adam = _StackedAdam(stacked, np.tile(learning_rates, shape[0]))
     progress = _Progress(stacked, shape, n_epochs, patience)
     n_steps = n_epochs * len(folds[0].batches)
@@ -146,7 +176,7 @@ def train_stacked(
     for epoch in range(n_epochs):
         total, n_pixels = 0.0, 0
         for spectra, abundances in _side_by_side([fold.batches for fold in folds]):
-            value = loss(_unroll(stacked, spectra), abundances)
+            value = loss(stacked(spectra).mT, abundances)
             adam.step(value, schedule(step / n_steps) if schedule else 1.0)
             step += 1
             total = total + value.detach() * spectra.shape[1]
@@ -166,10 +196,6 @@ def train_stacked(
         modules,
         state,
     )
-
-
-def _unroll(stacked, spectra):
-    return stacked.unroll(project_spectra(spectra, stacked.W))
 
 
 class _StackedLoss:
@@ -209,7 +235,7 @@ class _StackedAdam:
             values = _by_network(parameter.detach())
             moments = [[torch.zeros_like(value) for value in values] for _ in range(2)]
             self.state.append([values, *moments])
-        self.n_steps = torch.zeros((), device=stacked.W.device)
+        self.n_steps = torch.zeros((), device=stacked.device)
         self.networks = {}
         for i, rate in enumerate(learning_rates):
             self.networks.setdefault(float(rate), []).append(i)
@@ -229,18 +255,15 @@ class _StackedAdam:
                 [rows[i] for rows in kind for i in networks] for kind in zip(*used)
             )
             steps = [self.n_steps] * len(values)
-            torch._fused_adam_(
-                *(values, gradients, means, squares, [], steps), lr=factor * rate, **_ADAM
-            )
+            fused_adam(values, gradients, means, squares, steps, learning_rate=factor * rate)
 
 
 def _by_network(tensor):
-    """Return a tensor with the networks as its second axis as vectors, one for each.
+    """Return a tensor with the networks as its first axis as vectors, one for each.
 
-    They are views of a parameter, which lies in memory by network; of a gradient, perhaps copies:
-    Adam takes no notice of strides.
+    They are views of a parameter; of a gradient, perhaps copies: Adam takes no notice of strides.
     """
-    return tensor.transpose(0, 1).contiguous().flatten(1).unbind()
+    return tensor.contiguous().flatten(1).unbind()
 
 
 class _Progress:
@@ -267,7 +290,7 @@ class _Progress:
         self.n_epochs[running] += 1
         self.loss[running, epoch] = loss.numpy(force=True)[running]
         # what is not finite in any of them shows in the sum
-        total = sum(p.detach().sum(dim=(0, 2, 3)) for p in self.stacked.parameters())
+        total = sum(p.detach().flatten(1).sum(dim=1) for p in self.stacked.parameters())
         diverged = running & ~np.isfinite((total.view_as(loss) + loss).numpy(force=True))
         self.diverged |= diverged
         running &= ~diverged
@@ -283,9 +306,9 @@ class _Progress:
 
     def _keep(self, which):
         """Keep the parameters of some networks as the best they had."""
-        which = torch.from_numpy(np.flatnonzero(which)).to(self.stacked.W.device)
+        which = torch.from_numpy(np.flatnonzero(which)).to(self.stacked.device)
         for name, parameter in self.stacked.named_parameters():
-            self._best[name][:, which] = parameter.detach()[:, which]
+            self._best[name][which] = parameter.detach()[which]
 
     def finish(self):
         """Go back to the best parameters of each network, where there was a validation."""
@@ -299,7 +322,7 @@ def _validate(stacked, loss, batches):
     total, n_pixels = 0.0, 0
     with torch.inference_mode():
         for spectra, abundances in _side_by_side(batches):
-            value = loss(_unroll(stacked, spectra), abundances)
+            value = loss(stacked(spectra).mT, abundances)
             total, n_pixels = total + value * spectra.shape[1], n_pixels + spectra.shape[1]
     stacked.train()
     return total / n_pixels
