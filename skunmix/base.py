@@ -172,7 +172,7 @@ class BaseUnmixer(
         refuse_masked(X, "X")
         if string_labels(column_labels(X)) is not None and not hasattr(X, "dims"):
             return X  # scikit-learn compares the names of a frame
-        order = order_of(column_labels(X), self._band_labels, "the bands of X", "those of `fit`")
+        order = order_of(column_labels(X), self.band_labels_, "the bands of X", "those of `fit`")
         return take_columns(X, order)
 
     def _abundances(self, X):
@@ -243,7 +243,7 @@ class BaseUnmixer(
         self._endmembers_estimated = given is None
         self.endmembers_ = spectra
         self.n_endmembers_ = len(spectra)
-        self._band_labels = bands
+        self.band_labels_ = bands
         self._endmember_names = np.asarray(
             names or y_names or [f"endmember{i}" for i in range(len(spectra))], dtype=object
         )

@@ -1,12 +1,20 @@
 """A fitted estimator, as it is applied to any block of any scene."""
 
+import re
 from math import prod
 
 import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from ..utils import best_of, last_step, steps_of, torch_on_one_thread
+from ..utils import (
+    best_of,
+    last_step,
+    order_of,
+    same_labels,
+    steps_of,
+    torch_on_one_thread,
+)
 
 
 class BlockUnmixer:
@@ -24,6 +32,8 @@ class BlockUnmixer:
         From stored values to spectra.
     where : str
         What to call the scene's bands in an error.
+    bands : list, default=None
+        Their labels, which are matched to those that the estimator was fitted on.
 
     Attributes
     ----------
@@ -31,6 +41,8 @@ class BlockUnmixer:
         Of the endmembers.
     dtype : dtype
         Of the abundances.
+    used : ndarray of shape (n_bands,), of bool
+        The scene's bands that have a say in whether a pixel is valid.
 
     Raises
     ------
@@ -39,10 +51,10 @@ class BlockUnmixer:
     sklearn.exceptions.NotFittedError
         If the estimator has not been fitted.
     ValueError
-        If it was fitted on another number of bands.
+        If it was fitted on another number of bands, or on others.
     """
 
-    def __init__(self, estimator, n_bands, decoding, where):
+    def __init__(self, estimator, n_bands, decoding, where, bands=None):
         if not callable(getattr(estimator, "predict", None)):
             raise TypeError(
                 f"A scene is unmixed by a fitted estimator or pipeline with `predict`, but "
@@ -58,8 +70,12 @@ class BlockUnmixer:
             )
         self.estimator = estimator
         self.decoding = decoding
-        self._used = _used_bands(estimator, n_bands)
         self._labels = getattr(estimator, "feature_names_in_", None)
+        fitted = getattr(estimator, "band_labels_", self._labels)
+        self._order = _order_of_bands(bands, fitted, where)
+        self.used = _used_bands(estimator, n_bands)
+        if self._order is not None:
+            self.used[self._order] = self.used.copy()
         trial = self._predict(np.ones((1, n_bands), decoding.spectra_dtype))
         if trial.dtype.kind not in "biuf":
             raise TypeError(
@@ -84,7 +100,9 @@ class BlockUnmixer:
         spectra : ndarray of shape (n_pixels, n_bands)
         valid : ndarray of shape (n_pixels,), of bool, or None for all
         """
-        spectra, valid = self.decoding.decode(block, self._used)
+        spectra, valid = self.decoding.decode(block, self.used)
+        if self._order is not None:
+            spectra = spectra[:, self._order]
         if mask is not None:
             keep = ~mask.reshape(-1)
             valid = keep if valid is None else valid & keep
@@ -111,7 +129,7 @@ class BlockUnmixer:
         Each is stored, decoded, copied and unmixed.
         """
         stored, decoded = self.decoding.dtype.itemsize, self.decoding.spectra_dtype.itemsize
-        n_bands = len(self._used)
+        n_bands = len(self.used)
         pixel = n_bands * (stored + 2 * decoded + 1) + 3 * len(self.names) * self.dtype.itemsize
         return max(1, int(memory / pixel))
 
@@ -141,8 +159,22 @@ def _used_bands(estimator, n_bands):
     steps = steps_of(best_of(estimator))
     first = steps[0][1] if steps else None
     if hasattr(first, "get_support") and get_tags(first).input_tags.allow_nan:
-        return np.asarray(first.get_support(), dtype=bool)
+        return np.array(first.get_support(), dtype=bool)
     return np.ones(n_bands, dtype=bool)
+
+
+def _order_of_bands(found, fitted, where):
+    """Return the positions, in a scene, of the bands that an estimator was fitted on, or None.
+
+    GDAL adds the wavelength to the name of a band, or the other way round: "name (wavelength)".
+    """
+    if found is None or fitted is None:
+        return None
+    parts = [re.fullmatch(r"(.*?) *\((.*)\)", str(label)) for label in found]
+    for i in (1, 2) if all(parts) else ():
+        if same_labels([part[i] for part in parts], list(fitted)):
+            found = [part[i] for part in parts]
+    return order_of(found, fitted, f"the bands of {where}", "those that the model was fitted on")
 
 
 def no_valid_pixel(n_pixels):

@@ -154,7 +154,7 @@ def unmix_file(
     _check_not_scene(output, source)
 
     decoding = source.decoding(nodata=nodata, scale_factor=scale_factor, add_offset=add_offset)
-    unmixer = BlockUnmixer(estimator, source.shape[2], decoding, source.where)
+    unmixer = BlockUnmixer(estimator, source.shape[2], decoding, source.where, source.band_labels())
     mask = _open_mask(mask, source)
     task = WindowTask(source, unmixer, mask)
     client = current_client()
