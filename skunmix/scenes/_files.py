@@ -59,8 +59,8 @@ def unmix_file(
         or a NumPy cube (rows, cols, bands) (.npy).
 
     output : str or path-like
-        GeoTIFF (.tif), ENVI (.hdr, with .img beside it), netCDF (.nc), Zarr (.zarr) or NumPy
-        (.npy), by its suffix.
+        GeoTIFF (.tif), ENVI (.hdr, with .img beside it, or .img), netCDF (.nc), Zarr (.zarr) or
+        NumPy (.npy), by its suffix.
 
     band_dim : str, default="band"
         The dimension of the bands in netCDF and Zarr.
@@ -149,7 +149,7 @@ def unmix_file(
     """
     check_scalar(working_memory, "working_memory", Real, min_val=0, include_boundaries="neither")
     output = Path(output).absolute()
-    check_output(output)
+    check_output(output, creation_options)
     checkpoint = Checkpoint(output)
     source = open_source(scene, band_dim=band_dim, variable=variable)
     _check_not_scene(output, source)
