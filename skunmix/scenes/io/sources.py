@@ -1,6 +1,5 @@
 """Scenes on disk, read by windows: what GDAL reads, netCDF and Zarr, NumPy's own files."""
 
-import os
 import threading
 from pathlib import Path
 
@@ -327,17 +326,3 @@ class XarraySource(Source):
     def template(self):
         """Return the variable, unread."""
         return self._scene()
-
-
-def identity(source):
-    """Return what tells a scene from another, or from itself after a change."""
-    files = [path for path in source.files() if path.exists()]
-    stats = [os.stat(path) for path in files]
-    return {
-        "name": source.path.name,
-        "shape": list(source.shape),
-        "dtype": str(source.dtype),
-        "files": len(files),
-        "bytes": sum(stat.st_size for stat in stats),
-        "changed": max(stat.st_mtime_ns for stat in stats),
-    }

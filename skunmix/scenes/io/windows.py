@@ -2,6 +2,8 @@
 
 from math import prod
 
+import numpy as np
+
 
 def block_slices(shape, max_pixels, chunk_shape=None):
     """Cut an image into blocks of whole chunks, as wide as they can be and then as high.
@@ -38,3 +40,56 @@ def block_slices(shape, max_pixels, chunk_shape=None):
             for start in range(0, n, step)
         ]
     return blocks
+
+
+def n_pixels_of(window):
+    """Return how many pixels a window, a tuple of slices, has."""
+    return prod(axis.stop - axis.start for axis in window)
+
+
+def bounds_of(window):
+    """Return the bounds of a window, ((top, bottom), (left, right)), which can be compared."""
+    return tuple((axis.start, axis.stop) for axis in window)
+
+
+def windows_left(windows, done, max_pixels):
+    """Return what is left of windows, cut so that nothing has more than `max_pixels`.
+
+    Parameters
+    ----------
+    windows : list of tuple of slice
+        Of rows and columns; together they are the image.
+    done : collection of bounds
+        Of windows that are done, or of parts of such: each lies in one of the windows.
+    max_pixels : int
+
+    Returns
+    -------
+    left : list of tuple of slice
+    """
+    parts = set(done) - set(map(bounds_of, windows))
+    left = []
+    for window in windows:
+        if bounds_of(window) in done:
+            continue
+        rows, cols = window
+        inside = [
+            ((top - rows.start, bottom - rows.start), (begin - cols.start, end - cols.start))
+            for (top, bottom), (begin, end) in parts
+            if rows.start <= top < rows.stop and cols.start <= begin < cols.stop
+        ]
+        if not inside and n_pixels_of(window) <= max_pixels:
+            left.append(window)
+            continue
+        covered = np.zeros((rows.stop - rows.start, cols.stop - cols.start), dtype=bool)
+        for part in inside:
+            covered[tuple(slice(*axis) for axis in part)] = True
+        left += [
+            tuple(
+                slice(axis.start + first.start, axis.stop + first.start)
+                for axis, first in zip(piece, window)
+            )
+            for piece in block_slices(covered.shape, max_pixels)
+            if not covered[piece].all()
+        ]
+    return left
