@@ -74,6 +74,7 @@ def model_identity(unmixer, n_bands):
         warnings.simplefilter("ignore")
         probe = unmixer.compute(spectra.astype(np.float32), None)
     return {
+        "kind": type(unmixer.estimator).__name__,
         "endmembers": unmixer.names,
         "dtype": str(unmixer.dtype),
         "state": state_hash(unmixer.estimator),
