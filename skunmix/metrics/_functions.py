@@ -11,10 +11,10 @@ from sklearn.utils import check_array
 
 from ..utils import (
     Interval,
-    column_labels,
-    order_of,
+    axis_labels,
+    check_rows,
+    order_of_columns,
     refuse_masked,
-    string_labels,
     take_columns,
     validate_params,
 )
@@ -235,12 +235,7 @@ def spectral_angle_distance(
     array([90., 45.])
     """
     names = "spectra_true", "spectra_pred"
-    order = order_of(
-        *map(column_labels, (spectra_pred, spectra_true)),
-        "the bands of spectra_pred",
-        "those of spectra_true",
-    )
-    spectra_pred = take_columns(spectra_pred, order)
+    spectra_pred = _aligned(spectra_pred, spectra_true, *names[::-1])
     spectra_true, spectra_pred = (
         np.atleast_2d(_check_matrix(spectra, name))
         for spectra, name in zip((spectra_true, spectra_pred), names)
@@ -329,6 +324,7 @@ def _mean(values, sample_weight, average):
 def _check_weight(sample_weight, n_rows):
     if sample_weight is None:
         return None
+    refuse_masked(sample_weight, "sample_weight")
     weight = check_array(
         sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
     )
@@ -346,18 +342,25 @@ def _check_weight(sample_weight, n_rows):
 
 
 def _check_abundances(y_true, y_pred):
-    order = order_of(
-        *(string_labels(column_labels(y)) for y in (y_pred, y_true)),
-        "the columns of y_pred",
-        "those of y_true",
-    )
-    y_pred = take_columns(y_pred, order)
+    y_pred = _aligned(y_pred, y_true, "y_pred", "y_true")
     y_true, y_pred = (
         _check_matrix(y, name) for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
     )
     y_true, y_pred = (y[:, np.newaxis] if y.ndim == 1 else y for y in (y_true, y_pred))
     _check_same_shape(y_true, y_pred, "y_true", "y_pred", "one pixel a row, one endmember a column")
     return y_true, y_pred
+
+
+def _aligned(pred, true, name_pred, name_true):
+    """Return estimates with their columns in the order of the true ones, if both have labels."""
+    check_rows(pred, true, name_pred, name_true)
+    order = order_of_columns(
+        axis_labels(pred),
+        axis_labels(true)[1],
+        f"the columns of {name_pred}",
+        f"those of {name_true}",
+    )
+    return take_columns(pred, order)
 
 
 def _check_matrix(values, name):

@@ -424,7 +424,7 @@ def _is_weak(labels):
         if all(matches) and len({match[1] for match in matches}) == 1:
             labels = [int(match[2]) for match in matches]
             if matches[0][1] == "x":
-                return all(a < b for a, b in zip(labels, labels[1:]))
+                return sorted(set(labels)) == labels
         elif all(isinstance(label, str) and label.isdecimal() for label in labels):
             labels = [int(label) for label in labels]
     if any(label is None for label in labels):
@@ -433,7 +433,7 @@ def _is_weak(labels):
 
 
 def _look_like_bands(labels):
-    """Return whether labels look like wavelengths, or like a name with numbers: "b1", "b2", …"""
+    """Return whether labels look like wavelengths, or a name with numbers, as "b1" and "b2"."""
     if not are_known(labels):
         return False
     numbers = _numbers(labels)
