@@ -7,20 +7,27 @@ from typing import ClassVar
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, TransformerMixin
-from sklearn.utils import check_array
+from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .endmembers import band_labels, check_endmembers, estimate_endmembers
 from .utils import (
     axis_labels,
     check_columns,
+    check_magnitudes,
     check_rows,
     check_unique,
+    magnitudes,
     name_labels,
     order_of_columns,
     refuse_masked,
     take_columns,
+    warn_of_negative,
+    warn_of_units,
 )
+
+# Abundances that are negative by less are zero, but for the rounding of float32.
+_ROUNDING = 1e-6
 
 
 class BaseUnmixer(
@@ -191,7 +198,13 @@ class BaseUnmixer(
     def _abundances(self, X):
         X = self._checked_spectra(X, finite=self._checks_finite)
         out = np.empty((len(X), self.n_endmembers_), dtype=output_dtype(X))
-        self._unmix(X, out)
+        try:
+            self._unmix(X, out)
+        except ValueError:
+            assert_all_finite(X, input_name="X")
+            check_magnitudes(X, "X")
+            raise
+        warn_of_negative(X, self.endmembers_, stacklevel=3)
         return out
 
     def _fit_endmembers(self, X, y, endmembers, *, reset=True):
@@ -227,6 +240,7 @@ class BaseUnmixer(
             X, y = validate_data(
                 self, X, y, dtype="numeric", multi_output=True, y_numeric=True, reset=reset
             )
+            check_magnitudes(X, "X")
             predict_1d = y.ndim == 1
             y = check_abundances(y, strict=given is not None)
 
@@ -243,6 +257,7 @@ class BaseUnmixer(
             spectra, names = check_endmembers(given, X.shape[1], x_labels[1], y_labels[1])
             if y is not None and y.shape[1] != len(spectra):
                 raise ValueError(_message_columns(y, len(spectra)))
+            warn_of_units(magnitudes(X), spectra, stacklevel=4)
         default = [f"endmember{i}" for i in range(len(spectra))]
         if given is not None and y is not None:
             y = take_columns(
@@ -353,13 +368,15 @@ def check_abundances(y, *, strict):
     TypeError
         If they are sparse.
     ValueError
-        If an abundance is negative.
+        If an abundance is negative; within rounding of zero it is zero.
     """
     if issparse(y):
         raise TypeError("Sparse abundances were passed as y, but a dense array is required.")
     y = np.asarray(y, dtype=np.float64)
     y = y[:, np.newaxis] if y.ndim == 1 else y
     if y.min() < 0 and (strict or abs(np.median(y.sum(axis=1)) - 1.0) < 0.1):
+        if y.min() >= -_ROUNDING * max(1.0, y.max()):
+            return np.maximum(y, 0.0)
         pixel, endmember = np.argwhere(y < 0)[0]
         raise ValueError(
             f"Negative values in y: abundances are at least 0, but pixel {pixel} has "

@@ -14,7 +14,9 @@ from ..utils import (
     refuse_masked,
     steps_of,
     torch_on_one_thread,
+    values_seen_to,
 )
+from ._inspection import Inspection
 
 
 class BlockUnmixer:
@@ -107,18 +109,20 @@ class BlockUnmixer:
         -------
         spectra : ndarray of shape (n_pixels, n_bands)
         valid : ndarray of shape (n_pixels,), of bool, or None for all
+        inspection : Inspection
         """
         if np.ma.isMaskedArray(block):
             hidden = np.ma.getmaskarray(block)[..., self.used].any(axis=-1)
             mask = hidden if mask is None else mask | hidden
             block = block.data
-        spectra, valid = self.decoding.decode(block, self.used)
+        spectra, valid, n_too_large = self.decoding.decode(block, self.used)
         if self._order is not None:
             spectra = spectra[:, self._order]
         if mask is not None:
             keep = ~mask.reshape(-1)
             valid = keep if valid is None else valid & keep
-        return spectra, None if valid is None or valid.all() else valid
+        inspection = Inspection.of(spectra, valid, n_too_large)
+        return spectra, None if valid is None or valid.all() else valid, inspection
 
     def compute(self, spectra, valid):
         """Return the abundances of prepared spectra, (n_pixels, n_endmembers)."""
@@ -132,7 +136,9 @@ class BlockUnmixer:
     def __call__(self, block, mask=None):
         """Return the abundances of a block, (…, n_endmembers), where threads share the blocks."""
         with torch_on_one_thread():
-            abundances = self.compute(*self.prepare(block, mask))
+            spectra, valid, inspection = self.prepare(block, mask)
+            abundances = self.compute(spectra, valid)
+        inspection.warn(self.estimator, stacklevel=2)
         return abundances.reshape(*block.shape[:-1], len(self.names))
 
     def pixels_in(self, memory):
@@ -150,7 +156,8 @@ class BlockUnmixer:
             import pandas as pd  # what was fitted with names was fitted with pandas, or its like
 
             spectra = pd.DataFrame(spectra, columns=self._labels, copy=False)
-        abundances = np.asarray(self.estimator.predict(spectra))
+        with values_seen_to():  # by the inspection of the whole scene
+            abundances = np.asarray(self.estimator.predict(spectra))
         return abundances.reshape(len(abundances), prod(abundances.shape[1:]))
 
 

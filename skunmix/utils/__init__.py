@@ -41,12 +41,24 @@ from .labels import (
     string_labels,
     take_columns,
 )
+from .magnitudes import (
+    LARGEST,
+    check_magnitudes,
+    count_negative,
+    magnitudes,
+    message_negative,
+    values_seen_to,
+    warn_of_negative,
+    warn_of_units,
+)
 from .optional import require, require_pyplot
+from .state import restored_on_error
 from .threads import map_threads, torch_beside_another, torch_on_one_thread
 from .validation import check_same_bands
 
 __all__ = [
     "BAND_NAMES",
+    "LARGEST",
     "CallbackSupportMixin",
     "Interval",
     "StrOptions",
@@ -56,10 +68,12 @@ __all__ = [
     "begin_callbacks",
     "best_of",
     "check_columns",
+    "check_magnitudes",
     "check_rows",
     "check_same_bands",
     "check_unique",
     "column_labels",
+    "count_negative",
     "dimension_labels",
     "endmember_names",
     "fit_context",
@@ -68,7 +82,9 @@ __all__ = [
     "has_callbacks",
     "index_fit_params",
     "last_step",
+    "magnitudes",
     "map_threads",
+    "message_negative",
     "name_labels",
     "order_among",
     "order_of",
@@ -77,6 +93,7 @@ __all__ = [
     "refuse_masked",
     "require",
     "require_pyplot",
+    "restored_on_error",
     "routed_fit_params",
     "safe_indexing",
     "same_labels",
@@ -87,4 +104,7 @@ __all__ = [
     "torch_on_one_thread",
     "validate_parameters",
     "validate_params",
+    "values_seen_to",
+    "warn_of_negative",
+    "warn_of_units",
 ]
