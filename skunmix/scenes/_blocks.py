@@ -114,7 +114,7 @@ class BlockUnmixer:
         if np.ma.isMaskedArray(block):
             hidden = np.ma.getmaskarray(block)[..., self.used].any(axis=-1)
             mask = hidden if mask is None else mask | hidden
-            block = block.data
+            block = block.filled(0)  # what is under a mask may be anything
         spectra, valid, n_too_large = self.decoding.decode(block, self.used)
         if self._order is not None:
             spectra = spectra[:, self._order]

@@ -24,12 +24,14 @@ from .estimators import (
 )
 from .labels import (
     BAND_NAMES,
+    ENDMEMBER_NAMES,
     are_known,
     axis_labels,
     band_axis,
     check_columns,
     check_rows,
     check_unique,
+    check_wavelength_labels,
     column_labels,
     dimension_labels,
     name_labels,
@@ -58,6 +60,7 @@ from .validation import check_same_bands
 
 __all__ = [
     "BAND_NAMES",
+    "ENDMEMBER_NAMES",
     "LARGEST",
     "CallbackSupportMixin",
     "Interval",
@@ -72,6 +75,7 @@ __all__ = [
     "check_rows",
     "check_same_bands",
     "check_unique",
+    "check_wavelength_labels",
     "column_labels",
     "count_negative",
     "dimension_labels",

@@ -10,7 +10,7 @@ import numpy as np
 
 # Names of an axis that holds bands, and of one that holds endmembers.
 BAND_NAMES = {"band", "bands", "wavelength", "wavelengths", "wl", "channel", "channels"}
-_ENDMEMBERS = {"endmember", "endmembers", "material", "materials", "spectrum", "spectra"}
+ENDMEMBER_NAMES = {"endmember", "endmembers", "material", "materials", "spectrum", "spectra"}
 # Coordinates beside that of the bands' own dimension which tell one band from another.
 _BESIDE = (*sorted(BAND_NAMES), "band_name", "band_names", "name", "names")
 # What polars calls columns, GDAL bands and we endmembers that nobody has named; scikit-learn's
@@ -85,7 +85,7 @@ def band_axis(data, rows, columns):
     names = [str(name).lower() for name in names]
     for hold in (
         [name in BAND_NAMES for name in names],
-        [name in _ENDMEMBERS for name in names[::-1]],
+        [name in ENDMEMBER_NAMES for name in names[::-1]],
         [_look_like_bands(labels) for labels in (rows, columns)],
     ):
         if sum(hold) == 1:
@@ -239,6 +239,27 @@ def check_columns(labels, expected, what, against):
             f"{what} are in another order than {against}: expected {expected[first]!r} at position "
             f"{first}, got {labels[1][first]!r}; reorder the columns."
         )
+
+
+def check_wavelength_labels(data, wavelengths, what):
+    """Check that the columns of data, if they are numbers, are the wavelengths in their order.
+
+    Parameters
+    ----------
+    data : object
+    wavelengths : list
+        Wavelengths, perhaps with their unit.
+    what : str
+        What the wavelengths are called, for the error.
+
+    Raises
+    ------
+    ValueError
+        If they are others, or in another order.
+    """
+    rows, columns = axis_labels(data)
+    if are_known(columns) and _kind(columns) == "numbers":
+        check_columns((rows, columns), wavelengths, "the bands of X", what)
 
 
 def check_rows(first, second, name_first, name_second):
