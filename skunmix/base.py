@@ -147,6 +147,7 @@ class BaseUnmixer(
         check_is_fitted(self)
         refuse_masked(sample_weight, "sample_weight")
         check_rows(X, y, "X", "y")
+        check_rows(sample_weight, y, "sample_weight", "y")
         return super().score(X, self._in_order_of_endmembers(y, "y"), sample_weight)
 
     def get_feature_names_out(self, input_features=None):
