@@ -178,5 +178,5 @@ def test_endmembers_of_fit_and_of_the_constructor(problem):
     np.testing.assert_allclose(model.predict(spectra), abundances, atol=1e-6)
     assert model.endmembers is None
     SunSALRegressor(endmembers=endmembers).fit(spectra, endmembers=endmembers.copy())
-    with pytest.raises(ValueError, match="with other values, to fit"):
+    with pytest.raises(ValueError, match="with other values or labels, to fit"):
         SunSALRegressor(endmembers=endmembers).fit(spectra, endmembers=endmembers[:2])

@@ -162,12 +162,6 @@ def _unmix_cube(estimator, scene, band_dim, mask, overrides, options, out):
     )
     shape = (*cube.shape[:-1], len(unmixer.names))
     mask = check_mask(mask, shape[:-1])
-    if isinstance(scene, np.ma.MaskedArray):
-        # bands that nobody uses have no say
-        hidden = np.moveaxis(np.ma.getmaskarray(scene), axis, -1)[..., unmixer.used].any(axis=-1)
-        mask = hidden if mask is None else mask | hidden
-        cube = np.moveaxis(scene.data, axis, -1)
-
     result_shape = np.moveaxis(np.empty(shape, dtype=bool), -1, axis).shape
     if out is None:
         out = np.empty(result_shape, unmixer.dtype)
@@ -177,12 +171,12 @@ def _unmix_cube(estimator, scene, band_dim, mask, overrides, options, out):
             f"it to None to get an array that fits."
         )
 
-    release = _page_release(cube)
+    release = _page_release(np.ma.getdata(cube))
 
     def read(block):
         if release is None:
             return cube[block]
-        values = np.ascontiguousarray(cube[block])
+        values = cube[block].copy(order="C")
         release()
         return values
 

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from ..utils import require
+from ..utils import dimension_labels, require
 from ._blocks import BlockUnmixer, check_mask
 from ._run import run_blocks
 from .io.decoding import decoding_of
@@ -38,7 +38,7 @@ def unmixer_of(estimator, scene, band_dim, overrides):
     applied = {"scale_factor", "add_offset"} & set(scene.encoding)
     decoding = decoding_of(scene.dtype, scene.attrs, decoded=True if applied else None, **overrides)
     where = f"dimension {band_dim!r} of the scene"
-    bands = scene.coords[band_dim].values.tolist() if band_dim in scene.coords else None
+    bands = dimension_labels(scene, band_dim)
     return BlockUnmixer(estimator, scene.sizes[band_dim], decoding, where, bands)
 
 

@@ -5,7 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_array, check_scalar
 
-from ..utils import check_same_bands
+from ..utils import axis_labels, check_columns, check_same_bands, refuse_masked
 
 
 def check_problem(spectra, endmembers, *, lam, max_iter, mu=None):
@@ -24,6 +24,7 @@ def check_problem(spectra, endmembers, *, lam, max_iter, mu=None):
         If a parameter is not of its type or out of its range, the numbers of bands differ, or
         there is a NaN.
     """
+    check_labels(spectra, endmembers)
     spectra = check_array(spectra, dtype="numeric", input_name="spectra")
     endmembers = check_array(endmembers, dtype=np.float64, input_name="endmembers")
     check_same_bands(spectra, endmembers)
@@ -32,3 +33,19 @@ def check_problem(spectra, endmembers, *, lam, max_iter, mu=None):
     if mu is not None:
         check_scalar(mu, "mu", Real, min_val=0, include_boundaries="neither")
     return spectra, endmembers
+
+
+def check_labels(spectra, endmembers, abundances=None):
+    """Check that nothing is masked, and that labels agree where both sides have some.
+
+    Raises
+    ------
+    ValueError
+        If an entry is masked, or labels differ or come in another order.
+    """
+    named = {"spectra": spectra, "endmembers": endmembers, "abundances": abundances}
+    for name, values in named.items():
+        refuse_masked(values, name)
+    names, bands = axis_labels(endmembers)
+    check_columns(axis_labels(spectra), bands, "the bands of spectra", "those of endmembers")
+    check_columns(axis_labels(abundances), names, "the columns of abundances", "endmembers")

@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_scalar
 
 from ..utils import check_same_bands, map_threads
+from ._checks import check_labels
 from ._solution import CSRSolution
 
 # Of what is made for one block: close to a core's cache, and enough pixels that they take longer
@@ -402,6 +403,7 @@ def _fall_back(solution, spectra, endmembers, lams, sum_to_one):
 
 
 def _check_data(spectra, endmembers):
+    check_labels(spectra, endmembers)
     # That spectra are finite is seen on the way, without another pass over a scene.
     spectra = check_array(spectra, dtype="numeric", ensure_all_finite=False, input_name="spectra")
     endmembers = check_array(endmembers, dtype=np.float64, order="C", input_name="endmembers")

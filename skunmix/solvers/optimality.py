@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils import check_array, check_scalar, gen_batches
 
 from ..utils import check_same_bands
+from ._checks import check_labels
 
 # Of the arrays of one block together.
 _BLOCK_BYTES = 2**23
@@ -145,6 +146,7 @@ def _blocks(spectra, endmembers, abundances):
 
 
 def _check(spectra, endmembers, abundances, lam):
+    check_labels(spectra, endmembers, abundances)
     spectra = check_array(spectra, dtype="numeric", input_name="spectra")
     endmembers = check_array(endmembers, dtype=np.float64, input_name="endmembers")
     abundances = check_array(abundances, dtype="numeric", input_name="abundances")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...utils import require
+from ...utils import dimension_labels, require
 from .decoding import decoding_of
 from .envi import data_file_of, raw_layout
 from .gdal import GDAL_CACHE, gdal_cache
@@ -104,8 +104,8 @@ class Source:
         return [self.path]
 
     def band_labels(self):
-        """Return the labels of the bands as a list, or None."""
-        return None
+        """Return the labels of the bands: a list of lists, of names, wavelengths or numbers."""
+        return []
 
     def grid(self):
         """Return what places the scene on the Earth: a dict for rasterio, empty if nothing does."""
@@ -206,9 +206,16 @@ class RasterSource(Source):
         return sorted(Path(name) for name in self._dataset().files)
 
     def band_labels(self):
-        """Return the descriptions of the bands, or None where one has none."""
-        descriptions = self._dataset().descriptions
-        return list(descriptions) if all(descriptions) else None
+        """Return the descriptions of the bands and their wavelengths, where each has one."""
+        dataset = self._dataset()
+        tags = [dataset.tags(i) for i in dataset.indexes]
+        wavelengths = [
+            f"{tag['wavelength']} {tag.get('wavelength_units', '')}".strip()
+            for tag in tags
+            if "wavelength" in tag
+        ]
+        found = (list(dataset.descriptions), wavelengths)
+        return [labels for labels in found if len(labels) == dataset.count and all(labels)]
 
     def grid(self):
         """Return CRS, transform and ground control points, as rasterio names them."""
@@ -309,11 +316,8 @@ class XarraySource(Source):
             raise OSError(error) from error
 
     def band_labels(self):
-        """Return the coordinate of the bands, or None."""
-        scene = self._scene()
-        if self._band_dim not in scene.coords:
-            return None
-        return scene.coords[self._band_dim].values.tolist()
+        """Return the coordinates of the bands."""
+        return dimension_labels(self._scene(), self._band_dim)
 
     def grid(self):
         """Return CRS and transform, which rioxarray finds."""
