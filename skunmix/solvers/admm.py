@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.utils import check_scalar, gen_batches
 
 from ..utils import map_threads
-from ._checks import check_problem
-from ._solution import CSRSolution
+from ._checks import check_problem, row_norms
+from ._solution import CSRSolution, normalize_abundances
 
 # Residuals are looked at every so many iterations, as looking costs about as much as iterating. The
 # count is fixed, so that a pixel's answer does not depend on its neighbours.
@@ -22,6 +22,10 @@ class ADMMFactorization:
     Without the constraint x = Mb with M = (AᵀA + µI)⁻¹; on the plane Σx = 1 it is
     x = PMb + s with s = M1/(1ᵀM1) and P = I − s1ᵀ.
 
+    An endmember whose norm is out of proportion, more than 1000 times the median (or less than a
+    thousandth, without the constraint), is brought to the median by a power of two: it alone would
+    set the scale of all. The x here is that of the scaled endmembers.
+
     Parameters
     ----------
     endmembers : ndarray of shape (n_endmembers, n_bands)
@@ -35,6 +39,10 @@ class ADMMFactorization:
     ----------
     endmembers, sum_to_one, mu
         As given, µ with its default filled in.
+    scales : ndarray of shape (n_endmembers,)
+        What each endmember is divided by: 1, but for those out of proportion.
+    scaled : ndarray of shape (n_endmembers, n_bands)
+        The endmembers over their scales.
     matrix : ndarray of shape (n_endmembers, n_endmembers)
         M, or PM.
     offset : ndarray of shape (n_endmembers,)
@@ -46,21 +54,31 @@ class ADMMFactorization:
     def __init__(self, endmembers, *, sum_to_one=False, mu=None):
         self.endmembers = np.ascontiguousarray(endmembers, dtype=np.float64)
         self.sum_to_one = sum_to_one
-        eigenvalues, eigenvectors = np.linalg.eigh(self.endmembers @ self.endmembers.T)
+        self.scales = _scales(row_norms(self.endmembers), sum_to_one)
+        self.scaled = self.endmembers / self.scales[:, np.newaxis]
+        eigenvalues, eigenvectors = np.linalg.eigh(self.scaled @ self.scaled.T)
         self.mu = default_mu(eigenvalues) if mu is None else float(mu)
         # through the eigenvectors, as a tiny µ leaves AᵀA + µI too ill-conditioned to invert
         shrunk = np.maximum(eigenvalues, 0.0) + self.mu
         self.matrix = (eigenvectors / shrunk) @ eigenvectors.T
         self.offset = np.zeros(len(shrunk))
         if sum_to_one:
-            direction = self.matrix.sum(axis=1)
-            self.offset = direction / direction.sum()
+            direction = self.matrix @ (1.0 / self.scales)
+            self.offset = direction / np.sum(direction / self.scales)
             self.matrix = self.matrix - np.outer(self.offset, direction)
         self.gradient_scale = np.maximum(eigenvalues, 0.0).mean()
 
     def solve(self, right_hand_side):
         """Return x for each row b."""
         return right_hand_side @ self.matrix.T + self.offset
+
+
+def _scales(norms, sum_to_one):
+    typical = np.quantile(norms[norms > 0], 0.5, method="lower") if norms.any() else 1.0
+    ratio = np.where(norms > 0, norms / typical, 1.0)
+    # with the constraint a small one has an abundance of the size of the others all the same
+    moderate = (ratio < 1e3) & ((ratio > 1e-3) | sum_to_one)
+    return np.where(moderate, 1.0, 2.0 ** np.round(np.log2(ratio)))
 
 
 def default_mu(eigenvalues):
@@ -190,16 +208,20 @@ def csr_admm(
 
     def solve_block(block):
         abundances, solution.n_iter[block], solution.converged[block] = _admm_block(
-            np.asarray(spectra[block], dtype=np.float64) @ factorization.endmembers.T,
+            np.asarray(spectra[block], dtype=np.float64) @ factorization.scaled.T,
             factorization,
-            lam,
+            # with the constraint it is the same for every x, and only makes the way longer
+            0.0 if factorization.sum_to_one else lam / factorization.scales,
             max_iter,
             tol,
             relaxation,
         )
+        abundances /= factorization.scales
         if factorization.sum_to_one:
-            # z meets the plane within the tolerance only
-            abundances /= abundances.sum(axis=1, keepdims=True)
+            # z meets the plane within the tolerance only, and a pixel far from convergence not at
+            # all
+            solution.converged[block] &= abundances.any(axis=1)
+            normalize_abundances(abundances)
         solution.abundances[block] = abundances
 
     map_threads(solve_block, list(gen_batches(n_pixels, block_size)), n_jobs)

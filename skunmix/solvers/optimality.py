@@ -1,14 +1,16 @@
 """How good given abundances are: the objective of CSR, and a certificate of its optimum."""
 
-from numbers import Real
-
 import numpy as np
-from sklearn.utils import check_array, check_scalar, gen_batches
+from sklearn.utils import check_array, gen_batches
 
 from ..utils import check_same_bands
+from ._checks import check_lam, row_norms
+from ._resolution import Resolution
 
 # Of the arrays of one block together.
 _BLOCK_BYTES = 2**23
+# What is said of a pixel whose KKT residual is less, though its objective may be too high.
+_DOUBTFUL = 1e-7
 
 
 def csr_objective(spectra, endmembers, abundances, *, lam=0.0):
@@ -68,8 +70,14 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
     accordingly), or an endmember is. It covers all conditions: a negative abundance, a gradient
     left on the support or pointing inwards off it, an abundance that should be zero.
 
-    With the constraint, where the size of an abundance is fixed, ‖aⱼ‖² has the mean ‖a‖² added and
-    max(‖y‖, ‖Ax‖) is at least the root of that mean; ν is the multiplier with xᵀg = 0.
+    With the constraint, where the size of an abundance is fixed, ‖aⱼ‖² has ‖Ax‖² added; ν is the
+    multiplier with xᵀg = 0.
+
+    Where endmembers are nearly collinear, all this may be zero to the last digit at abundances that
+    are far from the optimum. The residual is therefore at least 1e-7 where steps of the endmembers
+    in use, and of one more, could lower the objective by more than 1e-8 of itself, or where
+    rounding keeps one from telling. (A distance ‖y − Ax‖ of about 1e-15 of the spectrum is an exact
+    fit, and endmembers of an angle of 1e-13 to others are linear combinations of them.)
 
     Parameters
     ----------
@@ -91,8 +99,8 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
     Returns
     -------
     residual : ndarray of shape (n_pixels,)
-        Without units. Up to 1e-8 certifies the optimum for practical purposes; exact solutions in
-        float64 reach 1e-15, and abundances rounded to float32 about 1e-7.
+        Without units. Up to 1e-8 certifies the optimum; exact solutions in float64 reach 1e-15,
+        and abundances rounded to float32 about 1e-7.
 
     Raises
     ------
@@ -112,29 +120,48 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
     array([0.   , 0.131])
     """
     spectra, endmembers, abundances = _check(spectra, endmembers, abundances, lam)
-    norms = np.linalg.norm(endmembers, axis=1)
-    smallest_scale = 0.0
+    norms = row_norms(endmembers)
+    norms[norms == 0] = norms.max() or 1.0  # one of all zeros has no scale of its own
+    unit = _unit(np.median(norms))
+    endmembers, norms, lam = endmembers / unit, norms / unit, lam / unit / unit
+    resolution = Resolution(endmembers, norms, sum_to_one)
     if sum_to_one:
-        smallest_scale = np.sqrt(np.mean(norms**2))
-        norms = np.hypot(norms, smallest_scale)
-    # an endmember of all zeros has no scale of its own
-    norms[norms == 0] = norms.max() or 1.0
+        lam = 0.0  # it is the same for every x
 
     result = np.empty(len(spectra))
     for block, y, x in _blocks(spectra, endmembers, abundances):
+        y = y if unit == 1.0 else y / unit
         reconstruction = x @ endmembers
-        gradient = (reconstruction - y) @ endmembers.T + lam
-        scale = np.maximum(np.linalg.norm(y, axis=1), np.linalg.norm(reconstruction, axis=1))
-        scale = np.maximum(scale, smallest_scale)
+        residual = y - reconstruction
+        gradient = lam - residual @ endmembers.T
+        size = np.linalg.norm(reconstruction, axis=1)
+        scale = np.maximum(np.linalg.norm(y, axis=1), size)
         scale[scale == 0] = 1.0
-        sums = x.sum(axis=1)
+        lengths = norms
         if sum_to_one:
+            sums = x.sum(axis=1)
             gradient -= (np.sum(x * gradient, axis=1) / np.where(sums == 0, 1.0, sums))[:, None]
-        complementarity = np.minimum(x * norms, gradient / norms)
-        result[block] = np.abs(complementarity).max(axis=1) / scale
+            lengths = np.hypot(norms, size[:, None])
+        complementarity = np.minimum(x * lengths, gradient / lengths)
+        kkt = np.abs(complementarity).max(axis=1) / scale
         if sum_to_one:
-            result[block] = np.maximum(result[block], np.abs(sums - 1.0))
+            kkt = np.maximum(kkt, np.abs(sums - 1.0))
+
+        objective = 0.5 * np.sum(residual**2, axis=1) + lam * np.sum(np.abs(x), axis=1)
+        seems = np.flatnonzero(kkt < _DOUBTFUL)
+        doubtful = resolution.is_doubtful(
+            *(rows[seems] for rows in (y, x, residual, gradient, objective)),
+            np.full(len(seems), lam),
+        )
+        kkt[seems[doubtful]] = _DOUBTFUL
+        result[block] = kkt
+    result[np.isnan(result)] = np.inf  # of values whose squares overflow
     return result
+
+
+def _unit(size):
+    """Return a power of two for a unit, where squares would overflow or vanish without."""
+    return 1.0 if 1e-100 < size < 1e100 else 2.0 ** np.frexp(size)[1]
 
 
 def _blocks(spectra, endmembers, abundances):
@@ -155,5 +182,5 @@ def _check(spectra, endmembers, abundances, lam):
             f"a column an endmember, but have {abundances.shape}; are they transposed, or of other "
             f"spectra?"
         )
-    check_scalar(lam, "lam", Real, min_val=0)
+    check_lam(lam)
     return spectra, endmembers, abundances
