@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..utils import StrOptions, fit_context
+from ..utils import StrOptions, fit_context, safe_indexing
 from ._wavelengths import UNITS, check_wavelengths, nanometres_in
 
 
@@ -195,7 +195,7 @@ class BandSelector(SelectorMixin, BaseEstimator):
         # the mixin's own check refuses infinity, which is no matter in a band that is dropped
         check_is_fitted(self, "_keep")
         X = validate_data(self, X, dtype=None, ensure_all_finite=False, reset=False)
-        return self._transform(X)
+        return safe_indexing(X, self._keep, axis=1)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
