@@ -331,10 +331,10 @@ def solve_with_qr(
 ):
     """Solve what is marked unsolved, each from its abundances, which must be feasible.
 
-    The endmembers have the directions (n_endmembers, n_coordinates) in the frame (n_coordinates,
-    n_bands), whose rows are orthonormal, and of no row where it is that of the bands, and the norms.
-    `band` is that of the constraint, of which less is taken for a small spectrum. The spectra are
-    overwritten. Exchanges are added to `n_iter`, and `max_iter` is to the sum.
+    The endmembers have norms, and directions (n_endmembers, n_coordinates) in the orthonormal frame
+    (n_coordinates, n_bands), which has no rows if it is that of the bands. `band` is that of the
+    constraint; a small spectrum gets a smaller one. The spectra are overwritten. Exchanges are
+    added to `n_iter`, and `max_iter` is to the sum.
     """
     capacity += 1  # for the row of an atom that turns out to be dependent
     n_atoms = len(norms)

@@ -70,8 +70,8 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
     accordingly), or an endmember is. It covers all conditions: a negative abundance, a gradient
     left on the support or pointing inwards off it, an abundance that should be zero.
 
-    With the constraint, where the size of an abundance is fixed, ‖aⱼ‖² has ‖Ax‖² added; ν is the
-    multiplier with xᵀg = 0.
+    With the constraint, where the size of an abundance is fixed, Σxⱼ‖aⱼ‖ takes the place of ‖Ax‖,
+    and its square is added to ‖aⱼ‖²; ν is the multiplier with xᵀg = 0.
 
     Where endmembers are nearly collinear, all this may be zero to the last digit at abundances that
     are far from the optimum. The residual is therefore at least 1e-7 where steps of the endmembers
@@ -134,7 +134,7 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
         reconstruction = x @ endmembers
         residual = y - reconstruction
         gradient = lam - residual @ endmembers.T
-        size = np.linalg.norm(reconstruction, axis=1)
+        size = np.abs(x) @ norms if sum_to_one else np.linalg.norm(reconstruction, axis=1)
         scale = np.maximum(np.linalg.norm(y, axis=1), size)
         scale[scale == 0] = 1.0
         lengths = norms
