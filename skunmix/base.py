@@ -10,7 +10,15 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, Transf
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .endmembers import check_endmembers, estimate_endmembers, string_labels
+from .endmembers import check_endmembers, estimate_endmembers
+from .utils import (
+    check_unique,
+    column_labels,
+    order_of,
+    refuse_masked,
+    string_labels,
+    take_columns,
+)
 
 
 class BaseUnmixer(
@@ -94,6 +102,8 @@ class BaseUnmixer(
             If the number of columns is not that of the endmembers, or there is a NaN.
         """
         check_is_fitted(self)
+        refuse_masked(X, "X")
+        X = self._in_order_of_endmembers(X, "the abundances")
         X = check_array(X, ensure_2d=False, dtype=[np.float64, np.float32], input_name="X")
         if X.ndim == 1:
             X = X[:, np.newaxis]
@@ -103,6 +113,31 @@ class BaseUnmixer(
                 f"endmembers; give abundances as `predict` returns them."
             )
         return X @ self.endmembers_.astype(X.dtype, copy=False)
+
+    def score(self, X, y, sample_weight=None):
+        """Return the coefficient of determination, R², of the abundances of spectra.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pixels, n_bands)
+            Spectra, one a row.
+        y : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
+            Their abundances; the labelled columns of a frame are matched to the endmembers.
+        sample_weight : array-like of shape (n_pixels,), default=None
+            Weights of the pixels.
+
+        Returns
+        -------
+        score : float
+            The mean over endmembers of R², 1 at best.
+
+        Raises
+        ------
+        ValueError
+            If the columns of `y` have other labels than the endmembers.
+        """
+        refuse_masked(y, "y")
+        return super().score(X, self._in_order_of_endmembers(y, "y"), sample_weight)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the endmembers.
@@ -126,8 +161,23 @@ class BaseUnmixer(
             )
         return self._endmember_names.copy()
 
+    def _in_order_of_endmembers(self, abundances, what):
+        """Return abundances with their columns in the order of the endmembers' names."""
+        labels = string_labels(column_labels(abundances))
+        order = order_of(labels, self._endmember_names, what, "the endmembers")
+        return take_columns(abundances, order)
+
+    def _in_order_of_bands(self, X):
+        """Return spectra with their bands in the order of `fit`."""
+        refuse_masked(X, "X")
+        if string_labels(column_labels(X)) is not None and not hasattr(X, "dims"):
+            return X  # scikit-learn compares the names of a frame
+        order = order_of(column_labels(X), self._band_labels, "the bands of X", "those of `fit`")
+        return take_columns(X, order)
+
     def _abundances(self, X):
         check_is_fitted(self)
+        X = self._in_order_of_bands(X)
         # spectra keep their type: a memory-mapped scene of integers is converted block by block
         X = validate_data(
             self, X, dtype="numeric", ensure_all_finite=self._checks_finite, reset=False
@@ -159,7 +209,13 @@ class BaseUnmixer(
             raise ValueError(self._message_y_missing())
         if given is not None and not self._learns_from_pairs and _are_labels(y, given):
             y = None
-        y_names = string_labels(getattr(y, "columns", None))
+        if not reset:
+            X, y = self._in_order_of_bands(X), self._in_order_of_endmembers(y, "y")
+        refuse_masked(X, "X")
+        refuse_masked(y, "y")
+        bands, y_names = column_labels(X), string_labels(column_labels(y))
+        if y_names is not None:
+            check_unique(y_names, "the columns of y")
         if y is None:
             X = validate_data(self, X, dtype="numeric", reset=reset)
             predict_1d = False
@@ -179,12 +235,15 @@ class BaseUnmixer(
         else:
             if endmembers is not None:
                 self._check_not_sliced(endmembers, X, y)
-            spectra, names = check_endmembers(given, X.shape[1])
-            if y is not None and y.shape[1] != len(spectra):
-                raise ValueError(_message_columns(y, len(spectra)))
+            spectra, names = check_endmembers(given, X.shape[1], bands)
+            if y is not None:
+                if y.shape[1] != len(spectra):
+                    raise ValueError(_message_columns(y, len(spectra)))
+                y = take_columns(y, order_of(y_names, names, "the columns of y", "endmembers"))
         self._endmembers_estimated = given is None
         self.endmembers_ = spectra
         self.n_endmembers_ = len(spectra)
+        self._band_labels = bands
         self._endmember_names = np.asarray(
             names or y_names or [f"endmember{i}" for i in range(len(spectra))], dtype=object
         )
