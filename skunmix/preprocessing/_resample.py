@@ -8,7 +8,7 @@ from scipy.special import ndtr
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..utils import Interval, StrOptions, fit_context
+from ..utils import Interval, StrOptions, fill_values, fit_context
 from ._wavelengths import UNITS, check_wavelengths, nanometres_in
 
 # σ of a Gaussian of full width at half maximum 1
@@ -176,11 +176,25 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the number of bands is not that of `fit`, or there is a NaN.
+            If the number of bands is not that of `fit`, or there is a NaN or a fill value such as
+            -1.23e34 in a band that counts.
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        self._check_no_fills(X)
         return X @ self.weights_.T.astype(X.dtype, copy=False)
+
+    def _check_no_fills(self, X):
+        fills = fill_values(X) & self.weights_.any(axis=0)
+        holders = np.flatnonzero(fills.any(axis=1))
+        if len(holders):
+            bands = np.flatnonzero(fills[holders[0]])
+            raise ValueError(
+                f"X holds the fill value {X[holders[0], bands[0]]:g} in {len(bands)} of "
+                f"{X.shape[1]} bands of spectrum {holders[0]} ({len(holders)} of {len(X)} spectra "
+                f"hold one), which resampling would spread to other bands; drop these bands from "
+                f"X and `source`, or interpolate them."
+            )
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the bands, such as "490nm".

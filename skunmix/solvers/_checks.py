@@ -74,3 +74,10 @@ def row_norms(rows):
     largest = np.abs(rows).max(axis=1)
     scale = np.where(largest > 0, largest, 1.0)
     return largest * np.linalg.norm(rows / scale[:, np.newaxis], axis=1)
+
+
+def units(sizes):
+    """Return powers of two to divide by, where squares of such sizes overflow or vanish; else 1."""
+    sizes = np.asarray(sizes, dtype=np.float64)
+    extreme = (sizes > 0) & ((sizes < 1e-100) | (sizes > 1e100))
+    return np.where(extreme, 2.0 ** (np.frexp(sizes)[1] - 1), 1.0)

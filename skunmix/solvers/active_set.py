@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar
 
 from ..utils import map_threads
-from ._checks import check_data, check_lam, row_norms
+from ._checks import check_data, check_lam, row_norms, units
 from ._solution import CSRSolution
 
 # Of what is made for one block: close to a core's cache, and enough pixels that they take longer
@@ -227,16 +227,20 @@ class _Library:
         from ._correlation_kernel import correlate
 
         n_endmembers, n_bands = endmembers.shape
-        self.endmembers = endmembers
         self.norms = row_norms(endmembers)
         self.sum_to_one = bool(sum_to_one)
         self.extra_band = 0.0
+        self.unit = 1.0  # of spectra and endmembers; without the constraint it cancels
         if sum_to_one:
             sizes = np.sort(self.norms[self.norms > 0])
             self.extra_band = sizes[(len(sizes) - 1) // 2] if len(sizes) else 1.0
+            self.unit = float(units(self.extra_band))
+            self.extra_band, self.norms = self.extra_band / self.unit, self.norms / self.unit
+            endmembers = endmembers / self.unit
         norms = np.hypot(self.norms, self.extra_band)
         norms[norms == 0] = 1.0
         self.weights = 1.0 / norms
+        self.endmembers = endmembers
         self.atoms = endmembers / norms[:, np.newaxis]
         self.gram = np.empty((n_endmembers, n_endmembers))
         correlate(self.atoms, self.atoms, self.gram, np.empty(n_endmembers))
@@ -262,6 +266,8 @@ class _Library:
         else:
             rows = np.ascontiguousarray(spectra[block])
             correlate(rows, self.atoms, correlations, norms)
+        if self.unit != 1.0:
+            correlations, norms = correlations / self.unit, norms / self.unit
         if self.sum_to_one:
             correlations += self.extra_band * (self.extra_band * self.weights)
             norms = np.hypot(norms, self.extra_band)
@@ -385,7 +391,7 @@ def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
         hard = np.flatnonzero((status == UNSOLVED).any(axis=0))
         careful = [np.ascontiguousarray(rest[:, hard]) for rest in (abundances, n_iter, status)]
         solve_with_qr(
-            np.array(spectra[block][hard], np.float64, order="C"),
+            np.array(spectra[block][hard], np.float64, order="C") / library.unit,
             *library.directions,
             library.norms,
             lams,

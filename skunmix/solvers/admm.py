@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import check_scalar, gen_batches
 
 from ..utils import map_threads
-from ._checks import check_problem, row_norms
+from ._checks import check_problem, row_norms, units
 from ._solution import CSRSolution, normalize_abundances
 
 # Residuals are looked at every so many iterations, as looking costs about as much as iterating. The
@@ -38,11 +38,13 @@ class ADMMFactorization:
     Attributes
     ----------
     endmembers, sum_to_one, mu
-        As given, µ with its default filled in.
+        As given, µ with its default filled in and over the unit squared.
+    unit : float
+        What spectra and endmembers are divided by: 1, but where their squares overflow or vanish.
     scales : ndarray of shape (n_endmembers,)
-        What each endmember is divided by: 1, but for those out of proportion.
+        What an endmember is divided by besides: 1, but for those out of proportion.
     scaled : ndarray of shape (n_endmembers, n_bands)
-        The endmembers over their scales.
+        The endmembers over unit and scales.
     matrix : ndarray of shape (n_endmembers, n_endmembers)
         M, or PM.
     offset : ndarray of shape (n_endmembers,)
@@ -54,10 +56,10 @@ class ADMMFactorization:
     def __init__(self, endmembers, *, sum_to_one=False, mu=None):
         self.endmembers = np.ascontiguousarray(endmembers, dtype=np.float64)
         self.sum_to_one = sum_to_one
-        self.scales = _scales(row_norms(self.endmembers), sum_to_one)
-        self.scaled = self.endmembers / self.scales[:, np.newaxis]
+        self.unit, self.scales = _scales(row_norms(self.endmembers), sum_to_one)
+        self.scaled = self.endmembers / self.unit / self.scales[:, np.newaxis]
         eigenvalues, eigenvectors = np.linalg.eigh(self.scaled @ self.scaled.T)
-        self.mu = default_mu(eigenvalues) if mu is None else float(mu)
+        self.mu = default_mu(eigenvalues) if mu is None else float(mu) / self.unit / self.unit
         # through the eigenvectors, as a tiny µ leaves AᵀA + µI too ill-conditioned to invert
         shrunk = np.maximum(eigenvalues, 0.0) + self.mu
         self.matrix = (eigenvectors / shrunk) @ eigenvectors.T
@@ -78,7 +80,7 @@ def _scales(norms, sum_to_one):
     ratio = np.where(norms > 0, norms / typical, 1.0)
     # with the constraint a small one has an abundance of the size of the others all the same
     moderate = (ratio < 1e3) & ((ratio > 1e-3) | sum_to_one)
-    return np.where(moderate, 1.0, 2.0 ** np.round(np.log2(ratio)))
+    return float(units(typical)), np.where(moderate, 1.0, 2.0 ** np.round(np.log2(ratio)))
 
 
 def default_mu(eigenvalues):
@@ -207,16 +209,26 @@ def csr_admm(
     block_size = max(64, _BLOCK_BYTES // (8 * n_endmembers))
 
     def solve_block(block):
+        unit, scales = factorization.unit, factorization.scales
+        rows = np.asarray(spectra[block], dtype=np.float64)
+        correlations = (rows if unit == 1.0 else rows / unit) @ factorization.scaled.T
+        # With the constraint λ is the same for every x, and only makes the way longer, and spectra
+        # have the unit of the endmembers.
+        penalty, units_of_pixels = np.zeros((1, 1)), 1.0
+        if not factorization.sum_to_one:
+            sizes = np.abs(correlations).max(axis=1, keepdims=True)
+            units_of_pixels = units(sizes if (units(sizes) != 1.0).any() else np.ones((1, 1)))
+            correlations /= units_of_pixels
+            penalty = lam / unit / unit / scales / units_of_pixels
         abundances, solution.n_iter[block], solution.converged[block] = _admm_block(
-            np.asarray(spectra[block], dtype=np.float64) @ factorization.scaled.T,
+            correlations,
             factorization,
-            # with the constraint it is the same for every x, and only makes the way longer
-            0.0 if factorization.sum_to_one else lam / factorization.scales,
+            penalty,
             max_iter,
             tol,
             relaxation,
         )
-        abundances /= factorization.scales
+        abundances *= units_of_pixels / scales
         if factorization.sum_to_one:
             # z meets the plane within the tolerance only, and a pixel far from convergence not at
             # all
@@ -229,12 +241,16 @@ def csr_admm(
 
 
 def _admm_block(correlations, factorization, lam, max_iter, tol, relaxation):
-    """Iterate on the correlations Aᵀy of a block; pixels leave it as they converge."""
+    """Iterate on the correlations Aᵀy of a block; pixels leave it as they converge.
+
+    λ is a row for all pixels, or one for each.
+    """
     abundances = np.empty_like(correlations)
     n_iter = np.full(len(correlations), max_iter)
     converged = np.zeros(len(correlations), dtype=bool)
 
     mu = factorization.mu
+    threshold = lam / mu
     z = np.zeros_like(correlations)
     d = np.zeros_like(correlations)
     pixels = np.arange(len(correlations))
@@ -243,7 +259,7 @@ def _admm_block(correlations, factorization, lam, max_iter, tol, relaxation):
         x = factorization.solve(correlations + mu * (z + d))
         x_relaxed = x if relaxation == 1 else relaxation * x + (1 - relaxation) * z
         # for a threshold ≥ 0, max(soft(v, threshold), 0) = max(v − threshold, 0)
-        z = np.maximum(x_relaxed - d - lam / mu, 0.0)
+        z = np.maximum(x_relaxed - d - threshold, 0.0)
         d = d - (x_relaxed - z)
 
         if iteration % _CHECK_EVERY and iteration != max_iter:
@@ -255,6 +271,7 @@ def _admm_block(correlations, factorization, lam, max_iter, tol, relaxation):
         converged[leaving] = True
         if done.any():
             correlations, z, d, pixels = (rows[~done] for rows in (correlations, z, d, pixels))
+            threshold = threshold[~done] if len(threshold) > 1 else threshold
         if not len(pixels):
             break
     abundances[pixels] = z

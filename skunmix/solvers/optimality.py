@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import check_array, gen_batches
 
 from ..utils import check_same_bands
-from ._checks import check_lam, row_norms
+from ._checks import check_lam, row_norms, units
 from ._resolution import Resolution
 
 # Of the arrays of one block together.
@@ -122,18 +122,18 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
     spectra, endmembers, abundances = _check(spectra, endmembers, abundances, lam)
     norms = row_norms(endmembers)
     norms[norms == 0] = norms.max() or 1.0  # one of all zeros has no scale of its own
-    unit = _unit(np.median(norms))
-    endmembers, norms, lam = endmembers / unit, norms / unit, lam / unit / unit
+    unit = units(np.median(norms))
+    endmembers, norms, lam = endmembers / unit, norms / unit, lam / unit
     resolution = Resolution(endmembers, norms, sum_to_one)
     if sum_to_one:
         lam = 0.0  # it is the same for every x
 
     result = np.empty(len(spectra))
     for block, y, x in _blocks(spectra, endmembers, abundances):
-        y = y if unit == 1.0 else y / unit
+        y, x, penalty = _in_moderate_units(y, x, lam, unit, sum_to_one)
         reconstruction = x @ endmembers
         residual = y - reconstruction
-        gradient = lam - residual @ endmembers.T
+        gradient = penalty[:, None] - residual @ endmembers.T
         size = np.abs(x) @ norms if sum_to_one else np.linalg.norm(reconstruction, axis=1)
         scale = np.maximum(np.linalg.norm(y, axis=1), size)
         scale[scale == 0] = 1.0
@@ -147,21 +147,30 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
         if sum_to_one:
             kkt = np.maximum(kkt, np.abs(sums - 1.0))
 
-        objective = 0.5 * np.sum(residual**2, axis=1) + lam * np.sum(np.abs(x), axis=1)
+        objective = 0.5 * np.sum(residual**2, axis=1) + penalty * np.sum(np.abs(x), axis=1)
         seems = np.flatnonzero(kkt < _DOUBTFUL)
         doubtful = resolution.is_doubtful(
-            *(rows[seems] for rows in (y, x, residual, gradient, objective)),
-            np.full(len(seems), lam),
+            *(rows[seems] for rows in (y, x, residual, gradient, objective, penalty))
         )
         kkt[seems[doubtful]] = _DOUBTFUL
-        result[block] = kkt
-    result[np.isnan(result)] = np.inf  # of values whose squares overflow
+        # of values whose squares overflow even so, nothing can be told
+        result[block] = np.where(np.isfinite(kkt + scale), kkt, np.inf)
     return result
 
 
-def _unit(size):
-    """Return a power of two for a unit, where squares would overflow or vanish without."""
-    return 1.0 if 1e-100 < size < 1e100 else 2.0 ** np.frexp(size)[1]
+def _in_moderate_units(y, x, lam, unit, sum_to_one):
+    """Return spectra, abundances and λ over the units of endmembers and of each spectrum.
+
+    With the constraint an abundance has no unit, and a spectrum that of the endmembers.
+    """
+    if sum_to_one:
+        return (y if unit == 1.0 else y / unit), x, np.zeros(len(y))
+    each = units(np.abs(y).max(axis=1))
+    if (each != 1.0).any():
+        y = y / each[:, np.newaxis]
+    if unit != 1.0 or (each != 1.0).any():
+        x = x / each[:, np.newaxis] * unit
+    return y, x, lam / each
 
 
 def _blocks(spectra, endmembers, abundances):

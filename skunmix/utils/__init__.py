@@ -28,7 +28,7 @@ from .labels import (
 )
 from .optional import require, require_pyplot
 from .threads import map_threads, torch_beside_another, torch_on_one_thread
-from .validation import check_same_bands
+from .validation import check_same_bands, fill_values
 
 __all__ = [
     "CallbackSupportMixin",
@@ -41,6 +41,7 @@ __all__ = [
     "check_same_bands",
     "check_unique",
     "column_labels",
+    "fill_values",
     "fit_context",
     "fused_adam",
     "has_callbacks",
