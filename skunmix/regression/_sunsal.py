@@ -154,7 +154,8 @@ class SunSALRegressor(BaseSunSAL):
         ------
         ValueError
             If neither endmembers nor abundances are given, endmembers fit neither layout or hold
-            a zero spectrum or the same one twice, abundances are negative, or there is a NaN.
+            a fill value, the same spectrum twice or, without ``sum_to_one=True``, a zero spectrum,
+            abundances are negative, or there is a NaN.
         """
         self._fit_endmembers(X, y, endmembers)
         self._prepare()
