@@ -7,18 +7,25 @@ from typing import ClassVar
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, TransformerMixin
-from sklearn.utils import check_array
+from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .endmembers import check_endmembers, estimate_endmembers
 from .utils import (
+    check_magnitudes,
     check_unique,
     column_labels,
+    magnitudes,
     order_of,
     refuse_masked,
     string_labels,
     take_columns,
+    warn_of_negative,
+    warn_of_units,
 )
+
+# Abundances that are negative by less are zero, but for the rounding of float32.
+_ROUNDING = 1e-6
 
 
 class BaseUnmixer(
@@ -172,7 +179,7 @@ class BaseUnmixer(
         refuse_masked(X, "X")
         if string_labels(column_labels(X)) is not None and not hasattr(X, "dims"):
             return X  # scikit-learn compares the names of a frame
-        order = order_of(column_labels(X), self._band_labels, "the bands of X", "those of `fit`")
+        order = order_of(column_labels(X), self.band_labels_, "the bands of X", "those of `fit`")
         return take_columns(X, order)
 
     def _abundances(self, X):
@@ -183,7 +190,13 @@ class BaseUnmixer(
             self, X, dtype="numeric", ensure_all_finite=self._checks_finite, reset=False
         )
         out = np.empty((len(X), self.n_endmembers_), dtype=output_dtype(X))
-        self._unmix(X, out)
+        try:
+            self._unmix(X, out)
+        except ValueError:
+            assert_all_finite(X, input_name="X")
+            check_magnitudes(X, "X")
+            raise
+        warn_of_negative(X, self.endmembers_, stacklevel=3)
         return out
 
     def _fit_endmembers(self, X, y, endmembers, *, reset=True):
@@ -223,6 +236,7 @@ class BaseUnmixer(
             X, y = validate_data(
                 self, X, y, dtype="numeric", multi_output=True, y_numeric=True, reset=reset
             )
+            check_magnitudes(X, "X")
             predict_1d = y.ndim == 1
             y = check_abundances(y, strict=given is not None)
 
@@ -242,10 +256,11 @@ class BaseUnmixer(
                 if y.shape[1] != len(spectra):
                     raise ValueError(_message_columns(y, len(spectra)))
                 y = take_columns(y, order_of(y_names, names, "the columns of y", "endmembers"))
+            warn_of_units(magnitudes(X), spectra, stacklevel=4)
         self._endmembers_estimated = given is None
         self.endmembers_ = spectra
         self.n_endmembers_ = len(spectra)
-        self._band_labels = bands
+        self.band_labels_ = bands
         self._endmember_names = np.asarray(
             names or y_names or [f"endmember{i}" for i in range(len(spectra))], dtype=object
         )
@@ -330,13 +345,15 @@ def check_abundances(y, *, strict):
     TypeError
         If they are sparse.
     ValueError
-        If an abundance is negative.
+        If an abundance is negative; within rounding of zero it is zero.
     """
     if issparse(y):
         raise TypeError("Sparse abundances were passed as y, but a dense array is required.")
     y = np.asarray(y, dtype=np.float64)
     y = y[:, np.newaxis] if y.ndim == 1 else y
     if y.min() < 0 and (strict or abs(np.median(y.sum(axis=1)) - 1.0) < 0.1):
+        if y.min() >= -_ROUNDING * max(1.0, y.max()):
+            return np.maximum(y, 0.0)
         pixel, endmember = np.argwhere(y < 0)[0]
         raise ValueError(
             f"Negative values in y: abundances are at least 0, but pixel {pixel} has "

@@ -26,11 +26,23 @@ from .labels import (
     string_labels,
     take_columns,
 )
+from .magnitudes import (
+    LARGEST,
+    check_magnitudes,
+    count_negative,
+    magnitudes,
+    message_negative,
+    values_seen_to,
+    warn_of_negative,
+    warn_of_units,
+)
 from .optional import require, require_pyplot
+from .state import restored_on_error
 from .threads import map_threads, torch_beside_another, torch_on_one_thread
 from .validation import check_same_bands, fill_values
 
 __all__ = [
+    "LARGEST",
     "CallbackSupportMixin",
     "Interval",
     "StrOptions",
@@ -38,21 +50,26 @@ __all__ = [
     "band_axis",
     "begin_callbacks",
     "best_of",
+    "check_magnitudes",
     "check_same_bands",
     "check_unique",
     "column_labels",
+    "count_negative",
     "fill_values",
     "fit_context",
     "fused_adam",
     "has_callbacks",
     "index_fit_params",
     "last_step",
+    "magnitudes",
     "map_threads",
+    "message_negative",
     "order_of",
     "reconstruct_spectra",
     "refuse_masked",
     "require",
     "require_pyplot",
+    "restored_on_error",
     "routed_fit_params",
     "safe_indexing",
     "same_labels",
@@ -63,4 +80,7 @@ __all__ = [
     "torch_on_one_thread",
     "validate_parameters",
     "validate_params",
+    "values_seen_to",
+    "warn_of_negative",
+    "warn_of_units",
 ]

@@ -1,9 +1,13 @@
 """From a raw file of abundances to GeoTIFF, ENVI, netCDF, Zarr or NumPy's format, and checked."""
 
+import logging
 import os
 import warnings
 from contextlib import contextmanager
 from importlib.util import find_spec
+from inspect import signature
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -14,10 +18,13 @@ from .windows import block_slices
 _TILE = 256
 _PARTS = 16
 _NETCDF = (".nc", ".nc4")
-_DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".hdr": "ENVI"}
+_ENVI_DATA = (".img", ".dat", ".raw", ".bin", ".bil", ".bip", ".bsq")
+_DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", **dict.fromkeys((".hdr", *_ENVI_DATA), "ENVI")}
+# What the scene decides.
+_TAKEN = {"driver", "height", "width", "count", "dtype", "crs", "transform", "nodata", "gcps"}
 
 
-def check_output(path):
+def check_output(path, creation_options=None):
     """Raise before any work is done if the output cannot be written.
 
     Raises
@@ -25,7 +32,7 @@ def check_output(path):
     ImportError
         If a library that writes it is not installed.
     ValueError
-        If its suffix says nothing.
+        If its suffix says nothing, or the writer does not know a creation option.
     FileNotFoundError
         If its folder does not exist.
     """
@@ -47,13 +54,84 @@ def check_output(path):
         )
     if not path.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {path.parent} to write {path.name} to.")
+    if creation_options:
+        if suffix in _DRIVERS:
+            _check_raster_options(_DRIVERS[suffix], creation_options)
+        else:
+            _check_xarray_options(suffix, creation_options)
+
+
+def _check_raster_options(driver, options):
+    """Create a small raster with the options; what GDAL only warns of is an error."""
+    rasterio = require("rasterio", "A raster")
+    given = ", ".join(f"{key}={value}" for key, value in options.items())
+    taken = sorted(_TAKEN & {key.lower() for key in options})
+    if taken:
+        raise ValueError(
+            f"creation_options has {taken[0]!r}, which the scene decides; leave it out."
+        )
+    profile = {"driver": driver, "height": 256, "width": 256, "count": 1, "dtype": "float32"}
+    warned = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: warned.append(record.getMessage())
+    logger = logging.getLogger("rasterio")
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        with TemporaryDirectory() as folder, gdal():
+            suffix = ".tif" if driver == "GTiff" else ".img"
+            with rasterio.open(Path(folder, f"trial{suffix}"), "w", **profile, **options) as trial:
+                trial.write(np.zeros((1, 256, 256), np.float32))
+    except Exception as error:
+        warned.append(str(error))
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate
+    if warned:
+        raise ValueError(
+            f"The writer of {driver} does not take creation_options {given} ({warned[0]}); see "
+            f"GDAL's page on the driver for its options."
+        )
+
+
+def _check_xarray_options(suffix, options):
+    """Check the names of options by the signature of xarray's writer."""
+    if suffix == ".npy":
+        raise ValueError(
+            f"creation_options {list(options)} were given, but NumPy's format has none; leave "
+            f"them out."
+        )
+    xr = require("xarray", "Writing")
+    writer = xr.Dataset.to_zarr if suffix == ".zarr" else xr.Dataset.to_netcdf
+    known = set(signature(writer).parameters) - {
+        "self",
+        "path",
+        "store",
+        "mode",
+        "engine",
+        "compute",
+    }
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise ValueError(
+            f"{writer.__name__} of xarray has no option {unknown[0]!r} as creation_options have, "
+            f"expected one of {', '.join(sorted(known))}."
+        )
 
 
 def outputs_of(path):
     """Return the files that an output consists of, the one given among them."""
-    if path.suffix.lower() == ".hdr":
-        return [path.with_suffix(".img"), path]
+    if _DRIVERS.get(path.suffix.lower()) == "ENVI":
+        data, header = _envi_files(path)
+        return [data, header] if path == header else [header, data]
     return [path]
+
+
+def _envi_files(path):
+    """Return the data and the header of an ENVI output that either of them names."""
+    if path.suffix.lower() == ".hdr":
+        return path.with_suffix(".img"), path
+    return path, path.with_suffix(".hdr")
 
 
 def write_output(path, values, source, names, *, working_memory, creation_options=None):
@@ -116,7 +194,7 @@ def _write_raster(path, values, source, names, windows, driver, options):
     target = path
     profile = {}
     if driver == "ENVI":
-        target = path.with_suffix(".img")
+        target, header = _envi_files(path)
     else:
         profile = {"interleave": "band", "bigtiff": "if_safer"}
         if min(rows, cols) >= _TILE:
@@ -136,7 +214,9 @@ def _write_raster(path, values, source, names, windows, driver, options):
         for window in windows:
             dataset.write(np.moveaxis(values.read(window), -1, 0), window=window)
     if driver == "ENVI":  # which GDAL describes by where it was made
-        path.write_bytes(path.read_bytes().replace(os.fsencode(target), os.fsencode(target.name)))
+        target.with_suffix(".hdr").replace(header)  # of the case that was asked for
+        text = header.read_bytes().replace(os.fsencode(target), os.fsencode(target.name))
+        header.write_bytes(text)
 
     def read(window):
         with gdal(), rasterio.open(target) as dataset:

@@ -1,0 +1,43 @@
+"""The command line, ``skunmix``: one module a command."""
+
+import sys
+
+import click
+
+from .. import __version__
+from ._unmix import unmix
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="skunmix", message="%(prog)s %(version)s")
+def commands():
+    """Hyperspectral unmixing in scikit-learn."""
+
+
+commands.add_command(unmix)
+
+
+def main(argv=None):
+    """Run a command.
+
+    Parameters
+    ----------
+    argv : list of str, default=None
+        Arguments; None takes those of the process.
+
+    Returns
+    -------
+    status : int
+        0; 1 after an error, of which one sentence is printed; 2 after a wrong call; 130 when
+        interrupted.
+    """
+    try:
+        return commands.main(argv, prog_name="skunmix", standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("Interrupted; the same command goes on from here.", file=sys.stderr)
+        return 130

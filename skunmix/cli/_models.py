@@ -1,0 +1,99 @@
+"""Models from files: skops files, whose types are checked, and pickles, which run code."""
+
+import zipfile
+from importlib import import_module
+from pathlib import Path
+
+from sklearn.base import BaseEstimator
+
+from ..utils import require
+
+_EXPECTED = "expected a fitted estimator or pipeline saved by skops.io.dump(model, path)"
+
+
+def load_model(path, *, allow_pickle=False, trusted=()):
+    """Load a fitted estimator or pipeline.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file of skops, or of joblib or pickle.
+    allow_pickle : bool, default=False
+        Whether to load a pickle, which can run any code: allow it only for files that you trust.
+    trusted : sequence of str, default=()
+        Types in a skops file to trust besides those of scikit-learn, NumPy and skunmix.
+
+    Returns
+    -------
+    estimator : object
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ImportError
+        If it is a skops file, and skops is not installed.
+    ValueError
+        If it holds something else, an unknown type, or is a pickle that is not allowed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no model at {path}; {_EXPECTED}.")
+    if zipfile.is_zipfile(path):
+        model = _load_skops(path, trusted)
+    elif allow_pickle:
+        model = _load_pickle(path)
+    else:
+        raise ValueError(
+            f"{path} is no skops file; {_EXPECTED}, or, if it is a pickle that you trust, since a "
+            f"pickle can run any code, pass allow_pickle=True."
+        )
+    if not callable(getattr(model, "predict", None)):
+        raise ValueError(f"{path} holds a {type(model).__name__} without `predict`; {_EXPECTED}.")
+    return model
+
+
+def _load_skops(path, trusted):
+    sio = require("skops.io", f"Loading {path.name}", "skops")
+    try:
+        unknown = sio.get_untrusted_types(file=path)
+    except Exception as error:  # whatever else is zipped
+        raise ValueError(
+            f"{path} could not be read as a skops file ({type(error).__name__}: {error}); "
+            f"{_EXPECTED}."
+        ) from error
+    strange = sorted(name for name in unknown if not _is_known(name) and name not in trusted)
+    if strange:
+        raise ValueError(
+            f"{path} holds types that are not known to be safe, {', '.join(strange)}; expected "
+            f"those of scikit-learn, NumPy and skunmix; if you trust these, pass "
+            f"trusted={strange[0]}."
+        )
+    return sio.load(path, trusted=list(unknown))
+
+
+def _is_known(name):
+    """Return whether a name is a class of scikit-learn, an estimator or a metric of skunmix."""
+    module, _, name = name.rpartition(".")
+    package = module.split(".")[0]
+    if package not in ("sklearn", "skunmix"):
+        return False
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError):
+        return False
+    if isinstance(found, type):
+        return package == "sklearn" or issubclass(found, BaseEstimator)
+    return package == "skunmix" and name in import_module("skunmix.metrics").__all__
+
+
+def _load_pickle(path):
+    import joblib
+
+    try:
+        return joblib.load(path)
+    except Exception as error:  # bytes that are no pickle raise all kinds
+        raise ValueError(
+            f"{path} could not be loaded as a model ({type(error).__name__}: {error}); "
+            f"{_EXPECTED}, or by joblib.dump, with the same versions of the libraries."
+        ) from error
