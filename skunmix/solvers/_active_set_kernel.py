@@ -46,7 +46,7 @@ GRAM_PIVOT = 1e-9  # below, the Gram matrix has lost too many digits
 # their size.
 LEAST_DISTANCE = 1e-10  # over the least singular value
 LEAST_SQUARE = 1e-13
-LEAST_NORM = 1e-140  # of a spectrum, whose square must not vanish
+LEAST_NORM_SQUARED = 1e-280  # of a spectrum; below, squares begin to vanish
 
 # Pricing every atom at every step is most of the work on a library. In between, only the best of
 # the last time are looked at, as long as one is still within a factor of the best at that time.
@@ -190,8 +190,8 @@ def _is_resolved(kappa, constrained, norm, magnitude, explained, sharpness):
     if constrained:
         left -= 2.0 * kappa
     distance = LEAST_DISTANCE * magnitude * sharpness
-    resolved = left >= LEAST_SQUARE * norm * norm + distance * distance
-    return resolved and (norm >= LEAST_NORM or magnitude == 0.0)
+    least = LEAST_SQUARE * (norm * norm) + distance * distance
+    return left >= max(least, LEAST_NORM_SQUARED) or magnitude == 0.0
 
 
 @_inlined

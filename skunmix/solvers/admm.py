@@ -214,12 +214,13 @@ def csr_admm(
         correlations = (rows if unit == 1.0 else rows / unit) @ factorization.scaled.T
         # With the constraint λ is the same for every x, and only makes the way longer, and spectra
         # have the unit of the endmembers.
-        penalty, units_of_pixels = np.zeros((1, 1)), 1.0
+        penalty, units_of_pixels = 0.0, 1.0
         if not factorization.sum_to_one:
-            sizes = np.abs(correlations).max(axis=1, keepdims=True)
-            units_of_pixels = units(sizes if (units(sizes) != 1.0).any() else np.ones((1, 1)))
-            correlations /= units_of_pixels
-            penalty = lam / unit / unit / scales / units_of_pixels
+            penalty = lam / unit / unit
+            units_of_pixels = units(np.abs(correlations).max(axis=1, keepdims=True))
+            if (units_of_pixels != 1.0).any() or (scales != 1.0).any():
+                correlations /= units_of_pixels
+                penalty = penalty / scales / units_of_pixels
         abundances, solution.n_iter[block], solution.converged[block] = _admm_block(
             correlations,
             factorization,
@@ -243,7 +244,7 @@ def csr_admm(
 def _admm_block(correlations, factorization, lam, max_iter, tol, relaxation):
     """Iterate on the correlations Aᵀy of a block; pixels leave it as they converge.
 
-    λ is a row for all pixels, or one for each.
+    λ is a number, or has the shape of the correlations.
     """
     abundances = np.empty_like(correlations)
     n_iter = np.full(len(correlations), max_iter)
@@ -271,7 +272,7 @@ def _admm_block(correlations, factorization, lam, max_iter, tol, relaxation):
         converged[leaving] = True
         if done.any():
             correlations, z, d, pixels = (rows[~done] for rows in (correlations, z, d, pixels))
-            threshold = threshold[~done] if len(threshold) > 1 else threshold
+            threshold = threshold[~done] if np.ndim(threshold) else threshold
         if not len(pixels):
             break
     abundances[pixels] = z
