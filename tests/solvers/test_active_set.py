@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skunmix.datasets import make_mixtures
 from skunmix.solvers import (
-    _active_set_kernel,
+    _careful_kernel,
     csr_active_set,
     csr_objective,
     csr_optimality,
@@ -422,13 +422,13 @@ def test_collinear_endmembers_are_solved_with_care(monkeypatch):
     rng = np.random.default_rng(0)
     endmembers[1] = endmembers[0] + 1e-6 * rng.normal(size=20)
     spectra = np.vstack([spectra, 0.3 * endmembers[0] + 0.7 * endmembers[1]])
-    solve_with_qr, calls = _active_set_kernel.solve_with_qr, []
+    solve_with_qr, calls = _careful_kernel.solve_with_qr, []
 
     def spy(spectra, *args):
         calls.append(len(spectra))
         return solve_with_qr(spectra, *args)
 
-    monkeypatch.setattr(_active_set_kernel, "solve_with_qr", spy)
+    monkeypatch.setattr(_careful_kernel, "solve_with_qr", spy)
     solution = csr_active_set(spectra, endmembers)
     assert sum(calls) >= 1
     assert_solved(spectra, endmembers, solution)
