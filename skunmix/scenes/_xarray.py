@@ -36,7 +36,13 @@ def unmixer_of(estimator, scene, band_dim, overrides):
         )
     # xarray notes in `encoding` what it has applied
     applied = {"scale_factor", "add_offset"} & set(scene.encoding)
-    decoding = decoding_of(scene.dtype, scene.attrs, decoded=True if applied else None, **overrides)
+    decoding = decoding_of(
+        scene.dtype,
+        scene.attrs,
+        decoded=True if applied else None,
+        encoding=scene.encoding,
+        **overrides,
+    )
     where = f"dimension {band_dim!r} of the scene"
     return BlockUnmixer(estimator, scene.sizes[band_dim], decoding, where)
 

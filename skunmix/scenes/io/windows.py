@@ -38,3 +38,11 @@ def block_slices(shape, max_pixels, chunk_shape=None):
             for start in range(0, n, step)
         ]
     return blocks
+
+
+def chunk_bytes(array):
+    """Return what a chunk of a DataArray takes as it is in a file, 0 where it has none."""
+    chunks = array.encoding.get("preferred_chunks") or {}
+    if not chunks:
+        return 0
+    return prod(int(chunks.get(dim, n)) for dim, n in array.sizes.items()) * array.dtype.itemsize
