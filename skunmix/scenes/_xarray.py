@@ -9,6 +9,7 @@ from ..utils import require
 from ._blocks import BlockUnmixer, check_mask
 from ._run import run_blocks
 from .io.decoding import decoding_of
+from .io.windows import chunk_bytes
 from .io.xarrays import ENDMEMBER, abundance_array
 
 
@@ -85,7 +86,17 @@ def _unmix_by_blocks(unmixer, scene, band_dim, dims, mask, options):
         mask = mask.variable.set_dims(dict(zip(dims, shape))).transpose(*dims).values
     chunks = scene.encoding.get("preferred_chunks") or {}
     chunk_shape = tuple(int(chunks.get(dim, 1)) for dim in dims)
-    run_blocks(unmixer, read, mask, out, chunk_shape=chunk_shape, **options)
+    # what has been read remembers its chunks, too
+    unread = not getattr(variable, "_in_memory", True)
+    run_blocks(
+        unmixer,
+        read,
+        mask,
+        out,
+        chunk_shape=chunk_shape,
+        chunk_bytes=chunk_bytes(scene) if unread else 0,
+        **options,
+    )
     return out
 
 

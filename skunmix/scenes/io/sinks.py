@@ -52,14 +52,13 @@ def check_output(path):
         raise FileNotFoundError(f"There is no folder {path.parent} to write {path.name} to.")
 
 
-def check_grid(path, source, creation_options=None):
+def check_grid(path, source):
     """Raise before any work is done if the output cannot hold where the scene's pixels are.
 
     Parameters
     ----------
     path : pathlib.Path
     source : Source
-    creation_options : dict, default=None
 
     Raises
     ------
