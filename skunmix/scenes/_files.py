@@ -1,5 +1,6 @@
 """From file to file, larger than memory, by several processes or a cluster, and never half."""
 
+import logging
 from math import prod
 from numbers import Real
 from pathlib import Path
@@ -13,10 +14,17 @@ from ._checkpoint import VERSION, Checkpoint, check_replaceable
 from ._identity import mask_identity, model_identity, scene_identity
 from ._inspection import Inspection
 from ._run import by_cluster, by_processes, current_client, progress_bar, two_at_once
-from .io.sinks import check_output, outputs_of, write_output
-from .io.sources import Source, open_source
-from .io.windows import block_slices, bounds_of, n_pixels_of, windows_left
+from .io.sinks import check_grid, check_output, outputs_of, write_output
+from .io.sources import RasterSource, Source, open_source
+from .io.windows import (
+    block_slices,
+    bounds_of,
+    memory_beside_chunks,
+    n_pixels_of,
+    windows_left,
+)
 
+_logger = logging.getLogger(__name__)
 # Arrays of a larger window would be mapped into memory anew each time, which takes as long as
 # reading it.
 _WINDOW_BYTES = 2**24
@@ -53,30 +61,35 @@ def unmix_file(
         (n_pixels, n_endmembers).
 
     scene : str or path-like
-        What GDAL reads (ENVI, by its header or its data, GeoTIFF, …), netCDF (.nc), Zarr (.zarr),
-        or a NumPy cube (rows, cols, bands) (.npy).
+        ENVI (by its header or its data), GeoTIFF, JPEG 2000, PNG, netCDF (.nc), HDF5 (.h5, .he5),
+        Zarr (.zarr), or a NumPy cube (rows, cols, bands) (.npy). Formats that name other files or
+        addresses, such as VRT, are refused. A netCDF, HDF5 or Zarr variable may have its
+        dimensions in any order: where their names or coordinates tell them apart, rows are y.
 
     output : str or path-like
         GeoTIFF (.tif), ENVI (.hdr, with .img beside it, or .img), netCDF (.nc), Zarr (.zarr) or
         NumPy (.npy), by its suffix.
 
     band_dim : str, default="band"
-        The dimension of the bands in netCDF and Zarr.
+        The dimension of the bands in netCDF, HDF5 and Zarr.
 
     variable : str, default=None
-        The variable that is the scene in netCDF and Zarr, where several have bands.
+        The variable that is the scene in netCDF, HDF5 and Zarr, where several have bands:
+        "group/name" for one in a group.
 
     mask : array-like of shape (rows, cols), or path, default=None
         True, or not 0 in a file of the same grid, where a pixel is left out. Pixels that the
         scene's own mask hides are left out, too.
 
     nodata : float or sequence of float, default=None
-        Stored values that stand for no data, in any band. None takes what the scene says.
+        Stored values that stand for no data, in any band. None takes what the scene says: its
+        fill values, and its valid range (`valid_min`, `valid_max`, `valid_range`).
 
     scale_factor, add_offset : float or array-like of shape (n_bands,), default=None
-        Spectra are stored · scale_factor + add_offset. None takes what the scene says. (ENVI's
-        "reflectance scale factor" is not among it; pass its inverse if the model was fitted on
-        reflectances.)
+        Spectra are stored · scale_factor + add_offset. None takes what the scene says: in ENVI,
+        values are divided by the "reflectance scale factor", or multiplied by "data gain values"
+        and added to "data offset values". What is taken is logged, at level INFO by the logger
+        "skunmix.scenes".
 
     n_jobs : int, default=None
         Number of processes; None means 1 unless in a :obj:`joblib.parallel_config` context, -1
@@ -87,7 +100,7 @@ def unmix_file(
 
     working_memory : float, default=256
         MiB that the windows under way may take on a machine, besides the libraries (on a cluster:
-        on each thread of a worker).
+        on each thread of a worker). A scene whose chunks do not fit is refused.
 
     resume : bool, default=True
         Whether to go on with what an interrupted run has left, if it is one of the same scene,
@@ -127,7 +140,9 @@ def unmix_file(
         If the estimator has no `predict`.
     ValueError
         If the scene's bands are not as many as the estimator was fitted on, there is no valid
-        pixel, the unfinished run beside the output is another, or a parameter does not fit.
+        pixel, the unfinished run beside the output is another, the output cannot hold the scene's
+        grid, a chunk of the scene does not fit into `working_memory`, it cannot be told in which
+        units its values are, or a parameter does not fit.
 
     See Also
     --------
@@ -157,7 +172,9 @@ def unmix_file(
     source = open_source(scene, band_dim=band_dim, variable=variable)
     check_not_input(output, source, "scene")
 
+    check_grid(output, source)
     decoding = source.decoding(nodata=nodata, scale_factor=scale_factor, add_offset=add_offset)
+    _logger.info("%s: %s", source.path.name, decoding)
     unmixer = BlockUnmixer(estimator, source.shape[2], decoding, source.where, source.band_labels())
     mask = _open_mask(mask, source)
     if isinstance(mask, Source):
@@ -166,7 +183,9 @@ def unmix_file(
     client = current_client()
     n_jobs = effective_n_jobs(n_jobs)
     in_flight = 1 if client else max(n_jobs, 2)
-    max_pixels = unmixer.pixels_in(working_memory * 2**20 / in_flight)
+    sources = [source, mask] if isinstance(mask, Source) else [source]
+    chunks = {opened.path.name: opened.chunk_bytes for opened in sources}
+    max_pixels = unmixer.pixels_in(memory_beside_chunks(chunks, working_memory, in_flight))
     if source.in_one_piece:
         max_pixels = min(max_pixels, max(1, _WINDOW_BYTES // source.bytes_per_pixel()))
     state = {
@@ -294,4 +313,13 @@ def _open_mask(mask, source):
             f"mask must have the scene's {source.shape[0]} rows and {source.shape[1]} columns, and "
             f"one band, but {opened.path.name} has (rows, columns, bands) = {opened.shape}."
         )
+    if isinstance(opened, RasterSource) and isinstance(source, RasterSource):
+        found, expected = (raster.grid().get("transform") for raster in (opened, source))
+        placed = not (None in (found, expected) or found.is_identity or expected.is_identity)
+        if placed and not found.almost_equals(expected, abs(expected.determinant) ** 0.5 / 100):
+            raise ValueError(
+                f"mask must have the scene's grid, but the transform of {opened.path.name} is "
+                f"{tuple(found)[:6]}, and that of the scene {tuple(expected)[:6]}; bring it onto "
+                f"the scene's grid, or pass an array."
+            )
     return opened

@@ -1,8 +1,13 @@
 """An image cut into windows."""
 
-from math import prod
+from math import ceil, prod
 
 import numpy as np
+
+# Chunks that take less than this together are not counted, like other buffers of the libraries.
+_SMALL = 2**20
+# Of a window's memory, that chunks may take.
+_LARGEST_SHARE = 0.75
 
 
 def block_slices(shape, max_pixels, chunk_shape=None):
@@ -93,3 +98,44 @@ def windows_left(windows, done, max_pixels):
             if not covered[piece].all()
         ]
     return left
+
+
+def chunk_bytes(array):
+    """Return what a chunk of a DataArray takes as it is in a file, 0 where it has none."""
+    chunks = array.encoding.get("preferred_chunks") or {}
+    if not chunks:
+        return 0
+    return prod(int(chunks.get(dim, n)) for dim, n in array.sizes.items()) * array.dtype.itemsize
+
+
+def memory_beside_chunks(chunks, working_memory, in_flight):
+    """Return the bytes that a window may take, beside what is read of its chunks.
+
+    Parameters
+    ----------
+    chunks : dict
+        What a chunk takes in bytes, by the name of its file.
+    working_memory : float
+        MiB, for all windows under way.
+    in_flight : int
+        How many these are.
+
+    Raises
+    ------
+    ValueError
+        If a chunk, which has to be in memory whole, takes most of what a window may.
+    """
+    available = working_memory * 2**20 / in_flight
+    needed = 2 * sum(chunks.values())  # as they are stored, and decompressed
+    if needed * in_flight < _SMALL:
+        return available
+    if needed > _LARGEST_SHARE * available:
+        name = max(chunks, key=chunks.get)
+        raise ValueError(
+            f"A chunk of {name} takes {chunks[name] / 2**20:.1f} MiB, and as much again while it "
+            f"is decompressed, of which {in_flight} are read at a time, but working_memory is "
+            f"{working_memory:g} MiB; pass working_memory="
+            f"{ceil(needed * in_flight / _LARGEST_SHARE / 2**20)}, or write the scene in smaller "
+            f"chunks (tiles, strips)."
+        )
+    return available - needed
