@@ -66,19 +66,19 @@ class Checkpoint:
             If another process is at it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            import fcntl
+        except ImportError:  # Windows has no such locks, and removes no file that is open
+            yield
+            return
         with open(self.folder / _LOCK, "w") as file:
             try:
-                import fcntl
-            except ImportError:  # no such locks here
-                pass
-            else:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise BlockingIOError(
-                        f"Another process is writing {self.output}, in {self.folder}; wait for it, "
-                        f"or choose another output."
-                    ) from error
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BlockingIOError(
+                    f"Another process is writing {self.output}, in {self.folder}; wait for it, "
+                    f"or choose another output."
+                ) from error
             yield
 
     def begin(self, state, shape, dtype, *, resume):
@@ -344,5 +344,5 @@ def _file_identity(path):
 def _sync(path):
     paths = [path] if Path(path).is_file() else [p for p in Path(path).rglob("*") if p.is_file()]
     for path in paths:
-        with open(path, "rb") as file:
+        with open(path, "r+b") as file:  # Windows syncs only what may be written
             os.fsync(file.fileno())

@@ -204,6 +204,9 @@ def test_what_a_stopped_writer_goes_on_writing_is_not_in_the_way(made, monkeypat
     assert not (made.folder / "late").exists()
 
 
+@pytest.mark.skipif(
+    "forkserver" not in multiprocessing.get_all_start_methods(), reason="there is no forkserver here"
+)
 @pytest.mark.parametrize("output", ["out.npy", "out.hdr", "out.zarr"])
 def test_killed_at_any_step_of_the_end(made, output):
     if output != "out.npy":
