@@ -1,8 +1,10 @@
-"""Real data for the tests that need it."""
+"""A small problem for all tests, and real data for those that need them."""
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -33,3 +35,26 @@ def jasper():
 def usgs():
     _skip_without("usgs_1995_library.mat")
     return fetch_usgs_library(download_if_missing=False)
+
+
+class Problem(NamedTuple):
+    """Noisy mixtures, their abundances and the endmembers, one a row."""
+
+    spectra: np.ndarray
+    abundances: np.ndarray
+    endmembers: np.ndarray
+
+
+@pytest.fixture
+def problem(request):
+    """A problem of the sizes that the test's module sets in its dict `PROBLEM`."""
+    sizes = {
+        **{"n_pixels": 80, "n_bands": 20, "n_endmembers": 4, "noise": 0.02, "concentration": 0.5},
+        **getattr(request.module, "PROBLEM", {}),
+    }
+    rng = np.random.default_rng(0)
+    n_endmembers, n_pixels, n_bands = (sizes[f"n_{n}"] for n in ("endmembers", "pixels", "bands"))
+    endmembers = rng.uniform(0.1, 0.9, (n_endmembers, n_bands))
+    abundances = rng.dirichlet(np.full(n_endmembers, sizes["concentration"]), n_pixels)
+    noise = sizes["noise"] * rng.normal(size=(n_pixels, n_bands))
+    return Problem(abundances @ endmembers + noise, abundances, endmembers)

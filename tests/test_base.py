@@ -10,14 +10,13 @@ from skunmix import SunSALRegressor
 from skunmix.endmembers import check_endmembers, estimate_endmembers
 
 N_BANDS, N_ENDMEMBERS = 12, 3
-
-
-@pytest.fixture
-def problem():
-    rng = np.random.default_rng(0)
-    endmembers = rng.uniform(0.1, 0.9, (N_ENDMEMBERS, N_BANDS))
-    abundances = rng.dirichlet(np.ones(N_ENDMEMBERS), 40)
-    return abundances @ endmembers, abundances, endmembers
+PROBLEM = {
+    "n_pixels": 40,
+    "n_bands": N_BANDS,
+    "n_endmembers": N_ENDMEMBERS,
+    "noise": 0.0,
+    "concentration": 1.0,
+}
 
 
 def fit(endmembers, spectra, abundances=None):

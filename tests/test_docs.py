@@ -15,6 +15,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 import skunmix
 from skunmix.datasets import make_scene
 from skunmix.metrics import abundance_rmse_scorer
+from skunmix.model_selection import StackedGridSearchCV
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -87,9 +88,8 @@ def test_scripts_say_what_they_download(script):
 
 def test_python_of_the_readme_runs(monkeypatch):
     """With data, short trainings, and what it does not import as scikit-learn's users know it."""
-    for name in ("UADMMRegressor", "UADMMRegressorCV"):
-        brief = partial(getattr(skunmix, name), max_epochs=2)
-        monkeypatch.setattr(skunmix, name, brief, raising=False)
+    brief = partial(skunmix.UADMMRegressor, max_epochs=2)
+    monkeypatch.setattr(skunmix, "UADMMRegressor", brief, raising=False)
     scene = make_scene(n_endmembers=3, shape=(20, 20), random_state=0)
     namespace = {
         "A": scene.endmembers,
@@ -98,6 +98,7 @@ def test_python_of_the_readme_runs(monkeypatch):
         "Y_new": scene.spectra,
         "shape": (8, 5),
         "GridSearchCV": GridSearchCV,
+        "StackedGridSearchCV": StackedGridSearchCV,
         "make_pipeline": make_pipeline,
         "Normalizer": Normalizer,
         "StandardScaler": StandardScaler,

@@ -6,6 +6,8 @@ Each takes one network or a stack of them, whose parameters have the networks as
 import torch
 from torch import nn
 
+# Matrices of fewer rows or columns may have a kernel of their own; up to 8 were seen with MKL.
+_FEW = 16
 # A float32 sum of abundances below this is zero for every purpose, and dividing by it would make
 # gradients overflow.
 _TINY_SUM = 1e-6
@@ -44,11 +46,26 @@ def layer_products(spectra, W):
     products : Tensor of shape (K · n_endmembers, n_pixels), or with n_networks in front
     """
     if W.ndim == 3:
-        return W.flatten(0, 1) @ spectra.T
+        return _matmul_transposed(W.flatten(0, 1), spectra)
     n_folds, n_pixels, n_bands = spectra.shape
     # the networks of a fold share its spectra, so that theirs is one product, not one each
-    products = torch.bmm(W.reshape(n_folds, -1, n_bands), spectra.mT)
+    products = _matmul_transposed(W.reshape(n_folds, -1, n_bands), spectra)
     return products.view(len(W), -1, n_pixels)
+
+
+def _matmul_transposed(W, spectra):
+    """Return W · spectraᵀ, each of whose numbers is rounded the same whatever is beside it.
+
+    BLAS may add up a product of few rows or few columns in another order than a larger one: so
+    few rows are computed as columns, and few pixels among others, of zeros.
+    """
+    n_pixels = spectra.shape[-2]
+    if n_pixels < _FEW:
+        padded = nn.functional.pad(spectra, (0, 0, 0, _FEW - n_pixels))
+        return _matmul_transposed(W, padded)[..., :n_pixels].contiguous()
+    if W.shape[-2] >= _FEW:
+        return W @ spectra.mT
+    return (spectra @ W.mT).mT.contiguous()
 
 
 def multiply_add(v, matrix, z):

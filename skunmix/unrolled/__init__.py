@@ -1,7 +1,14 @@
 """Unmixers that learn: networks of unrolled iterations, trained by skorch."""
 
+from ._base import UnrolledRegressor
 from ._ista import ISTANetRegressor
 from ._stacking import fit_stacked, reason_to_fit_alone
 from ._uadmm import UADMMRegressor
 
-__all__ = ["ISTANetRegressor", "UADMMRegressor", "fit_stacked", "reason_to_fit_alone"]
+__all__ = [
+    "ISTANetRegressor",
+    "UADMMRegressor",
+    "UnrolledRegressor",
+    "fit_stacked",
+    "reason_to_fit_alone",
+]

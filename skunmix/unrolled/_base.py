@@ -210,7 +210,7 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         self._train(TrainingPairs(X, y), 1)
         return self
 
-    def _check_pairs(self, X, y, endmembers, *, more):
+    def _check_pairs(self, X, y=None, endmembers=None, *, more=False):
         """Check the parameters and the pairs; set what does not depend on training.
 
         Returns

@@ -52,8 +52,9 @@ def fit_stacked(estimators, folds):
     ----------
     estimators : list of UnrolledRegressor
         Unfitted.
-    folds : list of (X, y, fit_params)
-        Spectra, abundances and keyword arguments as `fit` takes them.
+    folds : list of (X, y, fit_params) or Exception
+        Spectra, abundances and keyword arguments as `fit` takes them; or what failed before there
+        were any, which is then raised in place of each fit.
 
     Returns
     -------
@@ -67,11 +68,12 @@ def fit_stacked(estimators, folds):
     alone, alike = _sort(estimators, fits)
     for i in alone:
         for j, fold in enumerate(folds):
-            fits[i, j] = _Alone(estimators[i], *fold)
+            failed = isinstance(fold, Exception)
+            fits[i, j] = _Failed(fold) if failed else _Alone(estimators[i], *fold)
     for rows in alike:
         start = time.perf_counter()
         members = [estimators[i] for i in rows]
-        prepared = [_prepare(members, *fold) for fold in folds]
+        prepared = [_prepare(members, fold) for fold in folds]
         for columns, which in _rectangles(prepared):
             chosen = [rows[i] for i in which]
             fits[np.ix_(chosen, columns)] = _train([prepared[j] for j in columns], which)
@@ -116,14 +118,15 @@ class _Alone:
         return clone(self.estimator).fit(self.X, self.y, **self.fit_params)
 
 
-@dataclass
 class _Failed:
     """An estimator whose fit failed before any training."""
 
-    error: Exception
+    def __init__(self, error):
+        self.error, self.traceback = error, error.__traceback__
 
     def __call__(self):
-        raise self.error
+        # each time as it was: an exception gathers the places that it was raised from
+        raise self.error.with_traceback(self.traceback)
 
 
 def _sort(estimators, fits):
@@ -144,7 +147,7 @@ def _sort(estimators, fits):
     return alone, groups.values()
 
 
-def _prepare(estimators, X, y, fit_params):
+def _prepare(estimators, fold):
     """Bring estimators to where training starts, on the pairs of one fold.
 
     Returns
@@ -153,10 +156,13 @@ def _prepare(estimators, X, y, fit_params):
         None if no estimator could be started.
     models : list of estimator or Exception
     """
+    if isinstance(fold, Exception):
+        return None, [fold] * len(estimators)
+    X, y, fit_params = fold
     first = clone(estimators[0])
     [choice] = first._choices()
     try:
-        pairs = TrainingPairs(*first._check_pairs(X, y, more=False, **fit_params))
+        pairs = TrainingPairs(*first._check_pairs(X, y, **fit_params))
         if first.early_stopping:
             pairs = first._split(pairs)
         first._start(pairs, *choice)

@@ -31,6 +31,7 @@ __all__ = [
     "fused_adam",
     "has_callbacks",
     "index_fit_params",
+    "routed_fit_params",
     "safe_indexing",
     "validate_parameters",
     "validate_params",
@@ -59,6 +60,17 @@ def begin_callbacks(estimator, max_subtasks):
 def has_callbacks(estimator):
     """Return whether a scikit-learn callback was set on the estimator, or propagated to it."""
     return bool(getattr(estimator, "_skl_callbacks", None))
+
+
+def routed_fit_params(search, params):
+    """Return the parameters of a search's `fit`, by who asks for them.
+
+    Returns
+    -------
+    routed : Bunch
+        With ``estimator.fit``, ``splitter.split`` and ``scorer.score``, a dict each.
+    """
+    return search._get_routed_params_for_fit(params)
 
 
 def validate_parameters(estimator):

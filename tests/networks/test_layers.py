@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from skunmix.networks._layers import as_parameter, normalize, project, project_spectra
+from skunmix.networks._layers import as_parameter, layer_products, normalize, project
 from skunmix.solvers import normalize_abundances
 
 
@@ -16,10 +16,21 @@ def test_parameters_are_distinct_unless_tied(tied, length):
         np.testing.assert_array_equal(parameter[1].detach(), np.arange(6.0).reshape(2, 3))
 
 
-def test_drive_is_each_layers_product():
+def test_products_are_those_of_each_layer():
     W, spectra = torch.randn(4, 3, 7), torch.randn(5, 7)
-    for layer, product in enumerate(project_spectra(spectra, W)):
+    for layer, product in enumerate(layer_products(spectra, W).chunk(4)):
         torch.testing.assert_close(product, W[layer] @ spectra.T)
+
+
+@pytest.mark.parametrize("n_bands", [15, 198])
+@pytest.mark.parametrize("n_pixels", [1, 5, 16, 51, 64])
+@pytest.mark.parametrize("n_networks", [1, 2, 27])
+def test_products_of_a_network_do_not_depend_on_those_beside_it(n_bands, n_pixels, n_networks):
+    """To the bit, though BLAS adds up few rows or columns in another order than many."""
+    W, spectra = torch.rand(n_networks, 2, 4, n_bands), torch.rand(1, n_pixels, n_bands)
+    together = layer_products(spectra, W)
+    for network, products in zip(W, together):
+        assert torch.equal(products, layer_products(spectra[0], network))
 
 
 def test_normalize_is_that_of_the_solvers():

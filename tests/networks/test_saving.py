@@ -8,8 +8,8 @@ from skorch import NeuralNetRegressor
 from skunmix.networks import (
     UnrolledADMM,
     UnrolledISTA,
-    module_from_state,
     net_to_state,
+    network_from_state,
     restore_net,
 )
 
@@ -46,7 +46,7 @@ def test_a_net_goes_on_where_it_was(network, parameters):
     json.dumps(state, default=np.ndarray.tolist)  # nothing but plain things and arrays
     saved = {name: values.copy() for name, values in state["parameters"].items()}
 
-    again = make_net(module_from_state(network, state))
+    again = make_net(network_from_state(network, state))
     restore_net(again, state)
     assert again.history[-1, "train_loss"] == net.history[-1, "train_loss"]
     assert again.history[-1, "score"] == 0.5

@@ -11,14 +11,13 @@ def test_max_eigenvalue_is_that_of_the_gram_matrix():
     np.testing.assert_allclose(max_eigenvalue(endmembers), expected)
 
 
+PROBLEM = {"n_pixels": 80, "n_bands": 30}
+
+
 @pytest.fixture
-def problem():
-    rng = np.random.default_rng(0)
-    endmembers = rng.uniform(0.05, 0.95, (4, 30))
-    abundances = rng.dirichlet(np.full(4, 0.5), 80)
-    spectra = abundances @ endmembers + 0.02 * rng.normal(size=(80, 30))
-    tensors = (torch.tensor(a, dtype=torch.float32) for a in (spectra, abundances))
-    return (*tensors, endmembers)
+def tensors(problem):
+    pairs = (torch.tensor(a, dtype=torch.float32) for a in (problem.spectra, problem.abundances))
+    return (*pairs, problem.endmembers)
 
 
 def maker(endmembers):
@@ -28,14 +27,14 @@ def maker(endmembers):
     return make
 
 
-def test_choice_is_the_largest_mu_about_as_good_as_the_best(problem):
-    spectra, abundances, endmembers = problem
+def test_choice_is_the_largest_mu_about_as_good_as_the_best(tensors):
+    spectra, abundances, endmembers = tensors
     make = maker(endmembers)
 
     def error(mu):
         return ((make(mu, "normalize")(spectra) - abundances) ** 2).mean().item()
 
-    chosen, sum_to_one = choose_start(make, ["normalize"], *problem)
+    chosen, sum_to_one = choose_start(make, ["normalize"], *tensors)
     assert sum_to_one == "normalize"
     best = min(error(mu) for mu in max_eigenvalue(endmembers) * np.geomspace(1e-5, 1, 60))
     assert error(chosen) < 2.1 * best
@@ -44,8 +43,8 @@ def test_choice_is_the_largest_mu_about_as_good_as_the_best(problem):
 
 
 @pytest.mark.parametrize(("brightness", "expected"), [(1.0, True), (0.6, "normalize")])
-def test_the_constraint_is_for_spectra_of_full_brightness(problem, brightness, expected):
-    spectra, abundances, endmembers = problem
+def test_the_constraint_is_for_spectra_of_full_brightness(tensors, brightness, expected):
+    spectra, abundances, endmembers = tensors
     shade = torch.linspace(brightness, 1, 80)[:, None]
     _, chosen = choose_start(
         maker(endmembers), ["normalize", True], shade * spectra, abundances, endmembers

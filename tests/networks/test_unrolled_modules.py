@@ -7,15 +7,9 @@ import torch
 from skunmix.networks import UnrolledADMM, UnrolledISTA
 from skunmix.solvers import csr_admm, csr_ista, normalize_abundances
 
+PROBLEM = {"n_pixels": 50, "n_bands": 40, "n_endmembers": 5, "concentration": 0.4}
+
 LAYERS = [1, 2, 5, 10]
-
-
-@pytest.fixture
-def problem():
-    rng = np.random.default_rng(0)
-    endmembers = rng.uniform(0.05, 0.95, (5, 40))
-    abundances = rng.dirichlet(np.full(5, 0.4), 50)
-    return abundances @ endmembers + 0.02 * rng.normal(size=(50, 40)), endmembers
 
 
 def outputs(module, spectra):
@@ -28,7 +22,7 @@ def outputs(module, spectra):
 @pytest.mark.parametrize("mu", [0.3, 30.0])
 @pytest.mark.parametrize("sum_to_one", [False, "normalize", True])
 def test_untrained_is_admm(problem, n_layers, tied, mu, sum_to_one):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     lam = 0.05
     module = UnrolledADMM(
         endmembers, n_layers=n_layers, mu=mu, lam=lam, tied=tied, sum_to_one=sum_to_one
@@ -52,7 +46,7 @@ def test_untrained_is_admm(problem, n_layers, tied, mu, sum_to_one):
 @pytest.mark.parametrize("n_layers", LAYERS)
 @pytest.mark.parametrize("sum_to_one", [False, "normalize"])
 def test_untrained_is_ista(problem, n_layers, tied, sum_to_one):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     module = UnrolledISTA(endmembers, n_layers=n_layers, lam=0.05, tied=tied, sum_to_one=sum_to_one)
     expected = csr_ista(spectra, endmembers, lam=0.05, max_iter=n_layers, tol=0).abundances
     if sum_to_one:
@@ -62,10 +56,12 @@ def test_untrained_is_ista(problem, n_layers, tied, sum_to_one):
 
 @pytest.mark.parametrize(("tied", "distinct"), [(False, 7), (True, 1)])
 def test_number_of_parameters(problem, tied, distinct):
-    n_endmembers, n_bands = problem[1].shape
+    n_endmembers, n_bands = problem.endmembers.shape
 
     def count(**arguments):
-        module = UnrolledADMM(problem[1], n_layers=7, mu=1.0, lam=0.0, tied=tied, **arguments)
+        module = UnrolledADMM(
+            problem.endmembers, n_layers=7, mu=1.0, lam=0.0, tied=tied, **arguments
+        )
         return sum(parameter.numel() for parameter in module.parameters())
 
     assert count() == (n_endmembers**2 + n_endmembers * n_bands + 2) * distinct
@@ -74,7 +70,7 @@ def test_number_of_parameters(problem, tied, distinct):
 
 @pytest.mark.parametrize("sum_to_one", [False, "normalize", True])
 def test_gradients_are_those_of_finite_differences(problem, sum_to_one):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     module = UnrolledADMM(
         endmembers[:3, :6], n_layers=3, mu=1.0, lam=0.01, sum_to_one=sum_to_one
     ).double()
@@ -91,7 +87,7 @@ def test_gradients_are_those_of_finite_differences(problem, sum_to_one):
 
 
 def test_float32_is_enough_at_the_ends_of_the_grid_of_mu(problem):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     largest = np.linalg.norm(endmembers, 2) ** 2
     for mu in (1e-5 * largest, largest):
         module = UnrolledADMM(endmembers, n_layers=10, mu=mu, lam=0.0)

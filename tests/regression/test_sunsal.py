@@ -15,14 +15,7 @@ from skunmix.datasets import make_endmembers, make_mixtures
 from skunmix.solvers import csr_admm, csr_optimality
 
 N_BANDS = 30
-
-
-@pytest.fixture
-def problem():
-    rng = np.random.default_rng(0)
-    endmembers = rng.uniform(0.1, 0.9, (4, N_BANDS))
-    abundances = rng.dirichlet(np.full(4, 0.5), 60)
-    return abundances @ endmembers + 0.03 * rng.normal(size=(60, N_BANDS)), endmembers
+PROBLEM = {"n_pixels": 60, "n_bands": N_BANDS, "noise": 0.03}
 
 
 SOLVERS = ["admm", "active-set", "auto"]
@@ -30,7 +23,7 @@ SOLVERS = ["admm", "active-set", "auto"]
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_without_lam_it_is_nnls(problem, solver):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     model = SunSALRegressor(endmembers=endmembers, lam=0, solver=solver).fit(spectra)
     expected = np.array([nnls(endmembers.T, y)[0] for y in spectra])
     np.testing.assert_allclose(model.predict(spectra), expected, atol=1e-6)
@@ -38,7 +31,7 @@ def test_without_lam_it_is_nnls(problem, solver):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_sum_to_one(problem, solver):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     free, held, rescaled = (
         SunSALRegressor(endmembers=endmembers, lam=0, sum_to_one=how, solver=solver)
         .fit(spectra)
@@ -59,7 +52,7 @@ def test_sum_to_one(problem, solver):
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("sum_to_one", [False, True, "normalize"])
 def test_a_zero_spectrum(problem, solver, sum_to_one):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     model = SunSALRegressor(endmembers=endmembers, sum_to_one=sum_to_one, solver=solver)
     result = model.fit(spectra).predict(np.zeros((1, N_BANDS)))
     assert (result >= 0).all()
@@ -69,7 +62,7 @@ def test_a_zero_spectrum(problem, solver, sum_to_one):
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("sum_to_one", [False, True, "normalize"])
 def test_a_pixel_depends_on_itself_alone(problem, solver, sum_to_one):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     model = SunSALRegressor(endmembers=endmembers, sum_to_one=sum_to_one, solver=solver).fit(
         spectra
     )
@@ -81,7 +74,7 @@ def test_a_pixel_depends_on_itself_alone(problem, solver, sum_to_one):
 
 
 def test_pixels_that_did_not_converge_are_counted(problem):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     model = SunSALRegressor(endmembers=endmembers, solver="admm", max_iter=3).fit(spectra)
     with pytest.warns(ConvergenceWarning, match="60 of 60 pixels did not converge in 3 iterations"):
         model.predict(spectra)
@@ -91,7 +84,7 @@ def test_pixels_that_did_not_converge_are_counted(problem):
 
 
 def test_mu_changes_the_way_not_the_solution(problem):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     results = [
         SunSALRegressor(endmembers=endmembers, solver="admm", mu=mu).fit(spectra).predict(spectra)
         for mu in (0.1, 10.0, None)
@@ -121,7 +114,7 @@ def test_mu_changes_the_way_not_the_solution(problem):
     ids=["uint16", "float16", "float32", "big-endian", "Fortran", "DataFrame", "list"],
 )
 def test_arrays_of_every_kind(problem, solver, convert, dtype):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     spectra = abs(spectra)
     converted = convert(spectra)
     scale = 1000 if getattr(converted, "dtype", None) == np.uint16 else 1
@@ -134,7 +127,7 @@ def test_arrays_of_every_kind(problem, solver, convert, dtype):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_memory_mapped_and_read_only_spectra(problem, solver, tmp_path):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     np.save(tmp_path / "scene.npy", spectra)
     scene = np.load(tmp_path / "scene.npy", mmap_mode="r")
     model = SunSALRegressor(endmembers=endmembers, solver=solver).fit(scene)
@@ -145,7 +138,7 @@ def test_memory_mapped_and_read_only_spectra(problem, solver, tmp_path):
 
 
 def test_nothing_of_the_caller_changes(problem):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     copies = spectra.copy(), endmembers.copy()
     state = np.random.get_state()[1].copy()
     SunSALRegressor(endmembers=endmembers, sum_to_one="normalize").fit(spectra).predict(spectra)
@@ -155,7 +148,7 @@ def test_nothing_of_the_caller_changes(problem):
 
 
 def test_pickle_and_clone(problem):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     model = SunSALRegressor(endmembers=endmembers).fit(spectra)
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.predict(spectra), model.predict(spectra))
@@ -176,7 +169,7 @@ def test_pickle_and_clone(problem):
     ],
 )
 def test_parameters_out_of_range(problem, parameters, message):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     with pytest.raises(ValueError, match=message):
         SunSALRegressor(endmembers=endmembers, **parameters).fit(spectra)
 
@@ -187,7 +180,7 @@ def test_neither_endmembers_nor_abundances(problem):
 
 
 def test_sparse_spectra_are_refused(problem):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     with pytest.raises(TypeError, match="[Ss]parse"):
         SunSALRegressor(endmembers=endmembers).fit(scipy.sparse.csr_array(spectra))
 
@@ -195,7 +188,7 @@ def test_sparse_spectra_are_refused(problem):
 @pytest.mark.parametrize(("solver", "bound"), [("active-set", 1e-12), ("admm", 1e-5)])
 @pytest.mark.parametrize("sum_to_one", [False, True, "normalize"])
 def test_optimality_certifies_each_pixel(problem, solver, bound, sum_to_one):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     model = SunSALRegressor(endmembers=endmembers, sum_to_one=sum_to_one, solver=solver)
     residual = model.fit(spectra).optimality(spectra)
     assert residual.shape == (60,)
@@ -217,7 +210,7 @@ def test_optimality_certifies_each_pixel(problem, solver, bound, sum_to_one):
 
 @pytest.mark.parametrize("solver", ["active-set", "admm"])
 def test_n_jobs_changes_nothing_but_the_time(problem, solver):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     many = np.tile(spectra, (300, 1))
     one, two = (
         SunSALRegressor(endmembers=endmembers, solver=solver, n_jobs=n_jobs).fit(many).predict(many)
@@ -301,6 +294,6 @@ def test_cv_chooses_well_on_pixels_it_has_not_seen(sparse_scene):
     ],
 )
 def test_cv_parameters_that_will_not_do(problem, parameters, message):
-    spectra, endmembers = problem
+    spectra, _, endmembers = problem
     with pytest.raises(ValueError, match=message):
         SunSALRegressorCV(endmembers=endmembers, **parameters).fit(spectra)

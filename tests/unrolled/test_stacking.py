@@ -13,19 +13,11 @@ from skunmix.unrolled._stacking import fit_stacked
 
 NETWORKS = [ISTANetRegressor, UADMMRegressor]
 N_BANDS = 12
+PROBLEM = {"n_pixels": 101, "n_bands": N_BANDS}
 GRID = [
     {"alpha_aid": [0], "learning_rate": [1e-4, 1e-3], "lam": [1e-4]},
     {"alpha_aid": [1e-3], "alpha_mse": [0.5], "lam": [1e-2]},
 ]
-
-
-@pytest.fixture(scope="module")
-def problem():
-    rng = np.random.default_rng(0)
-    endmembers = rng.uniform(0.1, 0.9, (4, N_BANDS))
-    abundances = rng.dirichlet(np.full(4, 0.5), 101)
-    spectra = abundances @ endmembers + 0.02 * rng.normal(size=(101, N_BANDS))
-    return spectra, abundances, endmembers
 
 
 def uneven(sizes):
@@ -41,11 +33,24 @@ def candidates(network, endmembers, grid=GRID, **parameters):
     return [clone(base).set_params(**point) for point in ParameterGrid(grid)]
 
 
+def fit_all(estimators, spectra, abundances, splits):
+    """Return the fitted estimators, or what went wrong, and the times."""
+    folds = [(spectra[train], abundances[train], {}) for train, _ in splits]
+    fits, seconds = fit_stacked(estimators, folds)
+
+    def result(fit):
+        try:
+            return fit()
+        except Exception as error:
+            return error
+
+    return [result(fit) for fit in fits.ravel()], seconds
+
+
 def assert_as_alone(estimators, problem, splits, atol=1e-4):
     spectra, abundances, _ = problem
-    fits, seconds = fit_stacked(estimators, spectra, abundances, splits)
+    fits, seconds = fit_all(estimators, spectra, abundances, splits)
     assert seconds.shape == (len(estimators), len(splits))
-    assert (seconds > 0).all()
     fits = iter(fits)
     for estimator in estimators:
         for train, test in splits:
@@ -121,7 +126,7 @@ def test_each_stops_when_it_would(problem, network):
     )
     splits = uneven([80, 83, 50])
     assert_as_alone(estimators, problem, splits)
-    fits, _ = fit_stacked(estimators, *problem[:2], splits)
+    fits, _ = fit_all(estimators, *problem[:2], splits)
     n_iter = [fit.n_iter_ for fit in fits]
     assert min(n_iter) < max(n_iter)
 
@@ -144,7 +149,7 @@ def test_a_generator_is_left_alone_and_none_is_shared(problem):
 
     # drawn by the operating system: the candidates of a fold see the same batches
     twins = candidates(UADMMRegressor, endmembers, {"alpha_mse": [1.0, 1.0]}, random_state=None)
-    first, second = fit_stacked(twins, spectra, abundances, uneven([90]))[0]
+    first, second = fit_all(twins, spectra, abundances, uneven([90]))[0]
     np.testing.assert_array_equal(first.predict(spectra), second.predict(spectra))
 
 
@@ -185,7 +190,7 @@ def test_a_candidate_that_fails_harms_no_other(problem, grid, message, last):
         grid = {name: values[::-1] for name, values in grid.items()}
     estimators = candidates(UADMMRegressor, None if "endmembers" in grid else endmembers, grid)
     splits = uneven([80, 61])
-    fits = list(fit_stacked(estimators, spectra, abundances, splits)[0])
+    fits = list(fit_all(estimators, spectra, abundances, splits)[0])
     failed, fine = (fits[:2], fits[2:]) if last else (fits[2:], fits[:2])
     for error in failed:
         assert isinstance(error, ValueError)
@@ -201,7 +206,7 @@ def test_a_fold_that_fails_harms_no_other(problem):
     abundances = abundances.copy()
     abundances[:30, 0] = 0  # in the first fold no pixel has it
     estimators = candidates(ISTANetRegressor, None, {"lam": [1e-3, 1e-2]})
-    first, second, third, fourth = fit_stacked(estimators, spectra, abundances, uneven([30, 60]))[0]
+    first, second, third, fourth = fit_all(estimators, spectra, abundances, uneven([30, 60]))[0]
     assert "no abundance in any of the 30 pixels" in str(first)
     assert "no abundance in any of the 30 pixels" in str(third)
     for model, estimator in zip((second, fourth), estimators):
@@ -216,7 +221,7 @@ def test_nothing_of_the_caller_changes(problem):
     estimators = candidates(UADMMRegressor, problem[2], early_stopping=True)
     before = [vars(estimator).copy() for estimator in estimators]
     splits = list(KFold(3).split(problem[0]))
-    list(fit_stacked(estimators, *problem[:2], splits)[0])
+    list(fit_all(estimators, *problem[:2], splits)[0])
     for array, copy in zip(problem, copies):
         np.testing.assert_array_equal(array, copy)
     assert [vars(estimator) for estimator in estimators] == before

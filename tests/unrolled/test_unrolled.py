@@ -21,14 +21,7 @@ from skunmix.solvers import csr_admm, csr_ista, normalize_abundances
 
 NETWORKS = [ISTANetRegressor, UADMMRegressor]
 N_BANDS = 25
-
-
-@pytest.fixture
-def problem():
-    rng = np.random.default_rng(0)
-    endmembers = rng.uniform(0.1, 0.9, (4, N_BANDS))
-    abundances = rng.dirichlet(np.full(4, 0.5), 150)
-    return abundances @ endmembers + 0.02 * rng.normal(size=(150, N_BANDS)), abundances, endmembers
+PROBLEM = {"n_pixels": 150, "n_bands": N_BANDS}
 
 
 def quick(network, endmembers, **parameters):
