@@ -33,7 +33,7 @@ def mixtures(seed, n_endmembers, n_bands, n_pixels=8):
 def nnls_or_none(A, y):
     try:
         return nnls(A, y, maxiter=10_000)[0]
-    except RuntimeError:  # it gave up
+    except (RuntimeError, np.linalg.LinAlgError):  # it gave up
         return None
 
 

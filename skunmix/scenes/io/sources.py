@@ -12,6 +12,8 @@ from .envi import data_file_of, raw_layout
 from .gdal import GDAL_CACHE, gdal_cache
 
 _XARRAY_SUFFIXES = {".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".zarr"}
+_HANDLES = {"_local", "_opened"}  # attributes that stay in their process
+_OPENING = threading.Lock()
 
 
 def open_source(path, *, band_dim="band", variable=None):
@@ -72,8 +74,8 @@ class Source:
         self._local = threading.local()
 
     def __getstate__(self):
-        # handles belong to a process, and most of them to a thread
-        return {name: value for name, value in vars(self).items() if name != "_local"}
+        # handles belong to a process, and those of GDAL to a thread
+        return {name: value for name, value in vars(self).items() if name not in _HANDLES}
 
     def __setstate__(self, state):
         vars(self).update(state)
@@ -220,6 +222,8 @@ class RasterSource(Source):
 class XarraySource(Source):
     """A variable of netCDF or Zarr, of two dimensions and one of bands."""
 
+    _opened = None
+
     def __init__(self, path, band_dim, variable):
         super().__init__(path)
         self._band_dim = self.template_band_dim = band_dim
@@ -244,10 +248,12 @@ class XarraySource(Source):
         self.chunk_shape = tuple(int(chunks.get(dim, 1)) for dim in self.dims)
 
     def _scene(self):
-        scene = getattr(self._local, "scene", None)
-        if scene is None:
-            scene = self._local.scene = self._open()
-        return scene
+        # One dataset for all threads: netCDF4 crashes if a thread opens a file while another one
+        # opens or reads, and xarray locks reading only.
+        with _OPENING:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
 
     def _open(self):
         xr = require("xarray", f"Reading {self.path.name}")
