@@ -7,10 +7,25 @@ from typing import ClassVar
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, TransformerMixin
-from sklearn.utils import check_array
+from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .endmembers import check_endmembers, estimate_endmembers, string_labels
+from .endmembers import check_endmembers, estimate_endmembers
+from .utils import (
+    check_magnitudes,
+    check_unique,
+    column_labels,
+    magnitudes,
+    order_of,
+    refuse_masked,
+    string_labels,
+    take_columns,
+    warn_of_negative,
+    warn_of_units,
+)
+
+# Abundances that are negative by less are zero, but for the rounding of float32.
+_ROUNDING = 1e-6
 
 
 class BaseUnmixer(
@@ -94,6 +109,8 @@ class BaseUnmixer(
             If the number of columns is not that of the endmembers, or there is a NaN.
         """
         check_is_fitted(self)
+        refuse_masked(X, "X")
+        X = self._in_order_of_endmembers(X, "the abundances")
         X = check_array(X, ensure_2d=False, dtype=[np.float64, np.float32], input_name="X")
         if X.ndim == 1:
             X = X[:, np.newaxis]
@@ -103,6 +120,31 @@ class BaseUnmixer(
                 f"endmembers; give abundances as `predict` returns them."
             )
         return X @ self.endmembers_.astype(X.dtype, copy=False)
+
+    def score(self, X, y, sample_weight=None):
+        """Return the coefficient of determination, R², of the abundances of spectra.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pixels, n_bands)
+            Spectra, one a row.
+        y : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
+            Their abundances; the labelled columns of a frame are matched to the endmembers.
+        sample_weight : array-like of shape (n_pixels,), default=None
+            Weights of the pixels.
+
+        Returns
+        -------
+        score : float
+            The mean over endmembers of R², 1 at best.
+
+        Raises
+        ------
+        ValueError
+            If the columns of `y` have other labels than the endmembers.
+        """
+        refuse_masked(y, "y")
+        return super().score(X, self._in_order_of_endmembers(y, "y"), sample_weight)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the endmembers.
@@ -126,14 +168,35 @@ class BaseUnmixer(
             )
         return self._endmember_names.copy()
 
+    def _in_order_of_endmembers(self, abundances, what):
+        """Return abundances with their columns in the order of the endmembers' names."""
+        labels = string_labels(column_labels(abundances))
+        order = order_of(labels, self._endmember_names, what, "the endmembers")
+        return take_columns(abundances, order)
+
+    def _in_order_of_bands(self, X):
+        """Return spectra with their bands in the order of `fit`."""
+        refuse_masked(X, "X")
+        if string_labels(column_labels(X)) is not None and not hasattr(X, "dims"):
+            return X  # scikit-learn compares the names of a frame
+        order = order_of(column_labels(X), self.band_labels_, "the bands of X", "those of `fit`")
+        return take_columns(X, order)
+
     def _abundances(self, X):
         check_is_fitted(self)
+        X = self._in_order_of_bands(X)
         # spectra keep their type: a memory-mapped scene of integers is converted block by block
         X = validate_data(
             self, X, dtype="numeric", ensure_all_finite=self._checks_finite, reset=False
         )
         out = np.empty((len(X), self.n_endmembers_), dtype=output_dtype(X))
-        self._unmix(X, out)
+        try:
+            self._unmix(X, out)
+        except ValueError:
+            assert_all_finite(X, input_name="X")
+            check_magnitudes(X, "X")
+            raise
+        warn_of_negative(X, self.endmembers_, stacklevel=3)
         return out
 
     def _fit_endmembers(self, X, y, endmembers, *, reset=True):
@@ -159,7 +222,13 @@ class BaseUnmixer(
             raise ValueError(self._message_y_missing())
         if given is not None and not self._learns_from_pairs and _are_labels(y, given):
             y = None
-        y_names = string_labels(getattr(y, "columns", None))
+        if not reset:
+            X, y = self._in_order_of_bands(X), self._in_order_of_endmembers(y, "y")
+        refuse_masked(X, "X")
+        refuse_masked(y, "y")
+        bands, y_names = column_labels(X), string_labels(column_labels(y))
+        if y_names is not None:
+            check_unique(y_names, "the columns of y")
         if y is None:
             X = validate_data(self, X, dtype="numeric", reset=reset)
             predict_1d = False
@@ -167,6 +236,7 @@ class BaseUnmixer(
             X, y = validate_data(
                 self, X, y, dtype="numeric", multi_output=True, y_numeric=True, reset=reset
             )
+            check_magnitudes(X, "X")
             predict_1d = y.ndim == 1
             y = check_abundances(y, strict=given is not None)
 
@@ -179,12 +249,16 @@ class BaseUnmixer(
         else:
             if endmembers is not None:
                 self._check_not_sliced(endmembers, X, y)
-            spectra, names = check_endmembers(given, X.shape[1])
-            if y is not None and y.shape[1] != len(spectra):
-                raise ValueError(_message_columns(y, len(spectra)))
+            spectra, names = check_endmembers(given, X.shape[1], bands)
+            if y is not None:
+                if y.shape[1] != len(spectra):
+                    raise ValueError(_message_columns(y, len(spectra)))
+                y = take_columns(y, order_of(y_names, names, "the columns of y", "endmembers"))
+            warn_of_units(magnitudes(X), spectra, stacklevel=4)
         self._endmembers_estimated = given is None
         self.endmembers_ = spectra
         self.n_endmembers_ = len(spectra)
+        self.band_labels_ = bands
         self._endmember_names = np.asarray(
             names or y_names or [f"endmember{i}" for i in range(len(spectra))], dtype=object
         )
@@ -269,13 +343,15 @@ def check_abundances(y, *, strict):
     TypeError
         If they are sparse.
     ValueError
-        If an abundance is negative.
+        If an abundance is negative; within rounding of zero it is zero.
     """
     if issparse(y):
         raise TypeError("Sparse abundances were passed as y, but a dense array is required.")
     y = np.asarray(y, dtype=np.float64)
     y = y[:, np.newaxis] if y.ndim == 1 else y
     if y.min() < 0 and (strict or abs(np.median(y.sum(axis=1)) - 1.0) < 0.1):
+        if y.min() >= -_ROUNDING * max(1.0, y.max()):
+            return np.maximum(y, 0.0)
         pixel, endmember = np.argwhere(y < 0)[0]
         raise ValueError(
             f"Negative values in y: abundances are at least 0, but pixel {pixel} has "

@@ -3,44 +3,64 @@
 import numpy as np
 from sklearn.utils import check_array
 
+from .utils import (
+    axis_labels,
+    band_axis,
+    check_unique,
+    order_of,
+    refuse_masked,
+    same_labels,
+    string_labels,
+)
 
-def check_endmembers(endmembers, n_bands):
-    """Return the endmembers as rows, and their names.
+
+def check_endmembers(endmembers, n_bands, bands=None):
+    """Return the endmembers as rows, in the bands of the spectra, and their names.
 
     Parameters
     ----------
     endmembers : array-like of shape (n_endmembers, n_bands) or (n_bands, n_endmembers)
-        One spectrum a row. The layout with one spectrum a column is turned, when its first axis
-        has `n_bands` and its second has not.
+        One spectrum a row. Labels tell which axis holds the bands; without them a matrix is
+        transposed if only its first axis has `n_bands`.
     n_bands : int
         Bands of the spectra that are to be unmixed.
+    bands : list, default=None
+        Their labels.
 
     Returns
     -------
     endmembers : ndarray of shape (n_endmembers, n_bands), float64
-        A copy.
+        A copy, with the bands in the order of `bands`.
     names : list of str or None
-        Those of a DataFrame, if they are strings.
+        The labels of the endmembers, if they are strings.
 
     Raises
     ------
     ValueError
-        If the shape fits neither layout, there is a NaN, a spectrum is zero or stands twice.
+        If the shape fits neither layout, the bands have other labels, a name stands twice, there
+        is a NaN or a masked value, a spectrum is zero or stands twice.
     """
-    names = string_labels(getattr(endmembers, "index", None))
-    columns = string_labels(getattr(endmembers, "columns", None))
+    refuse_masked(endmembers, "endmembers")
+    endmembers, rows, columns = _values_and_labels(endmembers)
+    transposed = _holds_bands_in_rows(endmembers, rows, columns, n_bands, bands)
     endmembers = check_array(
         endmembers, dtype=np.float64, order="C", copy=True, input_name="endmembers"
     )
+    if transposed:
+        endmembers, rows, columns = np.ascontiguousarray(endmembers.T), columns, rows
     if endmembers.shape[1] != n_bands:
-        if endmembers.shape[0] != n_bands:
-            raise ValueError(
-                f"endmembers of shape {endmembers.shape} do not fit spectra of {n_bands} bands: "
-                f"expected (n_endmembers, {n_bands}), one spectrum a row; endmembers must be in "
-                f"the space of the spectra, after the same preprocessing: a Pipeline with "
-                f"transform_input=['endmembers'] takes those given to its fit there."
-            )
-        endmembers, names = np.ascontiguousarray(endmembers.T), columns
+        raise ValueError(
+            f"endmembers of shape {endmembers.shape} do not fit spectra of {n_bands} bands: "
+            f"expected (n_endmembers, {n_bands}), one spectrum a row; endmembers must be in "
+            f"the space of the spectra, after the same preprocessing: a Pipeline with "
+            f"transform_input=['endmembers'] takes those given to its fit there."
+        )
+    order = order_of(columns, bands, "the bands of the endmembers", "those of the spectra")
+    if order is not None:
+        endmembers = np.ascontiguousarray(endmembers[:, order])
+    names = string_labels(rows)
+    if names is not None:
+        check_unique(names, "the endmembers")
     zero = np.flatnonzero(~endmembers.any(axis=1))
     if len(zero):
         raise ValueError(
@@ -55,6 +75,33 @@ def check_endmembers(endmembers, n_bands):
             f"spectrum, so that their abundances cannot be told apart; keep one of them."
         )
     return endmembers, names
+
+
+def _values_and_labels(endmembers):
+    """Return endmembers, and the labels of their rows and columns or None.
+
+    A first column of strings names the rows of a polars frame, which has no index.
+    """
+    rows, columns = axis_labels(endmembers)
+    if rows is None and columns and hasattr(endmembers, "get_column"):
+        first = endmembers.get_column(columns[0]).to_list()
+        if string_labels(first) is not None:
+            return endmembers.drop(columns[0]), first, columns[1:]
+    return endmembers, rows, columns
+
+
+def _holds_bands_in_rows(endmembers, rows, columns, n_bands, bands):
+    """Return whether the first axis holds the bands: by labels, then by names, then by shape."""
+    shape = np.shape(endmembers)
+    if len(shape) != 2:
+        return False
+    by_label = [same_labels(labels, bands) for labels in (rows, columns)]
+    if sum(by_label) == 1:
+        return by_label[0]
+    axis = band_axis(endmembers)
+    if axis is not None and shape[axis] == n_bands:
+        return axis == 0
+    return shape[1] != n_bands and shape[0] == n_bands
 
 
 def estimate_endmembers(spectra, abundances):
@@ -91,11 +138,3 @@ def estimate_endmembers(spectra, abundances):
             f"`endmembers` or more varied pixels."
         )
     return endmembers
-
-
-def string_labels(labels):
-    """Return the labels of a DataFrame's axis as a list if all are strings, else None."""
-    if labels is None or callable(labels):  # a list has a method of the name "index"
-        return None
-    labels = list(labels)
-    return labels if all(isinstance(label, str) for label in labels) else None

@@ -1,6 +1,7 @@
 """How far estimated abundances and spectra are from the true ones.
 
-The functions take arrays, a pixel or a spectrum a row, and know no estimator.
+The functions take arrays, a pixel or a spectrum a row, and know no estimator. Where both arguments
+have labelled columns, these are matched by label.
 """
 
 from numbers import Real
@@ -8,7 +9,15 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_array
 
-from ..utils import Interval, validate_params
+from ..utils import (
+    Interval,
+    column_labels,
+    order_of,
+    refuse_masked,
+    string_labels,
+    take_columns,
+    validate_params,
+)
 
 _ABUNDANCES = {
     "y_true": ["array-like"],
@@ -226,6 +235,12 @@ def spectral_angle_distance(
     array([90., 45.])
     """
     names = "spectra_true", "spectra_pred"
+    order = order_of(
+        *map(column_labels, (spectra_pred, spectra_true)),
+        "the bands of spectra_pred",
+        "those of spectra_true",
+    )
+    spectra_pred = take_columns(spectra_pred, order)
     spectra_true, spectra_pred = (
         np.atleast_2d(_check_matrix(spectra, name))
         for spectra, name in zip((spectra_true, spectra_pred), names)
@@ -331,6 +346,12 @@ def _check_weight(sample_weight, n_rows):
 
 
 def _check_abundances(y_true, y_pred):
+    order = order_of(
+        *(string_labels(column_labels(y)) for y in (y_pred, y_true)),
+        "the columns of y_pred",
+        "those of y_true",
+    )
+    y_pred = take_columns(y_pred, order)
     y_true, y_pred = (
         _check_matrix(y, name) for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
     )
@@ -340,6 +361,7 @@ def _check_abundances(y_true, y_pred):
 
 
 def _check_matrix(values, name):
+    refuse_masked(values, name)
     values = check_array(values, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name=name)
     if values.ndim not in (1, 2):
         raise ValueError(

@@ -1,9 +1,63 @@
 """Scorers for model selection, made of the metrics."""
 
-from sklearn.metrics import make_scorer
+from sklearn.base import BaseEstimator
 
-from ..utils import reconstruct_spectra
+from ..utils import (
+    column_labels,
+    last_step,
+    order_of,
+    reconstruct_spectra,
+    string_labels,
+    take_columns,
+)
 from ._functions import abundance_angle_distance, abundance_rmse, spectral_angle_distance
+
+
+class AbundanceScorer(BaseEstimator):
+    """Minus an error of abundances, so that more is better.
+
+    As scikit-learn's `make_scorer` makes them, except that the columns of a frame of abundances
+    are matched to the names of the estimator's endmembers.
+
+    Parameters
+    ----------
+    error : callable
+        Of true and estimated abundances.
+    """
+
+    def __init__(self, error):
+        self.error = error
+
+    def __call__(self, estimator, X, y, sample_weight=None):
+        """Return minus the error of a fitted estimator's prediction."""
+        return self.score(estimator, X, y, sample_weight)
+
+    def score(self, estimator, X, y, sample_weight=None):
+        """Return minus the error of a fitted estimator's prediction.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted, with `predict`.
+        X : array-like of shape (n_pixels, n_bands)
+            Spectra.
+        y : array-like of shape (n_pixels, n_endmembers)
+            Their abundances.
+        sample_weight : array-like of shape (n_pixels,), default=None
+            Weights of the pixels.
+
+        Returns
+        -------
+        score : float
+        """
+        unmixer = last_step(estimator)
+        # other regressors' features have other names
+        if hasattr(unmixer, "endmembers_") and hasattr(unmixer, "get_feature_names_out"):
+            names = list(unmixer.get_feature_names_out())
+            labels = string_labels(column_labels(y))
+            order = order_of(labels, names, "the columns of y", "the endmembers")
+            y = take_columns(y, order)
+        return -self.error(y, estimator.predict(X), sample_weight=sample_weight)
 
 
 def spectral_angle_scorer(estimator, X, y=None):
@@ -57,6 +111,5 @@ def spectral_angle_scorer(estimator, X, y=None):
     return -spectral_angle_distance(spectra, rebuilt)
 
 
-# make_scorer keeps the function by its name, so that these pickle
-abundance_rmse_scorer = make_scorer(abundance_rmse, greater_is_better=False)
-abundance_angle_scorer = make_scorer(abundance_angle_distance, greater_is_better=False)
+abundance_rmse_scorer = AbundanceScorer(abundance_rmse)
+abundance_angle_scorer = AbundanceScorer(abundance_angle_distance)

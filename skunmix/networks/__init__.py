@@ -1,5 +1,6 @@
 """The unrolled networks as torch modules, their loss and their start; knows no estimator."""
 
+from ._layers import layer_products
 from .admm import UnrolledADMM
 from .contract import UnmixingNetwork
 from .devices import as_tensor, check_device
@@ -41,6 +42,7 @@ __all__ = [
     "choose_start",
     "cosine",
     "divergence_error",
+    "layer_products",
     "max_eigenvalue",
     "net_to_state",
     "network_from_state",

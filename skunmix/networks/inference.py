@@ -59,9 +59,12 @@ def predict_blocks(network, spectra, out):
             # what is not finite shows in the sum, and so may an overflow, which is no matter
             if not torch.isfinite(projected.sum()) and not torch.isfinite(projected).all():
                 assert_all_finite(spectra[block], input_name="X")
+                pixel = int(torch.nonzero(~torch.isfinite(projected).all(dim=0))[0])
+                largest = np.abs(spectra[block][pixel]).max()
                 raise ValueError(
-                    "Input X contains a value too large for dtype('float32'), in which the "
-                    "networks compute; check the units of the spectra."
+                    f"Input X contains a value too large for dtype('float32'), in which the "
+                    f"networks compute: pixel {block.start + pixel} goes up to {largest:g}; leave "
+                    f"it out, or check the units of the spectra."
                 )
             out[block] = network.unroll(projected).T.numpy(force=True)
 

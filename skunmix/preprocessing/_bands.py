@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..utils import StrOptions, fit_context
+from ..utils import StrOptions, fit_context, restored_on_error, safe_indexing
 from ._wavelengths import UNITS, check_wavelengths, nanometres_in
 
 
@@ -115,23 +115,24 @@ class BandSelector(SelectorMixin, BaseEstimator):
             If a list of bands does not fit the spectra, a wavelength cannot be in its unit, a
             range holds no band, or no band is left.
         """
-        X = validate_data(self, X, dtype="numeric", ensure_all_finite=False)
-        n_bands = X.shape[1]
-        keep = _chosen(self.bands, n_bands)
-        wavelengths = self._nanometres(n_bands)
-        if self.ranges is not None:
-            keep &= self._within(self.ranges, "ranges", wavelengths)
-        if self.exclude is not None:
-            keep &= ~self._within(self.exclude, "exclude", wavelengths, may_be_empty=True)
-        if self.bbl is not None:
-            keep &= _good(self.bbl, n_bands)
-        if not keep.any():
-            raise ValueError(
-                f"No band of {n_bands} is left by all of bands, ranges, exclude and bbl together; "
-                f"loosen one of them."
-            )
-        self._keep = keep
-        self.wavelengths_ = None if wavelengths is None else wavelengths[keep]
+        with restored_on_error(self):
+            X = validate_data(self, X, dtype="numeric", ensure_all_finite=False)
+            n_bands = X.shape[1]
+            keep = _chosen(self.bands, n_bands)
+            wavelengths = self._nanometres(n_bands)
+            if self.ranges is not None:
+                keep &= self._within(self.ranges, "ranges", wavelengths)
+            if self.exclude is not None:
+                keep &= ~self._within(self.exclude, "exclude", wavelengths, may_be_empty=True)
+            if self.bbl is not None:
+                keep &= _good(self.bbl, n_bands)
+            if not keep.any():
+                raise ValueError(
+                    f"No band of {n_bands} is left by bands, ranges, exclude and bbl together; "
+                    f"loosen one of them."
+                )
+            self._keep = keep
+            self.wavelengths_ = None if wavelengths is None else wavelengths[keep]
         return self
 
     def _nanometres(self, n_bands):
@@ -195,7 +196,7 @@ class BandSelector(SelectorMixin, BaseEstimator):
         # the mixin's own check refuses infinity, which is no matter in a band that is dropped
         check_is_fitted(self, "_keep")
         X = validate_data(self, X, dtype=None, ensure_all_finite=False, reset=False)
-        return self._transform(X)
+        return safe_indexing(X, self._keep, axis=1)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

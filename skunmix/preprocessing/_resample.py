@@ -8,7 +8,7 @@ from scipy.special import ndtr
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..utils import Interval, StrOptions, fit_context
+from ..utils import Interval, StrOptions, fit_context, restored_on_error
 from ._wavelengths import UNITS, check_wavelengths, nanometres_in
 
 # σ of a Gaussian of full width at half maximum 1
@@ -117,28 +117,29 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
             If wavelengths and spectra differ in number, a unit is missing or cannot be right, a
             wavelength stands twice in `source`, or a band has no overlap with the spectra.
         """
-        X = validate_data(self, X, dtype="numeric")
-        source = check_wavelengths(self.source, self.source_unit, "source")
-        if len(source) != X.shape[1]:
-            raise ValueError(
-                f"source has {len(source)} wavelengths, but the spectra have {X.shape[1]} bands; "
-                f"give one for each band."
-            )
-        target = check_wavelengths(self.target, self.target_unit, "target")
-        fwhm = self._widths(target)
-        order = np.argsort(source)
-        twice = np.flatnonzero(np.diff(source[order]) == 0)
-        if len(twice):
-            raise ValueError(
-                f"source has the wavelength {source[order][twice[0]]:g} nm twice, so that it "
-                f"cannot be told which value is right there; drop one of the bands."
-            )
-        _check_overlap(source[order], target, fwhm)
-        weights = np.empty((len(target), len(source)))
-        weights[:, order] = gaussian_weights(source[order], target, fwhm)
-        self.weights_ = weights
-        self.wavelengths_ = target
-        self._n_features_out = len(target)
+        with restored_on_error(self):
+            X = validate_data(self, X, dtype="numeric")
+            source = check_wavelengths(self.source, self.source_unit, "source")
+            if len(source) != X.shape[1]:
+                raise ValueError(
+                    f"source has {len(source)} wavelengths, but the spectra have {X.shape[1]} "
+                    f"bands; give one for each band."
+                )
+            target = check_wavelengths(self.target, self.target_unit, "target")
+            fwhm = self._widths(target)
+            order = np.argsort(source)
+            twice = np.flatnonzero(np.diff(source[order]) == 0)
+            if len(twice):
+                raise ValueError(
+                    f"source has the wavelength {source[order][twice[0]]:g} nm twice, so that it "
+                    f"cannot be told which value is right there; drop one of the bands."
+                )
+            _check_overlap(source[order], target, fwhm)
+            weights = np.empty((len(target), len(source)))
+            weights[:, order] = gaussian_weights(source[order], target, fwhm)
+            self.weights_ = weights
+            self.wavelengths_ = target
+            self._n_features_out = len(target)
         return self
 
     def _widths(self, target):

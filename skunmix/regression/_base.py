@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import assert_all_finite, gen_batches
+from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import BaseUnmixer
@@ -73,11 +73,7 @@ class BaseSunSAL(BaseUnmixer):
         return solution
 
     def _unmix(self, X, out):
-        try:
-            self._solve(X, self._lam(), out)
-        except ValueError:
-            assert_all_finite(X, input_name="X")  # in the estimator's terms, if that is why
-            raise
+        self._solve(X, self._lam(), out)
         if self.sum_to_one == "normalize":
             normalize_abundances(out)
 

@@ -3,7 +3,7 @@
 from numbers import Integral, Real
 from typing import ClassVar
 
-from ..utils import Interval, StrOptions, fit_context
+from ..utils import Interval, StrOptions, fit_context, restored_on_error
 from ._base import BaseSunSAL
 
 
@@ -71,6 +71,9 @@ class SunSALRegressor(BaseSunSAL):
 
     feature_names_in_ : ndarray of shape (n_bands,)
         Names of the bands, when the spectra were a DataFrame with string columns.
+
+    band_labels_ : list or None
+        Labels of the bands, numbers too, if the spectra had such.
 
     See Also
     --------
@@ -156,8 +159,9 @@ class SunSALRegressor(BaseSunSAL):
             If neither endmembers nor abundances are given, endmembers fit neither layout or hold
             a zero spectrum or the same one twice, abundances are negative, or there is a NaN.
         """
-        self._fit_endmembers(X, y, endmembers)
-        self._prepare()
+        with restored_on_error(self):
+            self._fit_endmembers(X, y, endmembers)
+            self._prepare()
         return self
 
     def _lam(self):

@@ -10,7 +10,7 @@ from sklearn.utils import check_array, gen_batches
 
 from ..endmembers import estimate_endmembers
 from ..solvers import csr_path, normalize_abundances
-from ..utils import Interval, StrOptions, fit_context
+from ..utils import Interval, StrOptions, fit_context, restored_on_error
 from ._base import BLOCK_SIZE, BaseSunSAL
 from ._sunsal import SunSALRegressor
 
@@ -92,6 +92,9 @@ class SunSALRegressorCV(BaseSunSAL):
 
     feature_names_in_ : ndarray of shape (n_bands,)
         Names of the bands, when the spectra were a DataFrame with string columns.
+
+    band_labels_ : list or None
+        Labels of the bands, numbers too, if the spectra had such.
 
     See Also
     --------
@@ -184,15 +187,16 @@ class SunSALRegressorCV(BaseSunSAL):
                 "sum_to_one=True leaves no λ to choose, as ‖x‖₁ is then 1 for every x; expected "
                 "False or 'normalize', or use SunSALRegressor."
             )
-        given = self._given_endmembers(endmembers)
-        X, y = self._fit_endmembers(X, y, endmembers)
-        self._prepare()
-        self.lam_path_ = self._path(X)
-        if y is None:
-            errors = self._errors_of_bands(X)
-        else:
-            errors = self._errors_of_pixels(X, y, self.endmembers_ if given is not None else None)
-        self._rank(np.array(errors))
+        with restored_on_error(self):
+            X, y = self._fit_endmembers(X, y, endmembers)
+            self._prepare()
+            self.lam_path_ = self._path(X)
+            if y is None:
+                errors = self._errors_of_bands(X)
+            else:
+                given = None if self._endmembers_estimated else self.endmembers_
+                errors = self._errors_of_pixels(X, y, given)
+            self._rank(np.array(errors))
         return self
 
     def _path(self, X):

@@ -1,12 +1,22 @@
 """A fitted estimator, as it is applied to any block of any scene."""
 
+import re
 from math import prod
 
 import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from ..utils import best_of, last_step, steps_of, torch_on_one_thread
+from ..utils import (
+    best_of,
+    last_step,
+    order_of,
+    same_labels,
+    steps_of,
+    torch_on_one_thread,
+    values_seen_to,
+)
+from ._inspection import Inspection
 
 
 class BlockUnmixer:
@@ -24,6 +34,8 @@ class BlockUnmixer:
         From stored values to spectra.
     where : str
         What to call the scene's bands in an error.
+    bands : list, default=None
+        Their labels, which are matched to those that the estimator was fitted on.
 
     Attributes
     ----------
@@ -31,6 +43,8 @@ class BlockUnmixer:
         Of the endmembers.
     dtype : dtype
         Of the abundances.
+    used : ndarray of shape (n_bands,), of bool
+        The scene's bands that have a say in whether a pixel is valid.
 
     Raises
     ------
@@ -39,10 +53,10 @@ class BlockUnmixer:
     sklearn.exceptions.NotFittedError
         If the estimator has not been fitted.
     ValueError
-        If it was fitted on another number of bands.
+        If it was fitted on another number of bands, or on others.
     """
 
-    def __init__(self, estimator, n_bands, decoding, where):
+    def __init__(self, estimator, n_bands, decoding, where, bands=None):
         if not callable(getattr(estimator, "predict", None)):
             raise TypeError(
                 f"A scene is unmixed by a fitted estimator or pipeline with `predict`, but "
@@ -58,8 +72,12 @@ class BlockUnmixer:
             )
         self.estimator = estimator
         self.decoding = decoding
-        self._used = _used_bands(estimator, n_bands)
         self._labels = getattr(estimator, "feature_names_in_", None)
+        fitted = getattr(estimator, "band_labels_", self._labels)
+        self._order = _order_of_bands(bands, fitted, where)
+        self.used = _used_bands(estimator, n_bands)
+        if self._order is not None:
+            self.used[self._order] = self.used.copy()
         trial = self._predict(np.ones((1, n_bands), decoding.spectra_dtype))
         if trial.dtype.kind not in "biuf":
             raise TypeError(
@@ -83,12 +101,16 @@ class BlockUnmixer:
         -------
         spectra : ndarray of shape (n_pixels, n_bands)
         valid : ndarray of shape (n_pixels,), of bool, or None for all
+        inspection : Inspection
         """
-        spectra, valid = self.decoding.decode(block, self._used)
+        spectra, valid, n_too_large = self.decoding.decode(block, self.used)
+        if self._order is not None:
+            spectra = spectra[:, self._order]
         if mask is not None:
             keep = ~mask.reshape(-1)
             valid = keep if valid is None else valid & keep
-        return spectra, None if valid is None or valid.all() else valid
+        inspection = Inspection.of(spectra, valid, n_too_large)
+        return spectra, None if valid is None or valid.all() else valid, inspection
 
     def compute(self, spectra, valid):
         """Return the abundances of prepared spectra, (n_pixels, n_endmembers)."""
@@ -102,7 +124,9 @@ class BlockUnmixer:
     def __call__(self, block, mask=None):
         """Return the abundances of a block, (…, n_endmembers), where threads share the blocks."""
         with torch_on_one_thread():
-            abundances = self.compute(*self.prepare(block, mask))
+            spectra, valid, inspection = self.prepare(block, mask)
+            abundances = self.compute(spectra, valid)
+        inspection.warn(self.estimator, stacklevel=2)
         return abundances.reshape(*block.shape[:-1], len(self.names))
 
     def pixels_in(self, memory):
@@ -111,7 +135,7 @@ class BlockUnmixer:
         Each is stored, decoded, copied and unmixed.
         """
         stored, decoded = self.decoding.dtype.itemsize, self.decoding.spectra_dtype.itemsize
-        n_bands = len(self._used)
+        n_bands = len(self.used)
         pixel = n_bands * (stored + 2 * decoded + 1) + 3 * len(self.names) * self.dtype.itemsize
         return max(1, int(memory / pixel))
 
@@ -120,7 +144,8 @@ class BlockUnmixer:
             import pandas as pd  # what was fitted with names was fitted with pandas, or its like
 
             spectra = pd.DataFrame(spectra, columns=self._labels, copy=False)
-        abundances = np.asarray(self.estimator.predict(spectra))
+        with values_seen_to():  # by the inspection of the whole scene
+            abundances = np.asarray(self.estimator.predict(spectra))
         return abundances.reshape(len(abundances), prod(abundances.shape[1:]))
 
 
@@ -141,8 +166,22 @@ def _used_bands(estimator, n_bands):
     steps = steps_of(best_of(estimator))
     first = steps[0][1] if steps else None
     if hasattr(first, "get_support") and get_tags(first).input_tags.allow_nan:
-        return np.asarray(first.get_support(), dtype=bool)
+        return np.array(first.get_support(), dtype=bool)
     return np.ones(n_bands, dtype=bool)
+
+
+def _order_of_bands(found, fitted, where):
+    """Return the positions, in a scene, of the bands that an estimator was fitted on, or None.
+
+    GDAL adds the wavelength to the name of a band, or the other way round: "name (wavelength)".
+    """
+    if found is None or fitted is None:
+        return None
+    parts = [re.fullmatch(r"(.*?) *\((.*)\)", str(label)) for label in found]
+    for i in (1, 2) if all(parts) else ():
+        if same_labels([part[i] for part in parts], list(fitted)):
+            found = [part[i] for part in parts]
+    return order_of(found, fitted, f"the bands of {where}", "those that the model was fitted on")
 
 
 def no_valid_pixel(n_pixels):

@@ -12,6 +12,7 @@ from sklearn.utils import check_scalar
 
 from ._blocks import BlockUnmixer, check_mask, no_valid_pixel
 from ._checkpoint import VERSION, Checkpoint, exists_already
+from ._inspection import Inspection
 from ._run import by_cluster, by_processes, current_client, progress_bar, two_at_once
 from .io.sinks import check_output, outputs_of, write_output
 from .io.sources import identity, open_source
@@ -154,7 +155,7 @@ def unmix_file(
     _check_not_scene(output, source)
 
     decoding = source.decoding(nodata=nodata, scale_factor=scale_factor, add_offset=add_offset)
-    unmixer = BlockUnmixer(estimator, source.shape[2], decoding, source.where)
+    unmixer = BlockUnmixer(estimator, source.shape[2], decoding, source.where, source.band_labels())
     mask = _open_mask(mask, source)
     task = WindowTask(source, unmixer, mask)
     client = current_client()
@@ -195,7 +196,9 @@ def unmix_file(
             results = two_at_once(lambda number: task.run(windows[number]), left)
         n_done = sum(_n_pixels(windows[number]) for number in done)
         with checkpoint.journal() as note, progress_bar(prod(shape[:2]), n_done, progress) as bar:
-            for number, (abundances, valid) in results:
+            seen = Inspection()
+            for number, (abundances, valid, inspection) in results:
+                seen += inspection
                 note(number, windows[number], abundances, valid)
                 done[number] = valid
                 bar.update(_n_pixels(windows[number]))
@@ -204,6 +207,7 @@ def unmix_file(
             checkpoint.clear()
             raise no_valid_pixel(prod(shape[:2]))
         checkpoint.finish(write, overwrite=overwrite)
+    seen.warn(estimator, stacklevel=2)
     return output
 
 
@@ -221,13 +225,14 @@ class WindowTask:
         self.source, self.unmixer, self.mask = source, unmixer, mask
 
     def run(self, window):
-        """Return the abundances of a window, (n_pixels, n_endmembers), and if a pixel is valid."""
+        """Return the abundances of a window, if a pixel is valid, and what was seen."""
         stored, hidden = self.source.read(window)
         if self.mask is not None:
             left_out = self._left_out(window)
             hidden = left_out if hidden is None else left_out | hidden
-        spectra, valid = self.unmixer.prepare(stored, hidden)
-        return self.unmixer.compute(spectra, valid), valid is None or bool(valid.any())
+        spectra, valid, inspection = self.unmixer.prepare(stored, hidden)
+        some = valid is None or bool(valid.any())
+        return self.unmixer.compute(spectra, valid), some, inspection
 
     def _left_out(self, window):
         if isinstance(self.mask, np.ndarray):

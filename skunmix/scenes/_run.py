@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from ..utils import torch_beside_another, torch_on_one_thread
 from ._blocks import no_valid_pixel
+from ._inspection import Inspection
 from .io.windows import block_slices
 
 
@@ -43,18 +44,23 @@ def run_blocks(unmixer, read, mask, out, *, n_jobs, working_memory, progress, ch
     blocks = block_slices(out.shape[:-1], max_pixels, chunk_shape)
 
     def run(block):
-        spectra, valid = unmixer.prepare(read(block), None if mask is None else mask[block])
-        return unmixer.compute(spectra, valid), len(spectra), valid is None or valid.any()
+        spectra, valid, inspection = unmixer.prepare(
+            read(block), None if mask is None else mask[block]
+        )
+        some = valid is None or valid.any()
+        return unmixer.compute(spectra, valid), len(spectra), some, inspection
 
     results = two_at_once(run, blocks) if n_jobs == 1 else by_threads(run, blocks, n_jobs)
-    any_valid = False
+    any_valid, seen = False, Inspection()
     with progress_bar(prod(out.shape[:-1]), 0, progress) as bar:
-        for block, (abundances, n_pixels, some) in results:
+        for block, (abundances, n_pixels, some, inspection) in results:
             out[block] = abundances.reshape(out[block].shape)
             any_valid = any_valid or some
+            seen += inspection
             bar.update(n_pixels)
     if not any_valid:
         raise no_valid_pixel(prod(out.shape[:-1]))
+    seen.warn(unmixer.estimator, stacklevel=4)
 
 
 def two_at_once(function, blocks):

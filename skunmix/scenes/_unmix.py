@@ -163,7 +163,8 @@ def _unmix_cube(estimator, scene, band_dim, mask, overrides, options, out):
     shape = (*cube.shape[:-1], len(unmixer.names))
     mask = check_mask(mask, shape[:-1])
     if isinstance(scene, np.ma.MaskedArray):
-        hidden = np.ma.getmaskarray(scene).any(axis=axis)
+        # bands that nobody uses have no say
+        hidden = np.moveaxis(np.ma.getmaskarray(scene), axis, -1)[..., unmixer.used].any(axis=-1)
         mask = hidden if mask is None else mask | hidden
         cube = np.moveaxis(scene.data, axis, -1)
 

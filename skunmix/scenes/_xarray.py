@@ -38,7 +38,8 @@ def unmixer_of(estimator, scene, band_dim, overrides):
     applied = {"scale_factor", "add_offset"} & set(scene.encoding)
     decoding = decoding_of(scene.dtype, scene.attrs, decoded=True if applied else None, **overrides)
     where = f"dimension {band_dim!r} of the scene"
-    return BlockUnmixer(estimator, scene.sizes[band_dim], decoding, where)
+    bands = scene.coords[band_dim].values.tolist() if band_dim in scene.coords else None
+    return BlockUnmixer(estimator, scene.sizes[band_dim], decoding, where, bands)
 
 
 def _aligned_mask(mask, scene, dims):

@@ -44,6 +44,7 @@ from ..utils import (
     begin_callbacks,
     fit_context,
     has_callbacks,
+    restored_on_error,
 )
 from ._pairs import TrainingPairs, few_threads
 
@@ -139,24 +140,25 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             spectrum or the same one twice, the device is not there, or there is a NaN.
         """
         more = self.warm_start and hasattr(self, "net_")
-        X, y = self._check_pairs(X, y, endmembers, more=more)
-        choices = [] if more else self._choices()
-        with_trials = len(choices) > 1
-        context = epochs = begin_callbacks(
-            self, len(choices) + 1 if with_trials else self.max_epochs
-        )
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        pairs = TrainingPairs(X, y)
-        if self.early_stopping or with_trials:
-            pairs = self._split(pairs)
-        if with_trials:
-            choices = [self._choose(choices, pairs, context)]
-            epochs = context.subcontext(task_name="train", max_subtasks=self.max_epochs)
-            epochs.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        if not self.early_stopping:
-            pairs = TrainingPairs(X, y)  # what was chosen learns from all pairs
-        if not more:
-            self._start(pairs, *choices[0])
+        with restored_on_error(self):  # a training that fails later leaves the new net
+            X, y = self._check_pairs(X, y, endmembers, more=more)
+            choices = [] if more else self._choices()
+            with_trials = len(choices) > 1
+            context = epochs = begin_callbacks(
+                self, len(choices) + 1 if with_trials else self.max_epochs
+            )
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            pairs = TrainingPairs(X, y)
+            if self.early_stopping or with_trials:
+                pairs = self._split(pairs)
+            if with_trials:
+                choices = [self._choose(choices, pairs, context)]
+                epochs = context.subcontext(task_name="train", max_subtasks=self.max_epochs)
+                epochs.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            if not self.early_stopping:
+                pairs = TrainingPairs(X, y)  # what was chosen learns from all pairs
+            if not more:
+                self._start(pairs, *choices[0])
         n_steps = self.max_epochs * -(-len(pairs.X) // self.batch_size)
         self._set_net(
             LearningRate(self.learning_rate, SCHEDULES[self.lr_schedule], n_steps),
@@ -196,16 +198,17 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             As `fit` does.
         """
         more = hasattr(self, "net_")
-        X, y = self._check_pairs(X, y, endmembers, more=more)
-        if not more:
-            choices = self._choices()
-            if len(choices) > 1:
-                raise ValueError(
-                    f"partial_fit cannot choose with norm={self.norm!r} and "
-                    f"noise_augmentation={self.noise_augmentation!r}, expected values other than "
-                    f"'auto', because one epoch tells nothing; use fit, or set both."
-                )
-            self._start(TrainingPairs(X, y), *choices[0])
+        with restored_on_error(self):
+            X, y = self._check_pairs(X, y, endmembers, more=more)
+            if not more:
+                choices = self._choices()
+                if len(choices) > 1:
+                    raise ValueError(
+                        f"partial_fit cannot choose with norm={self.norm!r} and "
+                        f"noise_augmentation={self.noise_augmentation!r}, expected values other "
+                        f"than 'auto', because one epoch tells nothing; use fit, or set both."
+                    )
+                self._start(TrainingPairs(X, y), *choices[0])
         self._set_net(LearningRate(self.learning_rate))
         self._train(TrainingPairs(X, y), 1)
         return self

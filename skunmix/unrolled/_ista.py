@@ -142,6 +142,9 @@ class ISTANetRegressor(UnrolledRegressor):
     feature_names_in_ : ndarray of shape (n_bands,)
         Names of the bands, when the spectra were a DataFrame with string columns.
 
+    band_labels_ : list or None
+        Labels of the bands, numbers too, if the spectra had such.
+
     See Also
     --------
     UADMMRegressor : The same for ADMM, more accurate.

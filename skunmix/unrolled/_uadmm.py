@@ -175,6 +175,9 @@ class UADMMRegressor(UnrolledRegressor):
     feature_names_in_ : ndarray of shape (n_bands,)
         Names of the bands, when the spectra were a DataFrame with string columns.
 
+    band_labels_ : list or None
+        Labels of the bands, numbers too, if the spectra had such.
+
     See Also
     --------
     ISTANetRegressor : The same for ISTA.

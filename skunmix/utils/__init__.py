@@ -15,31 +15,71 @@ from ._compat import (
     validate_params,
 )
 from .estimators import best_of, last_step, reconstruct_spectra, steps_of
+from .labels import (
+    axis_labels,
+    band_axis,
+    check_unique,
+    column_labels,
+    order_of,
+    refuse_masked,
+    same_labels,
+    string_labels,
+    take_columns,
+)
+from .magnitudes import (
+    LARGEST,
+    check_magnitudes,
+    count_negative,
+    magnitudes,
+    message_negative,
+    values_seen_to,
+    warn_of_negative,
+    warn_of_units,
+)
 from .optional import require, require_pyplot
+from .state import restored_on_error
 from .threads import map_threads, torch_beside_another, torch_on_one_thread
 from .validation import check_same_bands
 
 __all__ = [
+    "LARGEST",
     "CallbackSupportMixin",
     "Interval",
     "StrOptions",
+    "axis_labels",
+    "band_axis",
     "begin_callbacks",
     "best_of",
+    "check_magnitudes",
     "check_same_bands",
+    "check_unique",
+    "column_labels",
+    "count_negative",
     "fit_context",
     "fused_adam",
     "has_callbacks",
     "index_fit_params",
     "last_step",
+    "magnitudes",
     "map_threads",
+    "message_negative",
+    "order_of",
     "reconstruct_spectra",
+    "refuse_masked",
     "require",
     "require_pyplot",
+    "restored_on_error",
     "routed_fit_params",
     "safe_indexing",
+    "same_labels",
     "steps_of",
+    "string_labels",
+    "take_columns",
     "torch_beside_another",
     "torch_on_one_thread",
     "validate_parameters",
     "validate_params",
+    "values_seen_to",
+    "warn_of_negative",
+    "warn_of_units",
 ]

@@ -258,3 +258,18 @@ def test_an_estimator_without_numbers(small):
     model = Names().fit(np.ones((2, 12)), np.ones(2))
     with pytest.raises(TypeError, match="Abundances are numbers"):
         BlockUnmixer(model, 12, Decoding(np.dtype("f4")), "the scene")
+
+
+def test_a_masked_band_that_is_dropped_hides_no_pixel():
+    rng = np.random.default_rng(0)
+    endmembers, cube = rng.uniform(0.1, 0.9, (3, 5)), rng.uniform(0.1, 0.9, (4, 6, 5))
+    keep = [0, 1, 3, 4]
+    model = make_pipeline(BandSelector(keep), SunSALRegressor(endmembers[:, keep])).fit(cube[0])
+    expected = unmix(model, cube)
+    masked = np.ma.masked_array(cube, np.zeros(cube.shape, dtype=bool))
+    masked[..., 2] = np.ma.masked
+    masked[0, 0, 1] = np.ma.masked
+    found = unmix(model, masked)
+    assert found.mask[0, 0].all()
+    assert found.mask.sum() == 3
+    np.testing.assert_allclose(found[1:], expected[1:])

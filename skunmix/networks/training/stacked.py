@@ -51,13 +51,13 @@ class StackedTraining:
     validation_loss: np.ndarray
     n_epochs: np.ndarray
     diverged: np.ndarray
-    _modules: list = field(repr=False)
+    _networks: list = field(repr=False)
     _state: dict = field(repr=False)
 
     def module(self, fold, candidate):
         """Return a network of its own for one fold and candidate."""
-        module = deepcopy(self._modules[fold][candidate])
-        i = fold * len(self._modules[fold]) + candidate
+        module = deepcopy(self._networks[fold][candidate])
+        i = fold * len(self._networks[fold]) + candidate
         with torch.no_grad():
             for name, parameter in module.named_parameters():
                 parameter.copy_(self._state[name][i])

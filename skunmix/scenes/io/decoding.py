@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...utils import LARGEST
+
 # As CF has them, which xarray and rioxarray follow.
 _FILL_ATTRIBUTES = ("_FillValue", "missing_value", "nodata")
 
@@ -59,6 +61,8 @@ class Decoding:
         spectra : ndarray of shape (n_pixels, n_bands)
             Of valid pixels they are finite, where finite values were stored in the used bands.
         valid : ndarray of shape (n_pixels,), of bool, or None for all
+        n_too_large : int
+            Of the pixels that are not valid, those with a finite value that no spectrum has.
         """
         n_bands = block.shape[-1]
         stored = _native(block).reshape(-1, n_bands)
@@ -67,33 +71,39 @@ class Decoding:
             dtype = self.spectra_dtype
             spectra = np.multiply(stored, np.asarray(self.scale, dtype), dtype=dtype)
             spectra += np.asarray(self.offset, dtype)
-        void = self._void(stored)
+        void, too_large = self._void(stored)
         if void is None:
-            return spectra, None
-        if used is None or used.all():
-            return spectra, ~void.any(axis=1)
+            return spectra, None, 0
+        if used is None:
+            used = np.ones(n_bands, dtype=bool)
+        n_too_large = 0 if too_large is None else too_large[:, used].any(axis=1).sum()
+        if used.all():
+            return spectra, ~void.any(axis=1), int(n_too_large)
         # in bands that nobody uses, any number will do
         spectra = np.where(void, np.zeros((), spectra.dtype), spectra)
-        return spectra, ~void[:, used].any(axis=1)
+        return spectra, ~void[:, used].any(axis=1), int(n_too_large)
 
     def _void(self, stored):
-        """Return which stored values are none, or None where all are some."""
-        void = None
+        """Return which stored values are none, and which of them for their size; or None."""
+        void = too_large = None
         if stored.dtype.kind == "f":
             flat = stored.ravel(order="K")
-            # what holds a NaN or an infinity has no finite sum of squares, and that is all to do
-            # for most blocks
+            # what holds a NaN, an infinity or a value that is too large shows in the sum of
+            # squares, and that is all to do for most blocks
             with np.errstate(over="ignore", invalid="ignore"):
                 squares = np.dot(flat, flat)
-            if not np.isfinite(squares):
-                finite = np.isfinite(stored)
-                if not finite.all():
-                    void = ~finite
+            if not squares <= LARGEST:
+                usable = np.abs(stored) <= LARGEST
+                if not usable.all():
+                    void = ~usable
+                    too_large = void & np.isfinite(stored)
         for value in self._fill:
             equal = stored == value
             if equal.any():
                 void = equal if void is None else np.logical_or(void, equal, out=void)
-        return void
+                if too_large is not None:
+                    too_large &= ~equal
+        return void, too_large
 
 
 def _native(block):

@@ -106,6 +106,10 @@ class Source:
             return sorted(path for path in self.path.rglob("*") if path.is_file())
         return [self.path]
 
+    def band_labels(self):
+        """Return the labels of the bands as a list, or None."""
+        return None
+
     def grid(self):
         """Return what places the scene on the Earth: a dict for rasterio, empty if nothing does."""
         return {}
@@ -203,6 +207,11 @@ class RasterSource(Source):
     def files(self):
         """Return the files that the scene is made of, header and all."""
         return sorted(Path(name) for name in self._dataset().files)
+
+    def band_labels(self):
+        """Return the descriptions of the bands, or None where one has none."""
+        descriptions = self._dataset().descriptions
+        return list(descriptions) if all(descriptions) else None
 
     def grid(self):
         """Return CRS, transform and ground control points, as rasterio names them."""
@@ -305,6 +314,13 @@ class XarraySource(Source):
             return variable.transpose(*self.dims, self._band_dim).values, None
         except RuntimeError as error:  # netCDF4's for what HDF5 cannot read
             raise OSError(error) from error
+
+    def band_labels(self):
+        """Return the coordinate of the bands, or None."""
+        scene = self._scene()
+        if self._band_dim not in scene.coords:
+            return None
+        return scene.coords[self._band_dim].values.tolist()
 
     def grid(self):
         """Return CRS and transform, which rioxarray finds."""

@@ -1,0 +1,94 @@
+"""What is odd about the values of a scene, gathered from its blocks, and said once."""
+
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..utils import (
+    LARGEST,
+    best_of,
+    count_negative,
+    last_step,
+    magnitudes,
+    message_negative,
+    steps_of,
+    warn_of_units,
+)
+
+# Magnitudes that are kept of a block.
+_KEPT = 64
+
+
+@dataclass
+class Inspection:
+    """What was seen in some blocks.
+
+    Parameters
+    ----------
+    n_pixels : int
+        Valid ones.
+    n_negative : int
+        Of these, those that are negative in most bands.
+    n_too_large : int
+        Pixels that were left out, for a value that no spectrum has.
+    sample : list of float
+        Largest magnitudes of some valid pixels.
+    """
+
+    n_pixels: int = 0
+    n_negative: int = 0
+    n_too_large: int = 0
+    sample: list = field(default_factory=list)
+
+    @classmethod
+    def of(cls, spectra, valid, n_too_large):
+        """Inspect the prepared spectra of a block."""
+        if valid is not None and not valid.any():
+            return cls(n_too_large=n_too_large)
+        if valid is not None and not valid.all():
+            spectra = spectra[valid]
+        found = magnitudes(spectra)
+        found = found[:: max(1, len(found) // _KEPT)]
+        return cls(len(spectra), count_negative(spectra), n_too_large, found.tolist())
+
+    def __add__(self, other):
+        """Return what was seen in the blocks of both."""
+        return Inspection(
+            self.n_pixels + other.n_pixels,
+            self.n_negative + other.n_negative,
+            self.n_too_large + other.n_too_large,
+            self.sample + other.sample,
+        )
+
+    def warn(self, estimator, stacklevel):
+        """Warn of what is odd, given the estimator that unmixed the scene."""
+        if self.n_too_large:
+            warnings.warn(
+                f"{self.n_too_large} pixels hold a value beyond ±{LARGEST:g}, which no spectrum "
+                f"has: they are left out and NaN in the result; if it stands for no data, pass it "
+                f"as nodata.",
+                UserWarning,
+                stacklevel=stacklevel + 1,
+            )
+        # after centring, say, most pixels may be negative
+        if 0 < self.n_negative <= self.n_pixels / 2 or (
+            self.n_negative and _in_the_units_of_endmembers(estimator)
+        ):
+            message = message_negative(self.n_negative, self.n_pixels)
+            warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
+        if _in_the_units_of_endmembers(estimator):
+            endmembers = last_step(estimator).endmembers_
+            warn_of_units(np.array(self.sample), endmembers, stacklevel + 1)
+
+
+def _in_the_units_of_endmembers(estimator):
+    """Return whether nothing but bands is changed before spectra are compared with endmembers."""
+    steps = [step for _, step in steps_of(best_of(estimator))][:-1]
+    unmixer = last_step(estimator)
+    endmembers = getattr(unmixer, "endmembers_", None)
+    return (
+        endmembers is not None
+        and not (np.asarray(endmembers) < 0).any()
+        and all(hasattr(step, "get_support") for step in steps)
+    )

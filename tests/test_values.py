@@ -1,0 +1,229 @@
+"""Values that are no spectra, other units, rounding, and fits that fail."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skunmix import ISTANetRegressor, SunSALRegressor, SunSALRegressorCV, UADMMRegressor
+from skunmix.preprocessing import BandSelector, SpectralResampler
+from skunmix.scenes import unmix, unmix_file
+
+N_BANDS = 8
+PROBLEM = {"n_pixels": 60, "n_bands": N_BANDS, "n_endmembers": 3, "noise": 0.01}
+QUICK = {"max_epochs": 2, "random_state": 0}
+LEARNERS = [
+    SunSALRegressor(),
+    SunSALRegressor(lam=0, sum_to_one=True),
+    SunSALRegressor(solver="admm"),
+    SunSALRegressorCV(lams=3, cv=2),
+    ISTANetRegressor(**QUICK),
+    UADMMRegressor(**QUICK),
+]
+each_learner = pytest.mark.parametrize("learner", LEARNERS, ids=lambda m: type(m).__name__)
+
+
+def fitted(learner, problem):
+    spectra, abundances, endmembers = problem
+    return clone(learner).set_params(endmembers=endmembers).fit(spectra, abundances)
+
+
+@each_learner
+@pytest.mark.parametrize("factor", [1e4, 100.0, 1e-4])
+def test_other_units_are_told(problem, learner, factor):
+    spectra, abundances, endmembers = problem
+    message = f"factor of about {factor:g}:.*multiply the spectra by {1 / factor:g}"
+    with pytest.warns(UserWarning, match=message):
+        clone(learner).set_params(endmembers=endmembers).fit(factor * spectra, abundances)
+
+
+@each_learner
+def test_units_are_not_told_without_cause(problem, learner):
+    """Of dark and bright pixels, of integers on both sides, after centring."""
+    spectra, abundances, endmembers = problem
+    spectra = spectra.copy()
+    spectra[::3] *= 0.01  # a lake
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        for scale in (1.0, 1e4):
+            model = clone(learner).set_params(endmembers=scale * endmembers)
+            model.fit(scale * spectra, abundances).predict(scale * spectra)
+        if learner.sum_to_one is not True:
+            scaled = make_pipeline(StandardScaler(), clone(learner)).fit(spectra, abundances)
+            scaled.predict(spectra)
+
+
+@each_learner
+def test_pixels_that_are_no_data_are_counted(problem, learner):
+    model = fitted(learner, problem)
+    spectra = problem.spectra.copy()
+    spectra[[3, 7]] = -9999
+    spectra[9, :3] = -0.01  # noise
+    with pytest.warns(UserWarning, match=r"2 of 60 pixels are negative in most bands.*nodata"):
+        model.predict(spectra)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model.predict(problem.spectra)
+
+
+def write(path, cube):
+    np.save(path, cube)
+    return path
+
+
+@pytest.fixture(params=["array", "file", "two processes"])
+def run(request, tmp_path):
+    """Unmix a cube from memory or from a file."""
+    if request.param == "array":
+        return unmix
+    jobs = 2 if request.param == "two processes" else None
+
+    def from_file(model, cube, **options):
+        scene = write(tmp_path / "scene.npy", cube)
+        output = tmp_path / "abundances.npy"
+        return np.load(unmix_file(model, scene, output, n_jobs=jobs, overwrite=True, **options))
+
+    return from_file
+
+
+def test_scenes_in_other_units_or_with_no_data_are_told(problem, run):
+    model = fitted(SunSALRegressor(lam=0, sum_to_one=True), problem)
+    cube = problem.spectra.reshape(6, 10, N_BANDS)
+    with pytest.warns(UserWarning, match="up to about .*factor of about 10000"):
+        run(model, (10_000 * cube).astype(np.int16))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        run(model, (10_000 * cube).astype(np.int16), scale_factor=1e-4)
+    cube = cube.copy()
+    cube[0, :4] = -9999
+    with pytest.warns(UserWarning, match="4 of 60 pixels are negative in most bands"):
+        run(model, cube)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        run(model, cube, nodata=-9999)
+
+
+@pytest.mark.parametrize("learner", [*LEARNERS, LinearRegression()], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_bad_pixel_of_a_scene_is_its_own_problem(problem, learner, dtype, run):
+    if isinstance(learner, LinearRegression):
+        model = clone(learner).fit(problem.spectra, problem.abundances)
+    else:
+        model = fitted(learner, problem)
+    cube = problem.spectra.reshape(6, 10, N_BANDS).astype(dtype)
+    expected = run(model, cube)
+    cube[2, 3, 4] = 1e200 if dtype is np.float64 else 3e38
+    cube[5, 0, 0] = -1e19
+    cube[0, 0, 0] = np.nan
+    with pytest.warns(UserWarning, match=r"^2 pixels hold a value beyond ±1e\+18"):
+        found = run(model, cube)
+    bad = [(2, 3), (5, 0), (0, 0)]
+    assert all(np.isnan(found[pixel]).all() for pixel in bad)
+    for pixel in bad:
+        expected[pixel] = np.nan
+    assert_allclose(found, expected, atol=1e-6)
+
+
+@each_learner
+def test_the_error_of_an_array_names_the_pixel(problem, learner):
+    model = fitted(learner, problem)
+    spectra = problem.spectra.copy()
+    spectra[17, 5] = 1e200
+    try:
+        found = model.predict(spectra)
+    except ValueError as error:
+        assert "pixel 17 has 1e+200 in band 5" in str(error)  # noqa: PT017
+    else:  # ADMM can
+        assert_allclose(np.delete(found, 17, 0), np.delete(model.predict(problem.spectra), 17, 0))
+
+
+@pytest.mark.parametrize("learner", LEARNERS[-2:], ids=lambda m: type(m).__name__)
+def test_a_bad_training_pixel_is_named(problem, learner):
+    spectra, abundances, endmembers = problem
+    spectra = spectra.copy()
+    spectra[17, 5] = 1e200
+    with pytest.raises(ValueError, match=r"pixel 17 has 1e\+200 in band 5"):
+        clone(learner).set_params(endmembers=endmembers).fit(spectra, abundances)
+
+
+@each_learner
+@pytest.mark.parametrize("rounding", [-8e-18, -1e-9, -5e-7])
+def test_what_is_only_rounding_is_zero(problem, learner, rounding):
+    spectra, abundances, endmembers = problem
+    zero, nearly = abundances.copy(), abundances.copy()
+    zero[:5], nearly[:5] = [0, 0.25, 0.75], [rounding, 0.25, 0.75 - rounding / 2]
+    before = nearly.copy()
+    models = [
+        clone(learner).set_params(endmembers=given).fit(spectra, y)
+        for y, given in ((zero, endmembers), (nearly, endmembers), (nearly, None))
+    ]
+    assert_allclose(models[1].predict(spectra), models[0].predict(spectra), atol=1e-5)
+    assert_array_equal(nearly, before)
+    nearly[0, 0] = -0.01
+    with pytest.raises(ValueError, match="Negative values in y"):
+        clone(learner).set_params(endmembers=endmembers).fit(spectra, nearly)
+
+
+BAD_FITS = {
+    "fewer bands, too few pixels": lambda p: (p.spectra[:1, :5], p.abundances[:1], {}),
+    "another width": lambda p: (p.spectra[:, :5], p.abundances, {}),
+    "negative abundances": lambda p: (p.spectra[:, ::-1], -p.abundances, {}),
+    "NaN": lambda p: (np.full((20, 5), np.nan), p.abundances[:20], {}),
+    "names": lambda p: (
+        pd.DataFrame(p.spectra[:, :5], columns=list("abcde")),
+        p.abundances,
+        {"endmembers": p.endmembers[:, :4]},
+    ),
+}
+
+
+@each_learner
+@pytest.mark.parametrize("bad", BAD_FITS)
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "warm_start"])
+def test_a_failed_refit_leaves_the_old_state(problem, learner, bad, method):
+    if method != "fit" and not hasattr(learner, "partial_fit"):
+        pytest.skip("not a network")
+    model = fitted(learner, problem)
+    expected, before = model.predict(problem.spectra), dict(vars(model))
+    spectra, abundances, late = BAD_FITS[bad](problem)
+    if method == "warm_start":
+        model.set_params(warm_start=True)
+        before["warm_start"] = True
+    with pytest.raises(ValueError, match="."):
+        getattr(model, "partial_fit" if method == "partial_fit" else "fit")(
+            spectra, abundances, **late
+        )
+    assert vars(model).keys() == before.keys()
+    assert_array_equal(model.predict(problem.spectra), expected)
+
+
+@pytest.mark.parametrize(
+    ("step", "good", "bad"),
+    [
+        (BandSelector([0, 5]), np.ones((2, 8)), np.ones((2, 4))),
+        (
+            SpectralResampler([400, 500, 600], [450], [50], source_unit="nm", target_unit="nm"),
+            np.ones((2, 3)),
+            np.ones((2, 4)),
+        ),
+    ],
+    ids=["BandSelector", "SpectralResampler"],
+)
+def test_a_failed_refit_of_a_step_leaves_the_old_state(step, good, bad):
+    step = clone(step).fit(good)
+    expected = step.transform(good)
+    with pytest.raises(ValueError, match="band"):
+        step.fit(bad)
+    assert_array_equal(step.transform(good), expected)
+    with pytest.raises(ValueError, match="band"):
+        unfitted = clone(step).fit(bad)
+    unfitted = clone(step)
+    with pytest.raises(NotFittedError):
+        unfitted.transform(good)
