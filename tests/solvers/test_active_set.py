@@ -142,6 +142,7 @@ def adversarial_problem(kind, seed):
     return Y, A, rng
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(KINDS), st.integers(0, 2**32 - 1))
 def test_adversarial_problems(kind, seed):
