@@ -207,7 +207,7 @@ def test_what_a_stopped_writer_goes_on_writing_is_not_in_the_way(made, monkeypat
 @pytest.mark.slow
 @pytest.mark.skipif(
     "forkserver" not in multiprocessing.get_all_start_methods(),
-    reason="there is no forkserver here",
+    reason="no forkserver here",
 )
 @pytest.mark.parametrize("output", ["out.npy", "out.hdr", "out.zarr"])
 def test_killed_at_any_step_of_the_end(made, output):
@@ -248,7 +248,7 @@ def test_killed_at_any_step_of_the_end(made, output):
 
 
 KILLED = 77
-# once, by the server that processes are forked from; what is not installed is left out
+# The server imports these once for all processes; it skips what is not installed.
 IMPORTED = ["skunmix.scenes", "sklearn.linear_model", "rasterio", "xarray", "dask.array", "zarr"]
 
 
