@@ -77,19 +77,19 @@ class Checkpoint:
         with suppress(FileExistsError):
             self.folder.mkdir(mode=0o700)
         check_private(self.folder)
+        try:
+            import fcntl
+        except ImportError:  # Windows has no such locks, and removes no file that is open
+            yield
+            return
         with open_private(self.folder / _LOCK, "a") as file:
             try:
-                import fcntl
-            except ImportError:  # no such locks here
-                pass
-            else:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise BlockingIOError(
-                        f"Another process is writing {self.output}, in {self.folder}; wait for it, "
-                        f"or choose another output."
-                    ) from error
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BlockingIOError(
+                    f"Another process is writing {self.output}, in {self.folder}; wait for it, "
+                    f"or choose another output."
+                ) from error
             yield
 
     def begin(self, state, shape, dtype, *, resume):
@@ -418,5 +418,5 @@ def _file_identity(path):
 def _sync(path):
     paths = [path] if Path(path).is_file() else [p for p in Path(path).rglob("*") if p.is_file()]
     for path in paths:
-        with open(path, "rb") as file:
+        with open(path, "r+b") as file:  # Windows syncs only what may be written
             os.fsync(file.fileno())

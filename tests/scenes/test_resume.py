@@ -428,6 +428,11 @@ def test_what_a_stopped_writer_goes_on_writing_is_not_in_the_way(made, monkeypat
     assert not (made.folder / "late").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(
+    "forkserver" not in multiprocessing.get_all_start_methods(),
+    reason="no forkserver here",
+)
 @pytest.mark.parametrize("output", ["out.npy", "out.hdr", "out.zarr"])
 def test_killed_at_any_step_of_the_end(made, output):
     if output != "out.npy":
@@ -444,7 +449,7 @@ def test_killed_at_any_step_of_the_end(made, output):
     expected = contents(target)
     # a process of its own, as its threads go on writing where only one of them is stopped
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["skunmix.scenes", "sklearn.linear_model", "xarray"])
+    context.set_forkserver_preload(IMPORTED)
     for at in itertools.count(1, 1 if output == "out.npy" else 3):
         remove(target)
         process = context.Process(
@@ -469,6 +474,8 @@ def test_killed_at_any_step_of_the_end(made, output):
 
 
 KILLED = 77
+# The server imports these once for all processes; it skips what is not installed.
+IMPORTED = ["skunmix.scenes", "sklearn.linear_model", "rasterio", "xarray", "dask.array", "zarr"]
 
 
 def unmix_file_until(at, *args):
@@ -520,6 +527,7 @@ def remove(path):
             os.unlink(found)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_ten_kills_at_random_moments(tmp_path):
     rng = np.random.RandomState(0)
@@ -530,7 +538,7 @@ def test_ten_kills_at_random_moments(tmp_path):
     expected = expected.read_bytes()
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["skunmix.scenes", "sklearn.linear_model"])
+    context.set_forkserver_preload(IMPORTED)
     output = tmp_path / "out.npy"
 
     def start():

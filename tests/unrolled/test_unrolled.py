@@ -631,6 +631,7 @@ def test_sparse_input_is_refused(problem, network):
         quick(network, endmembers).fit(spectra, scipy.sparse.csr_array(abundances))
 
 
+@pytest.mark.slow
 def test_jasper_ridge_is_learnt_by_u_admm_better_than_by_its_peers(jasper):
     """The README's figures: means of five seeds; no endmember dies in any."""
     errors = {SunSALRegressor: [], ISTANetRegressor: [], UADMMRegressor: []}

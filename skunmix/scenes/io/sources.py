@@ -17,6 +17,8 @@ _REFLECTANCE_FACTOR = "reflectance_scale_factor"
 _XARRAY_SUFFIXES = {".nc", ".nc4", ".cdf", ".h5", ".he5", ".hdf5", ".hdf", ".zarr"}
 # By which netCDF and HDF5 files begin that are named otherwise.
 _XARRAY_SIGNATURES = (b"CDF\1", b"CDF\2", b"CDF\5", b"\x89HDF\r\n\x1a\n")
+_HANDLES = {"_local", "_opened"}  # attributes that stay in their process
+_OPENING = threading.Lock()
 
 
 def open_source(path, *, band_dim="band", variable=None):
@@ -89,8 +91,8 @@ class Source:
         self._local = threading.local()
 
     def __getstate__(self):
-        # handles belong to a process, and most of them to a thread
-        return {name: value for name, value in vars(self).items() if name != "_local"}
+        # handles belong to a process, and those of GDAL to a thread
+        return {name: value for name, value in vars(self).items() if name not in _HANDLES}
 
     def __setstate__(self, state):
         vars(self).update(state)
@@ -270,6 +272,8 @@ class RasterSource(Source):
 class XarraySource(Source):
     """A variable of netCDF, HDF5 or Zarr, of two dimensions and one of bands."""
 
+    _opened = None
+
     def __init__(self, path, band_dim, variable):
         super().__init__(path)
         self._band_dim = self.template_band_dim = band_dim
@@ -319,10 +323,12 @@ class XarraySource(Source):
         return found[0]
 
     def _scene(self):
-        scene = getattr(self._local, "scene", None)
-        if scene is None:
-            scene = self._local.scene = open_variable(self.path, self._variable)
-        return scene
+        # One dataset for all threads: netCDF4 crashes if a thread opens a file while another one
+        # opens or reads, and xarray locks reading only.
+        with _OPENING:
+            if self._opened is None:
+                self._opened = open_variable(self.path, self._variable)
+            return self._opened
 
     def _read(self, window):
         variable = self._scene().variable.isel(dict(zip(self.dims, window)))
