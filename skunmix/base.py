@@ -10,15 +10,17 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, Transf
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .endmembers import check_endmembers, estimate_endmembers
+from .endmembers import band_labels, check_endmembers, estimate_endmembers
 from .utils import (
+    axis_labels,
+    check_columns,
     check_magnitudes,
+    check_rows,
     check_unique,
-    column_labels,
     magnitudes,
-    order_of,
+    name_labels,
+    order_of_columns,
     refuse_masked,
-    string_labels,
     take_columns,
     warn_of_negative,
     warn_of_units,
@@ -109,8 +111,7 @@ class BaseUnmixer(
             If the number of columns is not that of the endmembers, or there is a NaN.
         """
         check_is_fitted(self)
-        refuse_masked(X, "X")
-        X = self._in_order_of_endmembers(X, "the abundances")
+        X = self._in_order_of_endmembers(X, "X")
         X = check_array(X, ensure_2d=False, dtype=[np.float64, np.float32], input_name="X")
         if X.ndim == 1:
             X = X[:, np.newaxis]
@@ -143,7 +144,10 @@ class BaseUnmixer(
         ValueError
             If the columns of `y` have other labels than the endmembers.
         """
-        refuse_masked(y, "y")
+        check_is_fitted(self)
+        refuse_masked(sample_weight, "sample_weight")
+        check_rows(X, y, "X", "y")
+        check_rows(sample_weight, y, "sample_weight", "y")
         return super().score(X, self._in_order_of_endmembers(y, "y"), sample_weight)
 
     def get_feature_names_out(self, input_features=None):
@@ -170,25 +174,30 @@ class BaseUnmixer(
 
     def _in_order_of_endmembers(self, abundances, what):
         """Return abundances with their columns in the order of the endmembers' names."""
-        labels = string_labels(column_labels(abundances))
-        order = order_of(labels, self._endmember_names, what, "the endmembers")
+        refuse_masked(abundances, what)
+        order = order_of_columns(
+            axis_labels(abundances),
+            list(self._endmember_names),
+            f"the columns of {what}",
+            "the endmembers",
+        )
         return take_columns(abundances, order)
 
-    def _in_order_of_bands(self, X):
-        """Return spectra with their bands in the order of `fit`."""
+    def _checked_spectra(self, X, *, finite=True):
+        """Return spectra as an array, whose bands are those of `fit` in the same order.
+
+        They are not reordered, because scikit-learn refuses a frame that has them in another order,
+        and because what is rebuilt from the abundances is compared with the spectra as they are.
+        """
+        check_is_fitted(self)
         refuse_masked(X, "X")
-        if string_labels(column_labels(X)) is not None and not hasattr(X, "dims"):
-            return X  # scikit-learn compares the names of a frame
-        order = order_of(column_labels(X), self.band_labels_, "the bands of X", "those of `fit`")
-        return take_columns(X, order)
+        # spectra keep their type: a memory-mapped scene of integers is converted block by block
+        checked = validate_data(self, X, dtype="numeric", ensure_all_finite=finite, reset=False)
+        check_columns(axis_labels(X), self.band_labels_, "the bands of X", "those of `fit`")
+        return checked
 
     def _abundances(self, X):
-        check_is_fitted(self)
-        X = self._in_order_of_bands(X)
-        # spectra keep their type: a memory-mapped scene of integers is converted block by block
-        X = validate_data(
-            self, X, dtype="numeric", ensure_all_finite=self._checks_finite, reset=False
-        )
+        X = self._checked_spectra(X, finite=self._checks_finite)
         out = np.empty((len(X), self.n_endmembers_), dtype=output_dtype(X))
         try:
             self._unmix(X, out)
@@ -222,13 +231,9 @@ class BaseUnmixer(
             raise ValueError(self._message_y_missing())
         if given is not None and not self._learns_from_pairs and _are_labels(y, given):
             y = None
+        x_labels, y_labels = _checked_labels(X, y)
         if not reset:
-            X, y = self._in_order_of_bands(X), self._in_order_of_endmembers(y, "y")
-        refuse_masked(X, "X")
-        refuse_masked(y, "y")
-        bands, y_names = column_labels(X), string_labels(column_labels(y))
-        if y_names is not None:
-            check_unique(y_names, "the columns of y")
+            y = self._in_order_of_endmembers(y, "y")
         if y is None:
             X = validate_data(self, X, dtype="numeric", reset=reset)
             predict_1d = False
@@ -241,6 +246,7 @@ class BaseUnmixer(
             y = check_abundances(y, strict=given is not None)
 
         if not reset:
+            check_columns(x_labels, self.band_labels_, "the bands of X", "those of `fit`")
             if y is not None and y.shape[1] != self.n_endmembers_:
                 raise ValueError(_message_columns(y, self.n_endmembers_))
             return X, y
@@ -249,18 +255,27 @@ class BaseUnmixer(
         else:
             if endmembers is not None:
                 self._check_not_sliced(endmembers, X, y)
-            spectra, names = check_endmembers(given, X.shape[1], bands)
-            if y is not None:
-                if y.shape[1] != len(spectra):
-                    raise ValueError(_message_columns(y, len(spectra)))
-                y = take_columns(y, order_of(y_names, names, "the columns of y", "endmembers"))
+            # its abundance is what the others leave of the sum, or what the pairs say
+            shade = self._learns_from_pairs or getattr(self, "sum_to_one", False) is True
+            spectra, names = check_endmembers(
+                given, X.shape[1], x_labels[1], y_labels[1], shade=shade
+            )
+            if y is not None and y.shape[1] != len(spectra):
+                raise ValueError(_message_columns(y, len(spectra)))
             warn_of_units(magnitudes(X), spectra, stacklevel=4)
+        default = [f"endmember{i}" for i in range(len(spectra))]
+        if given is not None and y is not None:
+            y = take_columns(
+                y, order_of_columns(y_labels, names or default, "the columns of y", "endmembers")
+            )
+        bands = band_labels(given, X.shape[1], x_labels[1], y_labels[1])
+        check_columns(x_labels, bands, "the bands of X", "those of the endmembers")
         self._endmembers_estimated = given is None
         self.endmembers_ = spectra
         self.n_endmembers_ = len(spectra)
         self.band_labels_ = bands
         self._endmember_names = np.asarray(
-            names or y_names or [f"endmember{i}" for i in range(len(spectra))], dtype=object
+            names or name_labels(y_labels[1]) or default, dtype=object
         )
         self._predict_1d = predict_1d
         return X, y
@@ -269,10 +284,13 @@ class BaseUnmixer(
         """Return the endmembers of `fit` or of the constructor; both must say the same."""
         if endmembers is None or self.endmembers is None:
             return self.endmembers if endmembers is None else endmembers
-        if not np.array_equal(np.asarray(endmembers), np.asarray(self.endmembers)):
+        labels = zip(axis_labels(endmembers), axis_labels(self.endmembers))
+        if not np.array_equal(np.asarray(endmembers), np.asarray(self.endmembers)) or any(
+            a is not None and b is not None and a != b for a, b in labels
+        ):
             raise ValueError(
                 f"endmembers were given to {type(self).__name__}(endmembers=…) and, with other "
-                f"values, to fit(…, endmembers=…); give them once."
+                f"values or labels, to fit(…, endmembers=…); give them once."
             )
         return endmembers
 
@@ -318,6 +336,18 @@ class BaseUnmixer(
 def output_dtype(X):
     """Return the type of the abundances of X: float32 for float32 and float16, else float64."""
     return np.float32 if X.dtype.kind == "f" and X.dtype.itemsize <= 4 else np.float64
+
+
+def _checked_labels(X, y):
+    """Return the labels of the rows and columns of spectra, and of abundances."""
+    refuse_masked(X, "X")
+    refuse_masked(y, "y")
+    check_rows(X, y, "X", "y")
+    x_labels, y_labels = axis_labels(X), axis_labels(y)
+    for (_, columns), what in ((x_labels, "the bands of X"), (y_labels, "the columns of y")):
+        if columns is not None:
+            check_unique(columns, what)
+    return x_labels, y_labels
 
 
 def check_abundances(y, *, strict):

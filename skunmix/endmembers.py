@@ -4,17 +4,22 @@ import numpy as np
 from sklearn.utils import check_array
 
 from .utils import (
+    BAND_NAMES,
+    are_known,
     axis_labels,
     band_axis,
     check_unique,
+    fill_values,
+    name_labels,
     order_of,
     refuse_masked,
     same_labels,
     string_labels,
+    take_columns,
 )
 
 
-def check_endmembers(endmembers, n_bands, bands=None):
+def check_endmembers(endmembers, n_bands, bands=None, names=None, *, shade=False):
     """Return the endmembers as rows, in the bands of the spectra, and their names.
 
     Parameters
@@ -26,28 +31,28 @@ def check_endmembers(endmembers, n_bands, bands=None):
         Bands of the spectra that are to be unmixed.
     bands : list, default=None
         Their labels.
+    names : list, default=None
+        Labels of the abundances, which may tell which axis holds the endmembers.
+    shade : bool, default=False
+        Whether a spectrum may be zero in all bands, as where the sum is constrained to one and its
+        abundance is what the others leave.
 
     Returns
     -------
     endmembers : ndarray of shape (n_endmembers, n_bands), float64
         A copy, with the bands in the order of `bands`.
     names : list of str or None
-        The labels of the endmembers, if they are strings.
+        The labels of the endmembers, if they do more than count.
 
     Raises
     ------
     ValueError
         If the shape fits neither layout, the bands have other labels, a name stands twice, there
-        is a NaN or a masked value, a spectrum is zero or stands twice.
+        is a NaN, a masked or a fill value, a spectrum stands twice, or one is zero without
+        `shade`.
     """
-    refuse_masked(endmembers, "endmembers")
-    endmembers, rows, columns = _values_and_labels(endmembers)
-    transposed = _holds_bands_in_rows(endmembers, rows, columns, n_bands, bands)
-    endmembers = check_array(
-        endmembers, dtype=np.float64, order="C", copy=True, input_name="endmembers"
-    )
-    if transposed:
-        endmembers, rows, columns = np.ascontiguousarray(endmembers.T), columns, rows
+    table, rows, columns = _oriented(endmembers, n_bands, bands, names)
+    endmembers = check_array(table, dtype=np.float64, order="C", copy=True, input_name="endmembers")
     if endmembers.shape[1] != n_bands:
         raise ValueError(
             f"endmembers of shape {endmembers.shape} do not fit spectra of {n_bands} bands: "
@@ -58,14 +63,16 @@ def check_endmembers(endmembers, n_bands, bands=None):
     order = order_of(columns, bands, "the bands of the endmembers", "those of the spectra")
     if order is not None:
         endmembers = np.ascontiguousarray(endmembers[:, order])
-    names = string_labels(rows)
+    names = name_labels(rows)
     if names is not None:
         check_unique(names, "the endmembers")
+    _check_no_fills(endmembers, names)
     zero = np.flatnonzero(~endmembers.any(axis=1))
-    if len(zero):
+    if len(zero) and not shade:
         raise ValueError(
-            f"endmember {zero[0]} is zero in all {n_bands} bands, so that no abundance of it can "
-            f"be found; leave it out of `endmembers`."
+            f"endmember {_name(zero[0], names)} is zero in all {n_bands} bands, so that its "
+            f"abundance has no effect; leave it out of `endmembers`, or set sum_to_one=True, where "
+            f"it is the shade that the others leave."
         )
     _, first, inverse = np.unique(endmembers, axis=0, return_index=True, return_inverse=True)
     twice = np.flatnonzero(first[np.ravel(inverse)] != np.arange(len(endmembers)))
@@ -77,28 +84,83 @@ def check_endmembers(endmembers, n_bands, bands=None):
     return endmembers, names
 
 
-def _values_and_labels(endmembers):
-    """Return endmembers, and the labels of their rows and columns or None.
+def _check_no_fills(endmembers, names):
+    fills = fill_values(endmembers)
+    holders = np.flatnonzero(fills.any(axis=1))
+    if len(holders):
+        first = holders[0]
+        bands = np.flatnonzero(fills[first])
+        total = np.count_nonzero(fills.any(axis=0))
+        raise ValueError(
+            f"endmember {_name(first, names)} holds the fill value "
+            f"{endmembers[first, bands[0]]:g} in {len(bands)} of {endmembers.shape[1]} bands "
+            f"({len(holders)} of {len(endmembers)} endmembers hold one, in {total} bands in all), "
+            f"which is no measurement; drop these bands from spectra and endmembers by a "
+            f"BandSelector, or interpolate them."
+        )
 
-    A first column of strings names the rows of a polars frame, which has no index.
+
+def _name(index, names):
+    return f"{index}" if names is None else f"{index} ({names[index]!r})"
+
+
+def band_labels(endmembers, n_bands, bands=None, names=None):
+    """Return the labels of the bands of spectra and endmembers, in the order of the spectra.
+
+    Those of the spectra come first, because what is to be unmixed later is labelled as they are;
+    labels that only count give way.
+    """
+    columns = None if endmembers is None else _oriented(endmembers, n_bands, bands, names)[2]
+    if are_known(bands) or not are_known(columns) or same_labels(columns, bands):
+        return bands
+    return columns
+
+
+def _oriented(endmembers, n_bands, bands, names):
+    """Return endmembers as a table of rows, and the labels of its rows and columns or None."""
+    refuse_masked(endmembers, "endmembers")
+    table, rows, columns = _labelled_table(endmembers)
+    if _holds_bands_in_rows(table, rows, columns, n_bands, bands, names):
+        return np.asarray(table).T, columns, rows
+    return table, rows, columns
+
+
+def _labelled_table(endmembers):
+    """Return what `endmembers=` may be as a table, and the labels of its rows and columns or None.
+
+    A frame whose rows have no labels (polars has no index) may hold them in a column: the only one
+    of strings, or one that is named for wavelengths or bands. What is more than a table is brought
+    to one here.
     """
     rows, columns = axis_labels(endmembers)
-    if rows is None and columns and hasattr(endmembers, "get_column"):
-        first = endmembers.get_column(columns[0]).to_list()
-        if string_labels(first) is not None:
-            return endmembers.drop(columns[0]), first, columns[1:]
-    return endmembers, rows, columns
+    if are_known(rows) or not columns or hasattr(endmembers, "dims"):
+        return endmembers, rows, columns
+    of_strings = [i for i in range(len(columns)) if string_labels(_column(endmembers, i))]
+    named = [i for i, label in enumerate(columns) if str(label).lower() in BAND_NAMES]
+    holder = (of_strings or named)[:1]
+    if not holder or len(of_strings) > 1:
+        return endmembers, rows, columns
+    rows = _column(endmembers, holder[0])
+    others = np.delete(np.arange(len(columns)), holder)
+    return take_columns(endmembers, others), rows, [columns[i] for i in others]
 
 
-def _holds_bands_in_rows(endmembers, rows, columns, n_bands, bands):
-    """Return whether the first axis holds the bands: by labels, then by names, then by shape."""
-    shape = np.shape(endmembers)
+def _column(frame, i):
+    return np.asarray(take_columns(frame, np.array([i])))[:, 0].tolist()
+
+
+def _holds_bands_in_rows(table, rows, columns, n_bands, bands, names):
+    """Return whether the first axis holds the bands: by labels, then by shape."""
+    shape = np.shape(table)
     if len(shape) != 2:
         return False
-    by_label = [same_labels(labels, bands) for labels in (rows, columns)]
-    if sum(by_label) == 1:
-        return by_label[0]
-    axis = band_axis(endmembers)
+    for in_rows, in_columns in (
+        (same_labels(rows, bands), same_labels(columns, bands)),
+        (same_labels(columns, names), same_labels(rows, names)),
+    ):
+        if in_rows != in_columns and are_known(rows if in_rows else columns):
+            return in_rows
+    axis = band_axis(table, rows, columns)
     if axis is not None and shape[axis] == n_bands:
         return axis == 0
     return shape[1] != n_bands and shape[0] == n_bands

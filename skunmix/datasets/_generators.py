@@ -7,7 +7,7 @@ from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter
 from sklearn.utils import Bunch, check_array, check_random_state
 
-from ..utils import Interval, validate_params
+from ..utils import Interval, axis_labels, name_labels, refuse_masked, validate_params
 from ._angles import angles_between
 
 # Where the curves of make_endmembers are defined, in µm; a little more than 0.4-2.5, so that the
@@ -481,6 +481,9 @@ def _check_library(endmembers):
         endmembers = endmembers["endmembers"]
     elif hasattr(endmembers, "iloc"):  # a pandas DataFrame
         names = [str(label) for label in endmembers.index]
+    else:
+        names = name_labels(axis_labels(endmembers)[0])
+    refuse_masked(endmembers, "endmembers")
     endmembers = check_array(endmembers, dtype=np.float64, copy=True, input_name="endmembers")
     names = _default_names(len(endmembers)) if names is None else list(names)
     return endmembers, names, None if wavelengths is None else np.array(wavelengths)
@@ -512,6 +515,7 @@ def _check_shape(shape):
 
 
 def _check_fractions(fractions):
+    refuse_masked(fractions, "fractions")
     fractions = check_array(fractions, ensure_2d=False, dtype=np.float64, input_name="fractions")
     if fractions.ndim != 1 or fractions.min() < 0 or not np.isclose(fractions.sum(), 1):
         raise ValueError(

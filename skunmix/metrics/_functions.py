@@ -11,10 +11,10 @@ from sklearn.utils import check_array
 
 from ..utils import (
     Interval,
-    column_labels,
-    order_of,
+    axis_labels,
+    check_rows,
+    order_of_columns,
     refuse_masked,
-    string_labels,
     take_columns,
     validate_params,
 )
@@ -68,7 +68,7 @@ def abundance_rmse(y_true, y_pred, *, sample_weight=None, average=True):
     >>> abundance_rmse(y_true, y_pred, average=False).round(3)
     array([0.1, 0.3])
     """
-    y_true, y_pred = _check_abundances(y_true, y_pred)
+    y_true, y_pred = _check_abundances(y_true, y_pred, sample_weight)
     return _mean(np.sqrt(np.mean((y_true - y_pred) ** 2, axis=1)), sample_weight, average)
 
 
@@ -117,7 +117,7 @@ def abundance_angle_distance(y_true, y_pred, *, sample_weight=None, degrees=Fals
     >>> print(round(abundance_angle_distance(y_true, y_pred, degrees=True), 6))
     22.5
     """
-    y_true, y_pred = _check_abundances(y_true, y_pred)
+    y_true, y_pred = _check_abundances(y_true, y_pred, sample_weight)
     return _mean(_row_angles(y_true, y_pred, degrees), sample_weight, average)
 
 
@@ -174,7 +174,7 @@ def abundance_information_divergence(y_true, y_pred, *, sample_weight=None, eps=
     >>> print(round(abundance_information_divergence(y_true, y_pred), 4))
     0.2079
     """
-    y_true, y_pred = _check_abundances(y_true, y_pred)
+    y_true, y_pred = _check_abundances(y_true, y_pred, sample_weight)
     y_true, y_pred = np.maximum(y_true, 0) + eps, np.maximum(y_pred, 0) + eps
     divergence = np.sum((y_true - y_pred) * (np.log(y_true) - np.log(y_pred)), axis=1)
     return _mean(divergence, sample_weight, average)
@@ -235,12 +235,8 @@ def spectral_angle_distance(
     array([90., 45.])
     """
     names = "spectra_true", "spectra_pred"
-    order = order_of(
-        *map(column_labels, (spectra_pred, spectra_true)),
-        "the bands of spectra_pred",
-        "those of spectra_true",
-    )
-    spectra_pred = take_columns(spectra_pred, order)
+    spectra_pred = _aligned(spectra_pred, spectra_true, *names[::-1])
+    check_rows(sample_weight, spectra_true, "sample_weight", "spectra_true")
     spectra_true, spectra_pred = (
         np.atleast_2d(_check_matrix(spectra, name))
         for spectra, name in zip((spectra_true, spectra_pred), names)
@@ -281,7 +277,7 @@ def signal_to_reconstruction_error(y_true, y_pred, *, sample_weight=None):
     >>> print(round(signal_to_reconstruction_error([[1.0, 0.0]], [[0.9, 0.0]]), 6))
     20.0
     """
-    y_true, y_pred = _check_abundances(y_true, y_pred)
+    y_true, y_pred = _check_abundances(y_true, y_pred, sample_weight)
     weight = _check_weight(sample_weight, len(y_true))
     if weight is not None:
         root = np.sqrt(weight)[:, np.newaxis]
@@ -329,6 +325,7 @@ def _mean(values, sample_weight, average):
 def _check_weight(sample_weight, n_rows):
     if sample_weight is None:
         return None
+    refuse_masked(sample_weight, "sample_weight")
     weight = check_array(
         sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
     )
@@ -345,19 +342,27 @@ def _check_weight(sample_weight, n_rows):
     return weight
 
 
-def _check_abundances(y_true, y_pred):
-    order = order_of(
-        *(string_labels(column_labels(y)) for y in (y_pred, y_true)),
-        "the columns of y_pred",
-        "those of y_true",
-    )
-    y_pred = take_columns(y_pred, order)
+def _check_abundances(y_true, y_pred, sample_weight):
+    y_pred = _aligned(y_pred, y_true, "y_pred", "y_true")
+    check_rows(sample_weight, y_true, "sample_weight", "y_true")
     y_true, y_pred = (
         _check_matrix(y, name) for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
     )
     y_true, y_pred = (y[:, np.newaxis] if y.ndim == 1 else y for y in (y_true, y_pred))
     _check_same_shape(y_true, y_pred, "y_true", "y_pred", "one pixel a row, one endmember a column")
     return y_true, y_pred
+
+
+def _aligned(pred, true, name_pred, name_true):
+    """Return estimates with their columns in the order of the true ones, if both have labels."""
+    order = order_of_columns(
+        axis_labels(pred),
+        axis_labels(true)[1],
+        f"the columns of {name_pred}",
+        f"those of {name_true}",
+    )
+    check_rows(pred, true, name_pred, name_true)
+    return take_columns(pred, order)
 
 
 def _check_matrix(values, name):

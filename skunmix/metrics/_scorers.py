@@ -3,11 +3,12 @@
 from sklearn.base import BaseEstimator
 
 from ..utils import (
-    column_labels,
-    last_step,
-    order_of,
+    axis_labels,
+    check_rows,
+    endmember_names,
+    order_of_columns,
     reconstruct_spectra,
-    string_labels,
+    refuse_masked,
     take_columns,
 )
 from ._functions import abundance_angle_distance, abundance_rmse, spectral_angle_distance
@@ -50,13 +51,12 @@ class AbundanceScorer(BaseEstimator):
         -------
         score : float
         """
-        unmixer = last_step(estimator)
-        # other regressors' features have other names
-        if hasattr(unmixer, "endmembers_") and hasattr(unmixer, "get_feature_names_out"):
-            names = list(unmixer.get_feature_names_out())
-            labels = string_labels(column_labels(y))
-            order = order_of(labels, names, "the columns of y", "the endmembers")
-            y = take_columns(y, order)
+        refuse_masked(y, "y")
+        check_rows(X, y, "X", "y")
+        order = order_of_columns(
+            axis_labels(y), endmember_names(estimator), "the columns of y", "the endmembers"
+        )
+        y = take_columns(y, order)
         return -self.error(y, estimator.predict(X), sample_weight=sample_weight)
 
 

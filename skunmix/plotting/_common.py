@@ -4,10 +4,59 @@ from numbers import Integral
 
 import numpy as np
 
-from ..utils import last_step, safe_indexing
+from ..utils import (
+    BAND_NAMES,
+    ENDMEMBER_NAMES,
+    column_labels,
+    dimension_labels,
+    fitted_bands,
+    last_step,
+    order_among,
+    order_of,
+    safe_indexing,
+)
 
 # distinct from every colour of viridis and magma
 MISSING = "0.8"
+
+
+def values_last(values):
+    """Return an image of xarray with the dimension of its bands or endmembers last."""
+    dims = getattr(values, "dims", ())
+    last = [dim for dim in dims if str(dim).lower() in BAND_NAMES | ENDMEMBER_NAMES]
+    return values.transpose(..., last[0]) if len(dims) == 3 and len(last) == 1 else values
+
+
+def value_labels(values):
+    """Return the labels of the last axis of a frame or a DataArray of pixels or an image, or None.
+
+    Parameters
+    ----------
+    values : object
+        A DataArray has its endmembers or bands last.
+    """
+    if len(getattr(values, "dims", ())) == 3:
+        return next(iter(dimension_labels(values, values.dims[2])), None)
+    return column_labels(values)
+
+
+def as_image_like(values, labels, shape, name, against):
+    """Return an image as `as_image` does, with its values in the order of labels that it has, too.
+
+    Parameters
+    ----------
+    values : array-like
+    labels : list or None
+        The expected labels.
+    shape, name
+        As for `as_image`.
+    against : str
+        What has these labels, for the error.
+    """
+    values = values_last(values)
+    order = order_of(value_labels(values), labels, f"the columns of {name}", against)
+    image = as_image(values, shape, name)
+    return image if order is None else image[..., order]
 
 
 def as_image(values, shape, name):
@@ -31,9 +80,7 @@ def as_image(values, shape, name):
     ValueError
         If the values are none of these, or their number does not fit the shape.
     """
-    if np.ma.isMaskedArray(values):
-        values = values.astype(np.float64).filled(np.nan)
-    values = np.array(values, dtype=np.float64)
+    values = as_floats(values_last(values))
     if values.ndim not in (1, 2, 3):
         raise ValueError(
             f"{name} has {values.ndim} dimensions, expected pixels in rows or an image of shape "
@@ -41,6 +88,13 @@ def as_image(values, shape, name):
         )
     shape = check_image_shape(shape, values.shape, name)
     return values.reshape(*shape, values.shape[-1] if values.ndim > 1 else 1)
+
+
+def as_floats(values):
+    """Return a copy of values in float64, NaN where they are masked."""
+    if np.ma.isMaskedArray(values):
+        values = values.astype(np.float64).filled(np.nan)
+    return np.array(values, dtype=np.float64)
 
 
 def check_image_shape(shape, values_shape, name):
@@ -69,13 +123,15 @@ def check_image_shape(shape, values_shape, name):
     return shape
 
 
-def split_pixels(X, shape, name="X"):
+def split_pixels(X, shape, estimator, name="X"):
     """Return pixels in rows, the shape of their image, and which of them are finite.
 
     Parameters
     ----------
     X : array-like of shape (n_pixels, n_bands) or (n_rows, n_columns, n_bands)
     shape : (int, int) or None
+    estimator : estimator
+        Fitted, on whose bands an image is brought that has labels.
     name : str
 
     Returns
@@ -92,7 +148,16 @@ def split_pixels(X, shape, name="X"):
     """
     if np.ma.isMaskedArray(X):
         X = X.astype(np.float64).filled(np.nan)
+    X = values_last(X)
     values = np.asarray(X)
+    if values.ndim == 3 and hasattr(X, "dims"):
+        order = order_among(
+            dimension_labels(X, X.dims[2]),
+            fitted_bands(estimator),
+            f"the bands of {name}",
+            "those that the model was fitted on",
+        )
+        values = values if order is None else values[..., order]
     if values.ndim not in (2, 3):
         raise ValueError(
             f"{name} has shape {values.shape}, expected (n_pixels, n_bands) or "

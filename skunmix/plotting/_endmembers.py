@@ -3,14 +3,16 @@
 import numpy as np
 
 from ..metrics import spectral_angle_distance
-from ..utils import last_step, require_pyplot
-from ._common import check_names, estimator_names
+from ..utils import axis_labels, check_wavelength_labels, last_step, order_of, require_pyplot
+from ._common import as_floats, check_names, estimator_names
 
 # Okabe and Ito's colours, which the colour-blind can tell apart, less yellow, which is faint on
 # white
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 # Where a band is left out of an even grid the step doubles; the steps of instruments vary by less.
 _GAP = 1.75
+# Units in which labels of bands can be compared with wavelengths.
+_UNITS = {"nm", "um", "µm"}
 
 
 class EndmemberDisplay:
@@ -166,11 +168,12 @@ class EndmemberDisplay:
                 f"{type(unmixer).__name__} has no endmembers_, expected a fitted unmixer; call "
                 f"`fit` first, or use from_predictions."
             )
+        names = estimator_names(unmixer, len(unmixer.endmembers_))
         if endmember_names is None:
-            endmember_names = estimator_names(unmixer, len(unmixer.endmembers_))
+            endmember_names = names
         return cls(
             unmixer.endmembers_,
-            reference=reference,
+            reference=_aligned(reference, names, getattr(unmixer, "band_labels_", None)),
             wavelengths=wavelengths,
             bands=bands,
             unit=unit,
@@ -234,11 +237,15 @@ class EndmemberDisplay:
             If matplotlib is not installed.
         """
         require_pyplot(f"{cls.__name__}.from_predictions")
-        if endmember_names is None and hasattr(endmembers, "columns"):
-            endmember_names = getattr(endmembers, "index", None)
+        names, labels = axis_labels(endmembers)
+        if endmember_names is None:
+            endmember_names = names
+        if wavelengths is not None and unit in _UNITS:
+            with_unit = [f"{value} {unit}" for value in np.ravel(wavelengths)]
+            check_wavelength_labels(endmembers, with_unit, "wavelengths")
         return cls(
-            np.atleast_2d(np.asarray(endmembers, dtype=np.float64)),
-            reference=reference,
+            np.atleast_2d(as_floats(endmembers)),
+            reference=_aligned(reference, names, labels),
             wavelengths=wavelengths,
             bands=bands,
             unit=unit,
@@ -299,7 +306,7 @@ class EndmemberDisplay:
         return self
 
     def _check(self):
-        endmembers = np.asarray(self.endmembers, dtype=np.float64)
+        endmembers = as_floats(self.endmembers)
         if endmembers.ndim != 2:
             raise ValueError(
                 f"endmembers have shape {endmembers.shape}, expected (n_endmembers, n_bands), one "
@@ -307,7 +314,7 @@ class EndmemberDisplay:
             )
         if self.reference is None:
             return endmembers, None
-        reference = np.atleast_2d(np.asarray(self.reference, dtype=np.float64))
+        reference = np.atleast_2d(as_floats(self.reference))
         if reference.shape != endmembers.shape:
             raise ValueError(
                 f"reference has shape {reference.shape}, but endmembers have shape "
@@ -347,6 +354,18 @@ class EndmemberDisplay:
             fontsize="small",
             ncols=-(-len(labels) // 18),
         )
+
+
+def _aligned(reference, names, bands):
+    """Return a reference with its rows and columns in the order of names and bands, if labelled."""
+    rows, columns = axis_labels(reference)
+    row_order = order_of(rows, names, "the rows of reference", "the endmembers")
+    band_order = order_of(columns, bands, "the bands of reference", "those of the endmembers")
+    if row_order is None and band_order is None:
+        return reference
+    values = as_floats(reference)
+    values = values if row_order is None else values[row_order]
+    return values if band_order is None else values[:, band_order]
 
 
 def _draw_line(ax, position, spectrum, style):

@@ -7,6 +7,7 @@ import numpy as np
 from ..utils import last_step, require_pyplot
 from ._common import (
     as_image,
+    as_image_like,
     check_names,
     draw_colorbar,
     draw_image,
@@ -14,6 +15,8 @@ from ._common import (
     is_flat,
     place,
     split_pixels,
+    value_labels,
+    values_last,
 )
 from ._panels import make_panels
 
@@ -163,15 +166,16 @@ class AbundanceMapDisplay:
             If matplotlib is not installed.
         """
         require_pyplot(f"{cls.__name__}.from_estimator")
-        pixels, shape, finite = split_pixels(X, shape)
+        pixels, shape, finite = split_pixels(X, shape, estimator)
         abundances = place(estimator.predict(pixels), finite)
+        names = estimator_names(estimator, abundances.shape[2])
         if endmember_names is None:
-            endmember_names = estimator_names(estimator, abundances.shape[2])
+            endmember_names = names
         if name is None and y is not None:
             name = type(last_step(estimator)).__name__
         return cls(
             abundances,
-            reference=None if y is None else as_image(y, shape, "y"),
+            reference=None if y is None else as_image_like(y, names, shape, "y", "the endmembers"),
             endmember_names=endmember_names,
             name=name,
         ).plot(
@@ -217,7 +221,8 @@ class AbundanceMapDisplay:
             Rows and columns of the scene; not needed where `y_pred` is an image.
 
         endmember_names : sequence of str, default=None
-            Titles of the panels. None takes the columns of a DataFrame.
+            Titles of the panels. None takes the labels of a DataFrame or
+            DataArray.
 
         name : str, default=None
             Label of the row of `y_pred`.
@@ -258,12 +263,15 @@ class AbundanceMapDisplay:
             If matplotlib is not installed.
         """
         require_pyplot(f"{cls.__name__}.from_predictions")
+        labels = value_labels(values_last(y_pred))
         if endmember_names is None:
-            endmember_names = getattr(y_pred, "columns", None)
+            endmember_names = labels
         abundances = as_image(y_pred, shape, "y_pred")
         return cls(
             abundances,
-            reference=None if y_true is None else as_image(y_true, abundances.shape[:2], "y_true"),
+            reference=None
+            if y_true is None
+            else as_image_like(y_true, labels, abundances.shape[:2], "y_true", "those of y_pred"),
             endmember_names=endmember_names,
             name=name,
         ).plot(

@@ -3,7 +3,16 @@
 import numpy as np
 
 from ..utils import reconstruct_spectra, require_pyplot
-from ._common import as_image, draw_colorbar, draw_image, place, split_pixels
+from ._common import (
+    as_image,
+    as_image_like,
+    draw_colorbar,
+    draw_image,
+    place,
+    split_pixels,
+    value_labels,
+    values_last,
+)
 
 
 class ResidualMapDisplay:
@@ -108,7 +117,7 @@ class ResidualMapDisplay:
         """
         caller = f"{cls.__name__}.from_estimator"
         require_pyplot(caller)
-        pixels, _, finite = split_pixels(X, shape)
+        pixels, _, finite = split_pixels(X, shape, estimator)
         spectra, rebuilt = reconstruct_spectra(estimator, pixels, caller)
         residuals = place(_rmse(np.asarray(spectra), np.asarray(rebuilt)), finite)[..., 0]
         return cls(residuals).plot(ax, cmap=cmap, colorbar=colorbar, im_kw=im_kw)
@@ -154,8 +163,9 @@ class ResidualMapDisplay:
             If matplotlib is not installed.
         """
         require_pyplot(f"{cls.__name__}.from_predictions")
+        labels = value_labels(values_last(spectra))
         spectra = as_image(spectra, shape, "spectra")
-        rebuilt = as_image(rebuilt, spectra.shape[:2], "rebuilt")
+        rebuilt = as_image_like(rebuilt, labels, spectra.shape[:2], "rebuilt", "those of spectra")
         if spectra.shape != rebuilt.shape:
             raise ValueError(
                 f"spectra have {spectra.shape[2]} bands, but rebuilt has {rebuilt.shape[2]}; "

@@ -8,8 +8,18 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..utils import StrOptions, fit_context, restored_on_error, safe_indexing
-from ._wavelengths import UNITS, check_wavelengths, nanometres_in
+from ..utils import (
+    StrOptions,
+    axis_labels,
+    check_columns,
+    check_wavelength_labels,
+    column_labels,
+    fit_context,
+    refuse_masked,
+    restored_on_error,
+    safe_indexing,
+)
+from ._wavelengths import UNITS, check_wavelengths, nanometres_in, with_unit
 
 
 class BandSelector(SelectorMixin, BaseEstimator):
@@ -50,6 +60,9 @@ class BandSelector(SelectorMixin, BaseEstimator):
 
     feature_names_in_ : ndarray of shape (n_bands,)
         Names of the bands, when the spectra were a DataFrame with string columns.
+
+    band_labels_ : list or None
+        Labels of the bands, numbers too, if the spectra had such.
 
     See Also
     --------
@@ -112,14 +125,16 @@ class BandSelector(SelectorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a list of bands does not fit the spectra, a wavelength cannot be in its unit, a
-            range holds no band, or no band is left.
+            If a list of bands or the wavelengths do not fit the spectra, a wavelength cannot be in
+            its unit, a range holds no band, or no band is left.
         """
         with restored_on_error(self):
+            given, labels = X, column_labels(X)
             X = validate_data(self, X, dtype="numeric", ensure_all_finite=False)
             n_bands = X.shape[1]
             keep = _chosen(self.bands, n_bands)
             wavelengths = self._nanometres(n_bands)
+            check_wavelength_labels(given, with_unit(self.wavelengths, self.unit), "wavelengths")
             if self.ranges is not None:
                 keep &= self._within(self.ranges, "ranges", wavelengths)
             if self.exclude is not None:
@@ -133,6 +148,8 @@ class BandSelector(SelectorMixin, BaseEstimator):
                 )
             self._keep = keep
             self.wavelengths_ = None if wavelengths is None else wavelengths[keep]
+            self.band_labels_ = labels
+            self._wavelength_labels = with_unit(self.wavelengths, self.unit)
         return self
 
     def _nanometres(self, n_bands):
@@ -191,11 +208,15 @@ class BandSelector(SelectorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the number of bands is not that of `fit`.
+            If the bands are not those of `fit`, or one that is kept is masked.
         """
         # the mixin's own check refuses infinity, which is no matter in a band that is dropped
         check_is_fitted(self, "_keep")
+        given = X
         X = validate_data(self, X, dtype=None, ensure_all_finite=False, reset=False)
+        check_columns(axis_labels(given), self.band_labels_, "the bands of X", "those of `fit`")
+        if np.ma.isMaskedArray(given):  # what is masked in a band that is dropped is no matter
+            refuse_masked(given[:, self._keep], "X")
         return safe_indexing(X, self._keep, axis=1)
 
     def __sklearn_tags__(self):

@@ -8,8 +8,19 @@ from scipy.special import ndtr
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..utils import Interval, StrOptions, fit_context, restored_on_error
-from ._wavelengths import UNITS, check_wavelengths, nanometres_in
+from ..utils import (
+    Interval,
+    StrOptions,
+    axis_labels,
+    check_columns,
+    check_wavelength_labels,
+    column_labels,
+    fill_values,
+    fit_context,
+    refuse_masked,
+    restored_on_error,
+)
+from ._wavelengths import UNITS, check_wavelengths, nanometres_in, with_unit
 
 # σ of a Gaussian of full width at half maximum 1
 _SIGMA = 1 / np.sqrt(8 * np.log(2))
@@ -54,6 +65,9 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
 
     feature_names_in_ : ndarray of shape (n_bands,)
         Names of the bands, when the spectra were a DataFrame with string columns.
+
+    band_labels_ : list or None
+        Labels of the bands, numbers too, if the spectra had such.
 
     See Also
     --------
@@ -118,6 +132,8 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
             wavelength stands twice in `source`, or a band has no overlap with the spectra.
         """
         with restored_on_error(self):
+            given, labels = X, column_labels(X)
+            refuse_masked(X, "X")
             X = validate_data(self, X, dtype="numeric")
             source = check_wavelengths(self.source, self.source_unit, "source")
             if len(source) != X.shape[1]:
@@ -125,6 +141,8 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
                     f"source has {len(source)} wavelengths, but the spectra have {X.shape[1]} "
                     f"bands; give one for each band."
                 )
+            self._wavelength_labels = with_unit(self.source, self.source_unit)
+            check_wavelength_labels(given, self._wavelength_labels, "source")
             target = check_wavelengths(self.target, self.target_unit, "target")
             fwhm = self._widths(target)
             order = np.argsort(source)
@@ -139,6 +157,7 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
             weights[:, order] = gaussian_weights(source[order], target, fwhm)
             self.weights_ = weights
             self.wavelengths_ = target
+            self.band_labels_ = labels
             self._n_features_out = len(target)
         return self
 
@@ -177,11 +196,28 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the number of bands is not that of `fit`, or there is a NaN.
+            If the bands are not those of `fit`, or there is a NaN, a masked value, or a fill value
+            such as -1.23e34 in a band that counts.
         """
         check_is_fitted(self)
+        refuse_masked(X, "X")
+        given = X
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        check_columns(axis_labels(given), self.band_labels_, "the bands of X", "those of `fit`")
+        self._check_no_fills(X)
         return X @ self.weights_.T.astype(X.dtype, copy=False)
+
+    def _check_no_fills(self, X):
+        fills = fill_values(X) & self.weights_.any(axis=0)
+        holders = np.flatnonzero(fills.any(axis=1))
+        if len(holders):
+            bands = np.flatnonzero(fills[holders[0]])
+            raise ValueError(
+                f"X holds the fill value {X[holders[0], bands[0]]:g} in {len(bands)} of "
+                f"{X.shape[1]} bands of spectrum {holders[0]} ({len(holders)} of {len(X)} spectra "
+                f"hold one), which resampling would spread to other bands; drop these bands from "
+                f"X and `source`, or interpolate them."
+            )
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the bands, such as "490nm".

@@ -56,3 +56,10 @@ def nanometres_in(unit):
     if unit is None:
         raise ValueError("The unit of the wavelengths must be said, 'nm' or 'um'; None was given.")
     return _NANOMETRES[unit]
+
+
+def with_unit(wavelengths, unit):
+    """Return wavelengths as labels of bands, such as "0.49 um", or None if there are none."""
+    if wavelengths is None or unit is None:
+        return None
+    return [f"{float(value)!r} {unit}" for value in np.ravel(wavelengths)]

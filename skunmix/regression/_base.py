@@ -5,7 +5,6 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import BaseUnmixer
 from ..solvers import (
@@ -96,8 +95,7 @@ class BaseSunSAL(BaseUnmixer):
         ValueError
             If the number of bands is not that of `fit`, or there is a NaN.
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype="numeric", reset=False)
+        X = self._checked_spectra(X)
         residual = np.empty(len(X))
         for block in gen_batches(len(X), BLOCK_SIZE):
             residual[block] = csr_optimality(

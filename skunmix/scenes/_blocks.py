@@ -1,6 +1,5 @@
 """A fitted estimator, as it is applied to any block of any scene."""
 
-import re
 from math import prod
 
 import numpy as np
@@ -9,9 +8,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..utils import (
     best_of,
-    last_step,
-    order_of,
-    same_labels,
+    endmember_names,
+    fitted_bands,
+    order_among,
+    refuse_masked,
     steps_of,
     torch_on_one_thread,
     values_seen_to,
@@ -34,8 +34,9 @@ class BlockUnmixer:
         From stored values to spectra.
     where : str
         What to call the scene's bands in an error.
-    bands : list, default=None
-        Their labels, which are matched to those that the estimator was fitted on.
+    bands : list of lists, default=()
+        Their labels (names, wavelengths, numbers), as far as the scene has such. They are matched
+        to those that the estimator was fitted on.
 
     Attributes
     ----------
@@ -56,7 +57,7 @@ class BlockUnmixer:
         If it was fitted on another number of bands, or on others.
     """
 
-    def __init__(self, estimator, n_bands, decoding, where, bands=None):
+    def __init__(self, estimator, n_bands, decoding, where, bands=()):
         if not callable(getattr(estimator, "predict", None)):
             raise TypeError(
                 f"A scene is unmixed by a fitted estimator or pipeline with `predict`, but "
@@ -73,8 +74,12 @@ class BlockUnmixer:
         self.estimator = estimator
         self.decoding = decoding
         self._labels = getattr(estimator, "feature_names_in_", None)
-        fitted = getattr(estimator, "band_labels_", self._labels)
-        self._order = _order_of_bands(bands, fitted, where)
+        self._order = order_among(
+            bands,
+            fitted_bands(estimator),
+            f"the bands of {where}",
+            "those that the model was fitted on",
+        )
         self.used = _used_bands(estimator, n_bands)
         if self._order is not None:
             self.used[self._order] = self.used.copy()
@@ -85,7 +90,10 @@ class BlockUnmixer:
                 f"{trial.dtype}."
             )
         self.dtype = np.result_type(trial.dtype, np.float32)
-        self.names = endmember_names(estimator, trial.shape[1])
+        names = endmember_names(estimator) or []
+        if len(names) != trial.shape[1]:
+            names = [f"endmember{i}" for i in range(trial.shape[1])]
+        self.names = [str(name) for name in names]
 
     def prepare(self, block, mask=None):
         """Return the spectra of a block, and which of its pixels are to be computed.
@@ -93,7 +101,7 @@ class BlockUnmixer:
         Parameters
         ----------
         block : ndarray of shape (…, n_bands)
-            Stored values.
+            Stored values; a pixel that is masked in a band that is used is left out.
         mask : ndarray of shape (…), of bool, default=None
             True where a pixel is left out.
 
@@ -103,6 +111,10 @@ class BlockUnmixer:
         valid : ndarray of shape (n_pixels,), of bool, or None for all
         inspection : Inspection
         """
+        if np.ma.isMaskedArray(block):
+            hidden = np.ma.getmaskarray(block)[..., self.used].any(axis=-1)
+            mask = hidden if mask is None else mask | hidden
+            block = block.filled(0)  # what is under a mask may be anything
         spectra, valid, n_too_large = self.decoding.decode(block, self.used)
         if self._order is not None:
             spectra = spectra[:, self._order]
@@ -149,18 +161,6 @@ class BlockUnmixer:
         return abundances.reshape(len(abundances), prod(abundances.shape[1:]))
 
 
-def endmember_names(estimator, n_endmembers):
-    """Return the names that an estimator, or the last step of a pipeline, gives to its outputs."""
-    estimator = last_step(estimator)
-    # transformers of another kind name something else: it is theirs only if inverse and
-    # transform are those of abundances
-    if hasattr(estimator, "endmembers_") and hasattr(estimator, "get_feature_names_out"):
-        names = [str(name) for name in estimator.get_feature_names_out()]
-        if len(names) == n_endmembers:
-            return names
-    return [f"endmember{i}" for i in range(n_endmembers)]
-
-
 def _used_bands(estimator, n_bands):
     """Return the bands that a pipeline selects in its first step, before all else."""
     steps = steps_of(best_of(estimator))
@@ -168,20 +168,6 @@ def _used_bands(estimator, n_bands):
     if hasattr(first, "get_support") and get_tags(first).input_tags.allow_nan:
         return np.array(first.get_support(), dtype=bool)
     return np.ones(n_bands, dtype=bool)
-
-
-def _order_of_bands(found, fitted, where):
-    """Return the positions, in a scene, of the bands that an estimator was fitted on, or None.
-
-    GDAL adds the wavelength to the name of a band, or the other way round: "name (wavelength)".
-    """
-    if found is None or fitted is None:
-        return None
-    parts = [re.fullmatch(r"(.*?) *\((.*)\)", str(label)) for label in found]
-    for i in (1, 2) if all(parts) else ():
-        if same_labels([part[i] for part in parts], list(fitted)):
-            found = [part[i] for part in parts]
-    return order_of(found, fitted, f"the bands of {where}", "those that the model was fitted on")
 
 
 def no_valid_pixel(n_pixels):
@@ -196,6 +182,7 @@ def check_mask(mask, shape):
     """Return a mask as an array of bool, of the scene's shape, or None."""
     if mask is None:
         return None
+    refuse_masked(mask, "mask")
     mask = np.asarray(mask)
     if mask.shape != shape:
         raise ValueError(

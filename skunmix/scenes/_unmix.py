@@ -55,12 +55,14 @@ def unmix(
 
     nodata : float or sequence of float, default=None
         Stored values that stand for no data, in any band. None takes `_FillValue`,
-        `missing_value` and `nodata` of a DataArray's attributes.
+        `missing_value` and `nodata` of a DataArray's attributes, and its valid range
+        (`valid_min`, `valid_max`, `valid_range`).
 
     scale_factor, add_offset : float or array-like of shape (n_bands,), default=None
         Spectra are stored · scale_factor + add_offset. None takes them from a DataArray's
         attributes, where they stand as long as they have not been applied: xarray moves them to
-        `encoding` when it applies them.
+        `encoding` when it applies them. Integers are divided by ENVI's
+        `reflectance_scale_factor`.
 
     n_jobs : int, default=None
         Number of threads that share the blocks; None means 1 unless in a
@@ -162,12 +164,6 @@ def _unmix_cube(estimator, scene, band_dim, mask, overrides, options, out):
     )
     shape = (*cube.shape[:-1], len(unmixer.names))
     mask = check_mask(mask, shape[:-1])
-    if isinstance(scene, np.ma.MaskedArray):
-        # bands that nobody uses have no say
-        hidden = np.moveaxis(np.ma.getmaskarray(scene), axis, -1)[..., unmixer.used].any(axis=-1)
-        mask = hidden if mask is None else mask | hidden
-        cube = np.moveaxis(scene.data, axis, -1)
-
     result_shape = np.moveaxis(np.empty(shape, dtype=bool), -1, axis).shape
     if out is None:
         out = np.empty(result_shape, unmixer.dtype)
@@ -177,12 +173,12 @@ def _unmix_cube(estimator, scene, band_dim, mask, overrides, options, out):
             f"it to None to get an array that fits."
         )
 
-    release = _page_release(cube)
+    release = _page_release(np.ma.getdata(cube))
 
     def read(block):
         if release is None:
             return cube[block]
-        values = np.ascontiguousarray(cube[block])
+        values = cube[block].copy(order="C")
         release()
         return values
 

@@ -14,13 +14,30 @@ from ._compat import (
     validate_parameters,
     validate_params,
 )
-from .estimators import best_of, last_step, reconstruct_spectra, steps_of
+from .estimators import (
+    best_of,
+    endmember_names,
+    fitted_bands,
+    last_step,
+    reconstruct_spectra,
+    steps_of,
+)
 from .labels import (
+    BAND_NAMES,
+    ENDMEMBER_NAMES,
+    are_known,
     axis_labels,
     band_axis,
+    check_columns,
+    check_rows,
     check_unique,
+    check_wavelength_labels,
     column_labels,
+    dimension_labels,
+    name_labels,
+    order_among,
     order_of,
+    order_of_columns,
     refuse_masked,
     same_labels,
     string_labels,
@@ -39,23 +56,33 @@ from .magnitudes import (
 from .optional import require, require_pyplot
 from .state import restored_on_error
 from .threads import map_threads, torch_beside_another, torch_on_one_thread
-from .validation import check_same_bands
+from .validation import check_same_bands, fill_values
 
 __all__ = [
+    "BAND_NAMES",
+    "ENDMEMBER_NAMES",
     "LARGEST",
     "CallbackSupportMixin",
     "Interval",
     "StrOptions",
+    "are_known",
     "axis_labels",
     "band_axis",
     "begin_callbacks",
     "best_of",
+    "check_columns",
     "check_magnitudes",
+    "check_rows",
     "check_same_bands",
     "check_unique",
+    "check_wavelength_labels",
     "column_labels",
     "count_negative",
+    "dimension_labels",
+    "endmember_names",
+    "fill_values",
     "fit_context",
+    "fitted_bands",
     "fused_adam",
     "has_callbacks",
     "index_fit_params",
@@ -63,7 +90,10 @@ __all__ = [
     "magnitudes",
     "map_threads",
     "message_negative",
+    "name_labels",
+    "order_among",
     "order_of",
+    "order_of_columns",
     "reconstruct_spectra",
     "refuse_masked",
     "require",

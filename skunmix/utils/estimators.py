@@ -22,6 +22,31 @@ def last_step(estimator):
     return last_step(steps[-1][1]) if steps else estimator
 
 
+def endmember_names(estimator):
+    """Return the names of what `predict` returns, or None if the last step is no unmixer."""
+    estimator = last_step(estimator)
+    # the features of another kind of transformer are not what it predicts
+    if not (hasattr(estimator, "endmembers_") and hasattr(estimator, "get_feature_names_out")):
+        return None
+    return list(estimator.get_feature_names_out())
+
+
+def fitted_bands(estimator):
+    """Return the labels of the bands that a fitted estimator expects: a list of lists.
+
+    Of a pipeline, the first step knows.
+    """
+    estimator = best_of(estimator)
+    for _, step in steps_of(estimator):
+        if step is not None and step != "passthrough":
+            return fitted_bands(step)
+    found = (
+        getattr(estimator, name, None)
+        for name in ("feature_names_in_", "band_labels_", "_wavelength_labels")
+    )
+    return [list(labels) for labels in found if labels is not None]
+
+
 def reconstruct_spectra(estimator, X, caller):
     """Return spectra and their reconstruction, in the first space where there are both.
 

@@ -8,12 +8,23 @@ import re
 
 import numpy as np
 
-# Names of an axis that holds bands.
-_BANDS = {"band", "bands", "wavelength", "wavelengths", "wl", "channel", "channels"}
-# What polars calls columns, GDAL bands and we endmembers that nobody has named.
-_DEFAULT = re.compile(r"(?:column_|[Bb]and ?|endmember)(\d+)")
-# Wavelengths that differ by less, relatively, are the same: float32 holds seven digits.
-_SAME = 1e-6
+# Names of an axis that holds bands, and of one that holds endmembers.
+BAND_NAMES = {"band", "bands", "wavelength", "wavelengths", "wl", "channel", "channels"}
+ENDMEMBER_NAMES = {"endmember", "endmembers", "material", "materials", "spectrum", "spectra"}
+# Coordinates beside that of the bands' own dimension which tell one band from another.
+_BESIDE = (*sorted(BAND_NAMES), "band_name", "band_names", "name", "names")
+# What polars calls columns, GDAL bands and we endmembers that nobody has named; scikit-learn's
+# "x0" keeps its number when columns are selected.
+_DEFAULT = re.compile(r"(column_|Band |endmember|x)(\d+)")
+# GDAL has the name of a band and its wavelength in one: "red (665 nm)".
+_TWO_IN_ONE = re.compile(r"(.*?) *\((.*)\)")
+_WAVELENGTH = re.compile(
+    r"([-+]?[\d.]+(?:e[-+]?\d+)?) *(nm|nanomet(?:er|re)s?|[uµμ]m|micromet(?:er|re)s?|microns?)?",
+    flags=re.IGNORECASE,
+)
+# Numbers that differ by less, relatively and as a part of the least distance between two labels,
+# are the same: files round wavelengths to some decimals.
+_SAME, _SAME_STEP = 1e-4, 0.1
 
 
 def axis_labels(data):
@@ -32,14 +43,32 @@ def axis_labels(data):
     if hasattr(data, "dims") and hasattr(data, "coords"):  # xarray's
         if len(data.dims) != 2:
             return None, None
-        return tuple(
-            data.coords[dim].values.tolist() if dim in data.coords else None for dim in data.dims
-        )
-    columns = getattr(data, "columns", None)
+        found = (dimension_labels(data, dim) for dim in data.dims)
+        return tuple(next(iter(sorted(labels, key=_is_weak)), None) for labels in found)
+    arrow = type(data).__module__.startswith("pyarrow")
+    columns = getattr(data, "column_names" if arrow else "columns", None)
     if columns is None:
         return None, None
     rows = getattr(data, "index", None)  # polars has none
     return None if rows is None or callable(rows) else list(rows), list(columns)
+
+
+def dimension_labels(array, dim):
+    """Return the labels of a dimension of a DataArray: a list of lists, its own coordinate first.
+
+    Bands may have several: numbers, wavelengths and names. rioxarray keeps the names in an
+    attribute, by number.
+    """
+    found = []
+    for name in dict.fromkeys((dim, *_BESIDE)):
+        if name in array.coords and array.coords[name].dims == (dim,):
+            found.append(array.coords[name].values.tolist())
+    names = array.attrs.get("long_name")
+    if found and isinstance(names, (tuple, list)):
+        numbers = found[0]
+        if all(isinstance(i, int) and 1 <= i <= len(names) for i in numbers):
+            found.append([names[i - 1] for i in numbers])
+    return found
 
 
 def column_labels(data):
@@ -47,24 +76,21 @@ def column_labels(data):
     return axis_labels(data)[1]
 
 
-def band_axis(data):
-    """Return 0 or 1 if an axis holds bands by its name or its labels, else None.
-
-    Numbers are wavelengths if the other axis has names.
-    """
+def band_axis(data, rows, columns):
+    """Return 0 or 1 if an axis holds bands by its name, or by how its labels look, else None."""
     if hasattr(data, "dims"):
         names = list(data.dims)
     else:
         names = [getattr(getattr(data, axis, None), "name", None) for axis in ("index", "columns")]
-    hold = [str(name).lower() in _BANDS for name in names]
-    if sum(hold) != 1:
-        labels = axis_labels(data)
-        if sum(string_labels(some) is not None for some in labels) == 1:
-            hold = [
-                some is not None and not _is_weak(some) and _numbers(some) is not None
-                for some in labels
-            ]
-    return hold.index(True) if sum(hold) == 1 else None
+    names = [str(name).lower() for name in names]
+    for hold in (
+        [name in BAND_NAMES for name in names],
+        [name in ENDMEMBER_NAMES for name in names[::-1]],
+        [_look_like_bands(labels) for labels in (rows, columns)],
+    ):
+        if sum(hold) == 1:
+            return hold.index(True)
+    return None
 
 
 def string_labels(labels):
@@ -74,9 +100,21 @@ def string_labels(labels):
     return list(labels)
 
 
+def name_labels(labels):
+    """Return labels as a list of strings, or None if they are none or only count."""
+    if labels is None or _is_weak(labels):
+        return None
+    return [str(label) for label in labels]
+
+
 def same_labels(found, expected):
     """Return whether two lists hold the same labels, in whatever order."""
     return _permutation(found, expected) is not None
+
+
+def are_known(labels):
+    """Return whether there are labels that do more than count."""
+    return labels is not None and not _is_weak(labels)
 
 
 def order_of(found, expected, what, against):
@@ -112,11 +150,12 @@ def order_of(found, expected, what, against):
         return None
     check_unique(found, what)
     check_unique(expected, against)
-    missing = [label for label in expected if not _among(label, found)]
-    strange = [label for label in found if not _among(label, expected)]
     differ = [
         f"{labels[0]!r} is only among {those}"
-        for labels, those in ((missing, against), (strange, what))
+        for labels, those in (
+            (_without(expected, found), against),
+            (_without(found, expected), what),
+        )
         if labels
     ]
     raise ValueError(
@@ -124,6 +163,129 @@ def order_of(found, expected, what, against):
         f"{_shown(found)}, and {' and '.join(differ)}; rename or select them so that they agree, "
         f"or pass arrays without labels."
     )
+
+
+def order_among(found, expected, what, against):
+    """Return the positions at which the expected labels are found, as `order_of` does.
+
+    Parameters
+    ----------
+    found, expected : list of lists
+        All labels that each has: names, wavelengths, numbers. Those of a kind are compared.
+    what, against : str
+        What the labels are of, for the error.
+
+    Returns
+    -------
+    order : ndarray of int, or None
+
+    Raises
+    ------
+    ValueError
+        If labels of the same kind are on both sides, and none of them agree.
+    """
+    found = [one for labels in found for one in _spellings(labels)]
+    pairs = [(a, b) for b in expected for a in found]
+    known = [pair for pair in pairs if not any(map(_is_weak, pair))]
+    of_a_kind = [pair for pair in known if len({_kind(labels) for labels in pair}) == 1]
+    counting = [pair for pair in known if pair not in of_a_kind and any(map(_counts, pair))]
+    agreeing = [pair for pair in (*known, *pairs) if same_labels(*pair)]
+    for pair in (*agreeing, *of_a_kind, *counting)[:1]:
+        return order_of(*pair, what, against)
+    return None
+
+
+def order_of_columns(labels, expected, what, against):
+    """Return the positions of the columns that have the expected labels, as `order_of` does.
+
+    Parameters
+    ----------
+    labels : (rows, columns)
+        As `axis_labels` returns them.
+    expected : list or None
+    what, against : str
+        What the labels are of, for the error.
+
+    Returns
+    -------
+    order : ndarray of int, or None
+
+    Raises
+    ------
+    ValueError
+        If the columns have other labels, or the rows have the expected ones.
+    """
+    rows, columns = labels
+    if are_known(expected) and same_labels(rows, expected) and not same_labels(columns, expected):
+        raise ValueError(
+            f"{what} have other labels than {against}, which are those of the rows, "
+            f"{_shown(rows)}; pass the transpose."
+        )
+    return order_of(columns, expected, what, against)
+
+
+def check_columns(labels, expected, what, against):
+    """Check that columns have the expected labels in the same order; see `order_of_columns`.
+
+    Raises
+    ------
+    ValueError
+        If they are others, in another order, or those of the rows.
+    """
+    order = order_of_columns(labels, expected, what, against)
+    if order is not None:
+        first = np.flatnonzero(order != np.arange(len(order)))[0]
+        raise ValueError(
+            f"{what} are in another order than {against}: expected {expected[first]!r} at position "
+            f"{first}, got {labels[1][first]!r}; reorder the columns."
+        )
+
+
+def check_wavelength_labels(data, wavelengths, what):
+    """Check that the columns of data, if they are numbers, are the wavelengths in their order.
+
+    Parameters
+    ----------
+    data : object
+    wavelengths : list
+        Wavelengths, perhaps with their unit.
+    what : str
+        What the wavelengths are called, for the error.
+
+    Raises
+    ------
+    ValueError
+        If they are others, or in another order.
+    """
+    rows, columns = axis_labels(data)
+    if are_known(columns) and _kind(columns) == "numbers":
+        check_columns((rows, columns), wavelengths, "the bands of X", what)
+
+
+def check_rows(first, second, name_first, name_second):
+    """Check that the rows of two frames or DataArrays have no labels, or the same in one order.
+
+    Raises
+    ------
+    ValueError
+        If they do not. Rows are not aligned: of a frame whose rows were shuffled, only the user
+        knows whether its labels or its positions are right.
+    """
+    a, b = _row_index(first), _row_index(second)
+    if a is None or b is None or len(a) != len(b) or a.equals(b):
+        return
+    a, b = a.tolist(), b.tolist()
+    order = _permutation(a, b)
+    if order is None and (_is_weak(a) or _is_weak(b)):
+        return
+    differ = np.arange(len(a)) if order is None else np.flatnonzero(order != np.arange(len(a)))
+    i = next((i for i in differ if a[i] != b[i]), None)
+    if i is not None:
+        raise ValueError(
+            f"The rows of {name_first} and {name_second} have different labels: expected the same "
+            f"pixels in the same order, got {a[i]!r} and {b[i]!r} at position {i}; reorder one by "
+            f"the other's labels, or drop the labels with reset_index(drop=True)."
+        )
 
 
 def check_unique(labels, what):
@@ -135,7 +297,7 @@ def check_unique(labels, what):
         If one does.
     """
     seen = set()
-    for label in labels:
+    for label in map(str, labels):
         if label in seen:
             raise ValueError(
                 f"{what} have the label {label!r} twice, expected each once; rename one of them."
@@ -151,78 +313,165 @@ def take_columns(data, order):
         return data.iloc[:, order]
     if hasattr(data, "dims"):
         return data[:, order]
-    if hasattr(data, "columns"):  # polars
+    if hasattr(data, "get_column"):  # polars
         return data[:, order.tolist()]
     return np.asarray(data)[:, order]
 
 
 def refuse_masked(data, name):
-    """Check that no entry of an array is masked.
+    """Check that no entry of an array, or of a list of arrays, is masked.
 
     Raises
     ------
     ValueError
         If one is: what lies under a mask is no value.
     """
-    if np.ma.isMaskedArray(data) and np.ma.getmaskarray(data).any():
-        n_masked = np.count_nonzero(np.ma.getmaskarray(data))
+    n_masked = _count_masked(data)
+    if n_masked:
         raise ValueError(
             f"{name} is a masked array with {n_masked} masked entries, expected values throughout; "
             f"leave the masked rows out, or use skunmix.scenes.unmix, which honours masks."
         )
 
 
+def _count_masked(data):
+    if isinstance(data, (list, tuple)):
+        return sum(map(_count_masked, data)) if np.ndim(data[:1]) > 1 else 0
+    return np.ma.count_masked(data) if np.ma.isMaskedArray(data) else 0
+
+
+def _row_index(data):
+    """Return the labels of the rows as an object with `equals` and `tolist`, or None."""
+    if hasattr(data, "dims") and hasattr(data, "indexes"):
+        return data.indexes.get(data.dims[0]) if data.dims else None
+    index = getattr(data, "index", None)
+    return index if hasattr(index, "equals") else None
+
+
 def _permutation(found, expected):
     """Return where each expected label is found, or None if they are not the same, each once."""
-    if found is None or expected is None or len(found) != len(expected):
+    if found is None or expected is None or len(found) != len(expected) or not len(found):
         return None
+    for a, b, equal in _comparable(found, expected):
+        rows, columns = np.argsort(a, kind="stable"), np.argsort(b, kind="stable")
+        if not equal(a[rows], b[columns]).all() or equal(a[rows][1:], a[rows][:-1]).any():
+            continue
+        order = np.empty(len(a), dtype=int)
+        order[columns] = rows
+        return order
+    return None
+
+
+def _comparable(found, expected):
+    """Yield labels as arrays that can be compared, and how, for each way to understand them.
+
+    A number without a unit may be in either unit beside one that has its own.
+    """
     a, b = _numbers(found), _numbers(expected)
     if a is None or b is None:
-        a, b = np.array([str(x) for x in found]), np.array([str(x) for x in expected])
-        equal = np.equal
-    else:
-        equal = _close
-    rows, columns = np.argsort(a, kind="stable"), np.argsort(b, kind="stable")
-    a, b = a[rows], b[columns]
-    if not equal(a, b).all() or equal(a[1:], a[:-1]).any():
-        return None
-    order = np.empty(len(a), dtype=int)
-    order[columns] = rows
-    return order
+        yield _strings(found), _strings(expected), np.equal
+        return
+    (a, a_in_nm), (b, b_in_nm) = a, b
+    steps = [np.diff(np.sort(values)) for values in (a, b)]
+    for scale_a in (1, 1000) if b_in_nm and not a_in_nm else (1,):
+        for scale_b in (1, 1000) if a_in_nm and not b_in_nm else (1,):
+            scaled = (steps[0] * scale_a, steps[1] * scale_b)
+            step = min((values.min() for values in scaled if len(values)), default=np.inf)
+            yield a * scale_a, b * scale_b, _close_to(_SAME_STEP * step)
 
 
-def _close(a, b):
-    return np.abs(a - b) <= _SAME * np.abs(b)
+def _close_to(limit):
+    return lambda a, b: np.abs(a - b) <= np.minimum(_SAME * np.abs(b), limit)
+
+
+def _without(labels, others):
+    """Return the labels that are not among others."""
+    a, b, equal = next(_comparable(labels, others))
+    return [label for label, value in zip(labels, a) if not equal(value, b).any()]
+
+
+def _strings(labels):
+    return np.array([str(label) for label in labels])
 
 
 def _numbers(labels):
-    """Return labels as numbers, if they are such, perhaps in strings, else None."""
-    if any(isinstance(label, bool) or label is None for label in labels):
+    """Return labels as numbers, if all are, perhaps in strings, and whether they are in nm.
+
+    Returns
+    -------
+    (numbers, in_nm) : (ndarray, bool) or None
+    """
+    numbers, units = [], set()
+    for label in labels:
+        if isinstance(label, str):
+            match = _WAVELENGTH.fullmatch(label.strip())
+            if match is None:
+                return None
+            label, unit = match.groups()
+            unit = unit and (1 if unit.lower().startswith("n") else 1000)
+        elif isinstance(label, bool) or label is None:
+            return None
+        else:
+            unit = None
+        try:
+            numbers.append(float(label) * (unit or 1))
+        except (TypeError, ValueError):
+            return None
+        units.add(unit is not None)
+    numbers = np.array(numbers)
+    if len(units) != 1 or not np.isfinite(numbers).all():
         return None
-    try:
-        numbers = np.array([float(label) for label in labels])
-    except (TypeError, ValueError):
-        return None
-    return numbers if np.isfinite(numbers).all() else None
+    return numbers, units.pop()
+
+
+def _kind(labels):
+    return "strings" if _numbers(labels) is None else "numbers"
+
+
+def _counts(labels):
+    """Return whether labels are the numbers of a count, in whatever order."""
+    numbers = _numbers(labels)
+    return numbers is not None and _is_weak(sorted(numbers[0]))
 
 
 def _is_weak(labels):
     """Return whether labels only count: 0, 1, 2, … or 1, 2, 3, …, or a default with these."""
-    matches = [_DEFAULT.fullmatch(label) for label in labels if isinstance(label, str)]
-    if matches:
-        if len(matches) < len(labels) or not all(matches):
-            return not any(labels)  # all empty
-        labels = [int(match[1]) for match in matches]
+    if not len(labels):
+        return True
+    if not any(labels) and not any(isinstance(label, (int, float)) for label in labels):
+        return True  # all empty
+    if isinstance(labels[0], str):
+        matches = [isinstance(label, str) and _DEFAULT.fullmatch(label) for label in labels]
+        if all(matches) and len({match[1] for match in matches}) == 1:
+            labels = [int(match[2]) for match in matches]
+            if matches[0][1] == "x":
+                return sorted(set(labels)) == labels
+        elif all(isinstance(label, str) and label.isdecimal() for label in labels):
+            labels = [int(label) for label in labels]
     if any(label is None for label in labels):
         return True
     return list(labels) in ([*range(len(labels))], [*range(1, len(labels) + 1)])
 
 
-def _among(label, labels):
-    if label in labels:
-        return True
-    number, numbers = _numbers([label]), _numbers(labels)
-    return number is not None and numbers is not None and bool(_close(numbers, number).any())
+def _look_like_bands(labels):
+    """Return whether labels look like wavelengths, or a name with numbers, as "b1" and "b2"."""
+    if not are_known(labels):
+        return False
+    numbers = _numbers(labels)
+    if numbers is not None:
+        values, in_nm = numbers
+        ascend = (np.diff(values) > 0).all() or (np.diff(values) < 0).all()
+        return in_nm or (values != np.round(values)).any() or bool(ascend and values.min() >= 100)
+    parts = [re.fullmatch(r"(\D*)\d+", str(label)) for label in labels]
+    return len(labels) > 1 and all(parts) and len({part[1] for part in parts}) == 1
+
+
+def _spellings(labels):
+    """Return labels, and what GDAL has put into one: names and wavelengths."""
+    parts = [_TWO_IN_ONE.fullmatch(str(label)) for label in labels]
+    if not all(parts):
+        return [labels]
+    return [labels, *([part[i] for part in parts] for i in (1, 2))]
 
 
 def _shown(labels):

@@ -11,9 +11,10 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from skunmix import SunSALRegressor, UADMMRegressor
 from skunmix.preprocessing import BandSelector
 from skunmix.scenes import unmix
-from skunmix.scenes._blocks import BlockUnmixer, endmember_names
+from skunmix.scenes._blocks import BlockUnmixer
 from skunmix.scenes.io.decoding import Decoding, decoding_of
 from skunmix.scenes.io.windows import block_slices
+from skunmix.utils import endmember_names
 
 
 @given(
@@ -193,12 +194,12 @@ def test_one_output(small):
 
 def test_names(small):
     names = small.names
-    assert endmember_names(small.model, 3) == names
-    assert endmember_names(make_pipeline(Normalizer(), small.model), 3) == names
+    assert endmember_names(small.model) == names
+    assert endmember_names(make_pipeline(Normalizer(), small.model)) == names
     search = GridSearchCV(small.model, {"lam": [0.0, 1e-3]}, cv=2, scoring="r2")
     search.fit(small.cube[:2].reshape(34, -1), small.expected[:2].reshape(34, -1))
-    assert endmember_names(search, 3) == names
-    assert endmember_names(LinearRegression(), 2) == ["endmember0", "endmember1"]
+    assert endmember_names(search) == names
+    assert endmember_names(LinearRegression()) is None
 
 
 # Bad input
