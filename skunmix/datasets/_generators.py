@@ -281,8 +281,8 @@ def make_scene(
             f"with {len(endmembers)} endmembers, by skunmix.datasets.make_scene: patches of "
             f"{patch_size} × {patch_size} pixels, each a mixture of {len(fractions)} random "
             f"endmembers in the fractions {', '.join(f'{f:g}' for f in fractions)}, blurred by a "
-            f"Gaussian filter (window {window} × {window}, σ = {sigma:.4g}), rescaled to sum to one and "
-            f"mixed linearly, {_describe_noise(snr)}. Pixels are in row-major order."
+            f"Gaussian filter (window {window} × {window}, σ = {sigma:.4g}), rescaled to sum to "
+            f"one and mixed linearly, {_describe_noise(snr)}. Pixels are in row-major order."
         ),
     )
 

@@ -1,4 +1,4 @@
-"""What the Displays share: pixels as images, names, and matplotlib when it is there."""
+"""Parts that all Displays use: pixels as images, names, maps and colour bars."""
 
 from numbers import Integral
 
@@ -16,7 +16,7 @@ from ..utils import (
     safe_indexing,
 )
 
-# distinct from every colour of viridis and magma
+# grey, which neither viridis nor magma contains
 MISSING = "0.8"
 
 
@@ -33,7 +33,7 @@ def value_labels(values):
     Parameters
     ----------
     values : object
-        A DataArray has its endmembers or bands last.
+        A DataArray must have its endmembers or bands last.
     """
     if len(getattr(values, "dims", ())) == 3:
         return next(iter(dimension_labels(values, values.dims[2])), None)
@@ -41,7 +41,7 @@ def value_labels(values):
 
 
 def as_image_like(values, labels, shape, name, against):
-    """Return an image as `as_image` does, with its values in the order of labels that it has, too.
+    """Return an image as `as_image` does, with its values in the order of the expected labels.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def as_image_like(values, labels, shape, name, against):
     shape, name
         As for `as_image`.
     against : str
-        What has these labels, for the error.
+        The object with these labels, for the error message.
     """
     values = values_last(values)
     order = order_of(value_labels(values), labels, f"the columns of {name}", against)
@@ -65,11 +65,11 @@ def as_image(values, shape, name):
     Parameters
     ----------
     values : array-like of shape (n_pixels,), (n_pixels, n_values) or (n_rows, n_columns, n_values)
-        What is masked becomes NaN.
+        Masked values become NaN.
     shape : (int, int) or None
-        Rows and columns; None only for an image.
+        Rows and columns. None is only allowed for an image.
     name : str
-        Of the values, for errors.
+        Name of the values, for error messages.
 
     Returns
     -------
@@ -78,13 +78,13 @@ def as_image(values, shape, name):
     Raises
     ------
     ValueError
-        If the values are none of these, or their number does not fit the shape.
+        If the values have another shape, or their number does not fit `shape`.
     """
     values = as_floats(values_last(values))
     if values.ndim not in (1, 2, 3):
         raise ValueError(
-            f"{name} has {values.ndim} dimensions, expected pixels in rows or an image of shape "
-            f"(n_rows, n_columns, n_values)."
+            f"Expected {name} as pixels in rows, or as an image of shape (n_rows, n_columns, "
+            f"n_values), got {values.ndim} dimensions; reshape it."
         )
     shape = check_image_shape(shape, values.shape, name)
     return values.reshape(*shape, values.shape[-1] if values.ndim > 1 else 1)
@@ -98,27 +98,27 @@ def as_floats(values):
 
 
 def check_image_shape(shape, values_shape, name):
-    """Return rows and columns of an image whose pixels come in an array of `values_shape`."""
+    """Return rows and columns of the image whose pixels are in an array of `values_shape`."""
     if shape is None:
         if len(values_shape) != 3:
             raise ValueError(
-                f"{name} has shape {values_shape}, pixels in rows, which does not tell how many "
-                f"rows and columns the image has; pass shape=(n_rows, n_columns)."
+                f"Expected the shape of the image, as {name} has shape {values_shape}, with pixels "
+                f"in rows, got None; pass shape=(n_rows, n_columns)."
             )
         return values_shape[:2]
     sides = tuple(np.atleast_1d(shape))
     if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
         raise ValueError(
-            f"shape={shape!r} is not that of an image, expected two positive integers: "
-            f"(n_rows, n_columns)."
+            f"Expected shape as two positive integers, got {shape!r}; pass "
+            f"shape=(n_rows, n_columns)."
         )
     shape = tuple(int(side) for side in sides)
     n_pixels = int(np.prod(values_shape[:2] if len(values_shape) == 3 else values_shape[:1]))
     if shape[0] * shape[1] != n_pixels or (len(values_shape) == 3 and shape != values_shape[:2]):
         raise ValueError(
-            f"shape={shape} has {shape[0] * shape[1]} pixels, but {name} has {n_pixels}, in an "
-            f"array of shape {tuple(values_shape)}; expected shape=(n_rows, n_columns) of the "
-            f"image."
+            f"Expected a shape for the {n_pixels} pixels of {name}, an array of shape "
+            f"{tuple(values_shape)}, got shape={shape} with {shape[0] * shape[1]} pixels; pass "
+            f"shape=(n_rows, n_columns) of the image."
         )
     return shape
 
@@ -131,20 +131,20 @@ def split_pixels(X, shape, estimator, name="X"):
     X : array-like of shape (n_pixels, n_bands) or (n_rows, n_columns, n_bands)
     shape : (int, int) or None
     estimator : estimator
-        Fitted, on whose bands an image is brought that has labels.
+        Fitted. If an image has labels, its bands are ordered as those of the estimator.
     name : str
 
     Returns
     -------
     pixels : array-like of shape (n_finite, n_bands)
-        Those that are finite in every band, of the type of X.
+        The pixels that are finite in every band, of the type of X.
     shape : tuple of (int, int)
     finite : ndarray of bool of shape (n_rows, n_columns)
 
     Raises
     ------
     ValueError
-        If X does not fit the shape, or no pixel is finite.
+        If X does not fit `shape`, or no pixel is finite in every band.
     """
     if np.ma.isMaskedArray(X):
         X = X.astype(np.float64).filled(np.nan)
@@ -160,16 +160,16 @@ def split_pixels(X, shape, estimator, name="X"):
         values = values if order is None else values[..., order]
     if values.ndim not in (2, 3):
         raise ValueError(
-            f"{name} has shape {values.shape}, expected (n_pixels, n_bands) or "
-            f"(n_rows, n_columns, n_bands)."
+            f"Expected {name} of shape (n_pixels, n_bands) or (n_rows, n_columns, n_bands), got "
+            f"{values.shape}; reshape it."
         )
     shape = check_image_shape(shape, values.shape, name)
     pixels = values.reshape(-1, values.shape[-1]) if values.ndim == 3 else X
     finite = np.isfinite(np.asarray(pixels, dtype=np.float64)).all(axis=1)
     if not finite.any():
         raise ValueError(
-            f"None of the {len(finite)} pixels of {name} is finite in every band, so that there "
-            f"is nothing to draw; leave out the bands that have no data."
+            f"Expected pixels that are finite in every band, got none among the {len(finite)} "
+            f"pixels of {name}; drop the bands without data."
         )
     if not finite.all():
         pixels = safe_indexing(pixels, np.flatnonzero(finite))
@@ -177,7 +177,7 @@ def split_pixels(X, shape, estimator, name="X"):
 
 
 def place(values, finite):
-    """Return an image with the values in the pixels that are `finite`, and NaN in the others."""
+    """Return an image with the values at the pixels that are `finite`, and NaN elsewhere."""
     values = np.asarray(values, dtype=np.float64)
     values = values.reshape(len(values), -1)
     image = np.full((*finite.shape, values.shape[1]), np.nan)
@@ -186,29 +186,29 @@ def place(values, finite):
 
 
 def estimator_names(estimator, n_endmembers):
-    """Return the names that an estimator gives its endmembers, or None."""
+    """Return the names of an estimator's endmembers, or None."""
     estimator = last_step(estimator)
     if not hasattr(estimator, "n_endmembers_"):
-        return None  # another regressor's features are not endmembers
+        return None  # the features of other regressors are not endmembers
     names = estimator.get_feature_names_out()
     return list(names) if len(names) == n_endmembers else None
 
 
 def check_names(names, n_endmembers):
-    """Return the names of the endmembers as strings, default ones for None."""
+    """Return the names of the endmembers as strings. None gives default names."""
     if names is None:
         return [f"endmember{i}" for i in range(n_endmembers)]
     names = [names] if isinstance(names, str) else [str(name) for name in names]
     if len(names) != n_endmembers:
         raise ValueError(
-            f"endmember_names has {len(names)} names, but there are {n_endmembers} endmembers; "
-            f"expected one name an endmember."
+            f"Expected {n_endmembers} endmember_names, one for each endmember, got {len(names)}; "
+            f"pass one name for each."
         )
     return names
 
 
 def draw_image(ax, image, *, cmap, **im_kw):
-    """Draw an image with its missing pixels in grey, without ticks."""
+    """Draw an image without ticks, with missing pixels in grey."""
     import matplotlib
 
     cmap = matplotlib.colormaps.get_cmap(cmap).with_extremes(bad=MISSING)
@@ -218,14 +218,14 @@ def draw_image(ax, image, *, cmap, **im_kw):
 
 
 def is_flat(shape):
-    """Whether an image is too low for upright words beside it."""
+    """Return whether an image is too low for vertical text beside it."""
     return shape[0] < shape[1] / 2
 
 
 def draw_colorbar(axes, image, values, label):
-    """Draw the scale of an image beside axes, or below a single row of flat ones.
+    """Draw the colour bar of an image beside axes, or below a single row of flat images.
 
-    It is as wide beside many rows as beside one. Its ends are pointed where `values` lie beyond it.
+    Its width does not depend on the number of rows. An end is pointed if `values` lie beyond it.
     """
     axes = np.atleast_2d(np.asarray(axes, dtype=object))
     n_rows = len({round(panel.get_position().y0, 3) for panel in axes.ravel()})
