@@ -404,7 +404,7 @@ def test_spectral_scorer_with_pandas_output(pixels):
 )
 def test_spectral_scorer_of_what_cannot_rebuild(model, pixels):
     X, y, _ = pixels
-    with pytest.raises(TypeError, match="LinearRegression has none"):
+    with pytest.raises(TypeError, match="got LinearRegression without it"):
         spectral_angle_scorer(model.fit(X, y), X, y)
 
 
