@@ -1,6 +1,6 @@
-"""The maths of constrained sparse regression (CSR) alone: arrays in, arrays out.
+"""Solvers of constrained sparse regression (CSR): arrays in, arrays out.
 
-For each spectrum y, minimise ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0 and, where asked, Σx = 1.
+For each spectrum y, they minimise ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0, and optionally to Σx = 1.
 """
 
 from ._solution import CSRSolution, normalize_abundances

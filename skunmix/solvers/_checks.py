@@ -1,4 +1,4 @@
-"""Checks of what every solver is given."""
+"""Checks of the arguments of all solvers."""
 
 from numbers import Integral, Real
 
@@ -7,14 +7,14 @@ from sklearn.utils import check_array, check_scalar
 
 from ..utils import axis_labels, check_columns, check_same_bands, refuse_masked
 
-# Below, one over the norm of an endmember overflows.
+# For smaller norms of an endmember, one over the norm overflows.
 _LEAST_NORM = 1e-290
 
 
 def check_problem(spectra, endmembers, *, lam, max_iter, mu=None):
-    """Check the arguments that the solvers share.
+    """Check the arguments of a solver.
 
-    Spectra keep their type, so that a memory-mapped scene is converted a block at a time.
+    Spectra keep their type, so that a memory-mapped scene is converted block by block.
 
     Returns
     -------
@@ -24,8 +24,8 @@ def check_problem(spectra, endmembers, *, lam, max_iter, mu=None):
     Raises
     ------
     TypeError, ValueError
-        If a parameter is not of its type or out of its range, the numbers of bands differ, or
-        there is a NaN.
+        If a parameter has another type or is out of range, the numbers of bands differ, or there is
+        a NaN.
     """
     spectra, endmembers = check_data(spectra, endmembers)
     check_lam(lam)
@@ -36,12 +36,12 @@ def check_problem(spectra, endmembers, *, lam, max_iter, mu=None):
 
 
 def check_labels(spectra, endmembers, abundances=None):
-    """Check that nothing is masked, and that labels agree where both sides have some.
+    """Check that nothing is masked, and that labels agree if both have labels.
 
     Raises
     ------
     ValueError
-        If an entry is masked, or labels differ or come in another order.
+        If an entry is masked, or if labels differ or are in another order.
     """
     named = {"spectra": spectra, "endmembers": endmembers, "abundances": abundances}
     for name, values in named.items():
@@ -52,7 +52,7 @@ def check_labels(spectra, endmembers, abundances=None):
 
 
 def check_data(spectra, endmembers, *, finite=True):
-    """Check spectra and endmembers; `finite` says whether NaN is looked for in the spectra.
+    """Check spectra and endmembers. `finite` is whether to check the spectra for NaN.
 
     Returns
     -------
@@ -88,14 +88,14 @@ def check_lam(lam):
 
 
 def row_norms(rows):
-    """Return the norm of each row, also where the squares of its values overflow or vanish."""
+    """Return the norm of each row, also if the squares of its values overflow or vanish."""
     largest = np.abs(rows).max(axis=1)
     scale = np.where(largest > 0, largest, 1.0)
     return largest * np.linalg.norm(rows / scale[:, np.newaxis], axis=1)
 
 
 def units(sizes):
-    """Return powers of two to divide by, where squares of such sizes overflow or vanish; else 1."""
+    """Return powers of two to divide by if squares of such sizes overflow or vanish, or 1."""
     sizes = np.asarray(sizes, dtype=np.float64)
     extreme = (sizes > 0) & ((sizes < 1e-100) | (sizes > 1e100))
     return np.where(extreme, 2.0 ** (np.frexp(sizes)[1] - 1), 1.0)

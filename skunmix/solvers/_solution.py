@@ -1,4 +1,4 @@
-"""What every solver of the CSR problem returns."""
+"""The result of all solvers of the CSR problem."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class CSRSolution:
-    """Abundances and how they were reached, a row (or an entry) a pixel.
+    """Abundances, and iterations and convergence of each pixel.
 
     Attributes
     ----------
     abundances : ndarray of shape (n_pixels, n_endmembers)
-        Non-negative; rows sum to one where the solver was asked for that.
+        Non-negative. Rows sum to one if the solver has this constraint.
     n_iter : ndarray of shape (n_pixels,), int
-        Iterations that the pixel took.
+        Number of iterations of each pixel.
     converged : ndarray of shape (n_pixels,), bool
-        Whether the pixel met the solver's stopping rule.
+        Whether the pixel met the stopping criterion of the solver.
     """
 
     abundances: np.ndarray
@@ -27,12 +27,12 @@ class CSRSolution:
 def normalize_abundances(abundances):
     """Rescale each row to sum to one, in place.
 
-    A row of zeros says nothing about the fractions, and gets 1 / n_endmembers in each place.
+    A row of zeros has no information about the fractions, and becomes 1 / n_endmembers.
 
     Parameters
     ----------
     abundances : ndarray of shape (n_pixels, n_endmembers)
-        Non-negative; overwritten.
+        Non-negative. It is overwritten.
 
     Returns
     -------

@@ -12,11 +12,11 @@ from ..utils import map_threads
 from ._checks import check_data, check_lam, row_norms, units
 from ._solution import CSRSolution
 
-# Of what is made for one block: close to a core's cache, and enough pixels that they take longer
-# than it takes one thread to hand the interpreter to another.
+# Size of the arrays of a block: about the cache of a core, and large enough that a block takes
+# longer than the interpreter takes to switch threads.
 _BLOCK_BYTES = 2**21
-_BLOCK_PIXELS = 4096  # the most: more would leave a thread without work
-# Pixels that go to ADMM at a time.
+_BLOCK_PIXELS = 4096  # upper limit, so that no thread is left without work
+# Number of pixels that ADMM solves at a time.
 _FALLBACK_PIXELS = 4096
 
 
@@ -31,83 +31,83 @@ def csr_active_set(
     block_size=None,
     out=None,
 ):
-    """Constrained sparse regression to the exact solution, by an active-set method.
+    """Solve constrained sparse regression exactly, by an active-set method.
 
-    For each spectrum y (a row), minimise ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0 and, where asked,
-    Σx = 1, where the columns of A are the endmembers.
+    For each spectrum y (a row), it minimises ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0, and optionally
+    to Σx = 1, where the columns of A are the endmembers.
 
-    It is the method of Lawson and Hanson [1]_ on the Gram matrix AᵀA [2]_, extended by λ and by the
-    constraint's multiplier: on a support P, x solves A_PᵀA_P x = A_Pᵀy − κ1, where κ is λ, or the
-    multiplier that makes Σx = 1. The endmember whose correlation with the residual most exceeds κ
-    comes in, those whose abundance would turn negative go out, and the Cholesky factor of A_PᵀA_P
-    follows; it ends where no endmember exceeds κ, which is the optimum. Of up to eight endmembers
-    supports are guessed first, each from the signs of the solution before [3]_, and a guess that is
-    the optimum ends it. A pixel that AᵀA does not resolve, as its endmembers are nearly collinear
-    or its residual is nearly zero, is solved again by a QR factorisation of A_P itself, where
-    linearly dependent endmembers are exchanged for one another.
+    The method is that of Lawson and Hanson [1]_ on the Gram matrix AᵀA [2]_, extended by λ and by
+    the multiplier of the constraint. On a support P, x solves A_PᵀA_P x = A_Pᵀy − κ1, where κ is λ,
+    or the multiplier for which Σx = 1. The endmember whose correlation with the residual exceeds κ
+    most enters the support, and endmembers whose abundance would become negative leave it. The
+    Cholesky factor of A_PᵀA_P is updated. The method ends at the optimum, where no correlation
+    exceeds κ. With up to eight endmembers it first guesses supports, each from the signs of the
+    previous solution [3]_, and ends if a guess is the optimum. AᵀA does not resolve a pixel if its
+    endmembers are nearly collinear or its residual is nearly zero. Such a pixel is solved again by
+    a QR factorisation of A_P, which exchanges linearly dependent endmembers for one another.
 
-    A pixel's answer depends on that pixel alone, bit for bit: not on its neighbours, the order,
-    `block_size` or `n_jobs`. (Spectra whose bands lie together in memory, as in Fortran's order,
-    are summed otherwise: their answers differ by rounding.) With linearly dependent endmembers the
-    solution need not be unique; what is returned is then one of them.
+    The result of a pixel depends on that pixel alone, bit for bit: not on its neighbours, the
+    order, `block_size` or `n_jobs`. (If the bands of the spectra are contiguous in memory, as in
+    Fortran order, sums have another order, and results differ by rounding.) With linearly dependent
+    endmembers the solution may not be unique. The result is then one of the solutions.
 
     Parameters
     ----------
     spectra : array-like of shape (n_pixels, n_bands)
-        Spectra, one a row. Any real type and layout, memory-mapped too: they are computed on in
-        float64, a block at a time, and besides the output no more than a few MB a thread are used.
+        Spectra, one per row, of any real type and memory layout, also memory-mapped. They are
+        converted to float64 block by block. Apart from the output, each thread uses a few MB.
 
     endmembers : array-like of shape (n_endmembers, n_bands)
-        Endmember spectra, one a row, in the units of `spectra`.
+        Endmember spectra, one per row, in the units of `spectra`.
 
     lam : float, default=0.0
         λ ≥ 0, the weight of ‖x‖₁, in the units of `spectra` squared. With ``sum_to_one=True`` it
-        does not change the solution, as ‖x‖₁ is then 1 for every x.
+        does not change the solution, because ‖x‖₁ is then 1 for every x.
 
     sum_to_one : bool, default=False
         Whether to constrain each row of the abundances to sum to one.
 
     max_iter : int, default=None
-        The most exchanges (endmembers in or out of the support) a pixel may take. None is ten
-        times the number of endmembers, which is far from what is met in practice.
+        Largest number of exchanges (endmembers that enter or leave the support) for a pixel. None
+        is ten times the number of endmembers, which is far more than pixels need in practice.
 
     n_jobs : int, default=None
         Number of threads. None means 1 unless in a :func:`joblib.parallel_config` context, -1
         means all processors.
 
     block_size : int, default=None
-        Pixels to a block. None is what keeps a block in a core's cache.
+        Number of pixels in a block. None takes blocks that fit into the cache of a core.
 
     out : ndarray of shape (n_pixels, n_endmembers), default=None
-        Where to write the abundances, in its type; None makes an array of float64. The solution is
-        computed in float64 all the same.
+        Array for the abundances, which are converted to its type. None makes an array of float64.
+        The solution is always computed in float64.
 
     Returns
     -------
     solution : CSRSolution
-        Abundances (n_pixels, n_endmembers), and exchanges and convergence of each pixel.
+        Abundances (n_pixels, n_endmembers), and the exchanges and convergence of each pixel.
 
     Raises
     ------
     ValueError
-        If a parameter is out of its range, the numbers of bands differ, or there is a NaN.
+        If a parameter is out of range, the numbers of bands differ, or there is a NaN.
 
     Warns
     -----
     ConvergenceWarning
-        If a pixel met `max_iter`, or rounding kept it from the optimum. The warning counts them;
-        their abundances are those of :func:`csr_admm`, and `converged` says whether that
-        converged.
+        If a pixel reached `max_iter`, or did not reach the optimum because of rounding. The warning
+        has the number of such pixels. Their abundances come from :func:`csr_admm`, and `converged`
+        is that of ADMM.
 
     See Also
     --------
-    csr_path : The same for many λ at once.
-    csr_optimality : How far given abundances are from the optimum.
-    csr_admm : SUnSAL, which approaches the same solution.
+    csr_path : Solve for many λ at once.
+    csr_optimality : Certify given abundances.
+    csr_admm : SUnSAL, which converges to the same solution.
 
     Notes
     -----
-    The core is compiled by numba on first use, which takes some seconds, and kept on disk.
+    numba compiles the core on first use, which takes some seconds, and keeps it on disk.
 
     References
     ----------
@@ -146,48 +146,48 @@ def csr_path(
     block_size=None,
     out=None,
 ):
-    """Constrained sparse regression to the exact solution for every λ of a path.
+    """Solve constrained sparse regression exactly, for every λ of a path.
 
-    Each pixel goes down from the largest λ to the smallest, from the support and the Cholesky
-    factor of the last. Thirty values of λ take about as long as two or three fits from scratch.
+    Each pixel starts at the largest λ, and each solution, with its Cholesky factor, is the start
+    for the next smaller λ. Thirty values of λ take about as long as two or three single ones.
 
     Parameters
     ----------
     spectra : array-like of shape (n_pixels, n_bands)
-        Spectra, one a row.
+        Spectra, one per row.
 
     endmembers : array-like of shape (n_endmembers, n_bands)
-        Endmember spectra, one a row, in the units of `spectra`.
+        Endmember spectra, one per row, in the units of `spectra`.
 
     lams : array-like of shape (n_lams,)
         The λ ≥ 0, in any order.
 
     sum_to_one, max_iter, n_jobs, block_size
-        As for :func:`csr_active_set`; `max_iter` is to each λ.
+        As for :func:`csr_active_set`. `max_iter` applies to each λ.
 
     out : ndarray of shape (n_lams, n_pixels, n_endmembers), default=None
-        Where to write the abundances, in its type; None makes an array of float64. It holds all of
-        the path at once: for large scenes, call this function on some pixels at a time.
+        Array for the abundances, which are converted to its type. None makes an array of float64.
+        It holds the whole path: for large scenes, call this function for some pixels at a time.
 
     Returns
     -------
     path : CSRSolution
-        Abundances (n_lams, n_pixels, n_endmembers), and exchanges and convergence, both
-        (n_lams, n_pixels), in the order of `lams`.
+        Abundances (n_lams, n_pixels, n_endmembers), and the exchanges and convergence, both of
+        shape (n_lams, n_pixels), in the order of `lams`.
 
     Raises
     ------
     ValueError
-        As :func:`csr_active_set`, or if `lams` is not one-dimensional or is empty.
+        As in :func:`csr_active_set`, or if `lams` is empty or not one-dimensional.
 
     Warns
     -----
     ConvergenceWarning
-        As :func:`csr_active_set`.
+        As in :func:`csr_active_set`.
 
     See Also
     --------
-    csr_active_set : For one λ.
+    csr_active_set : Solve for one λ.
 
     Examples
     --------
@@ -212,15 +212,15 @@ def csr_path(
 
 
 class _Library:
-    """The endmembers as the kernels take them: atoms of norm 1, the problem otherwise the same.
+    """The endmembers for the kernels: atoms of norm 1, which leave the problem the same.
 
-    With x̂ⱼ = xⱼ/cⱼ for the weights c = 1/‖a‖, Ax = Âx̂, 1ᵀx = cᵀx̂.
+    With the weights c = 1/‖a‖ and x̂ⱼ = xⱼ/cⱼ, Ax = Âx̂ and 1ᵀx = cᵀx̂.
 
-    For the constraint each endmember first gets one more band of constant value √s, and so does
-    each spectrum. It changes nothing, as √sΣx = √s whatever x. But without it, endmembers that
-    are linearly dependent though not affinely so, such as a and 2a or one of all zeros ("shade"),
-    would seem to leave the solution open. √s is the median of the endmembers' norms, so that one
-    with a value out of all proportion does not drown the others in it.
+    With the constraint, endmembers and spectra first get one more band of constant value √s. It
+    does not change the solution, as √sΣx = √s for all x. Without it, endmembers that are linearly
+    but not affinely dependent, such as a and 2a, or one of all zeros ("shade"), would seem to leave
+    the solution open. √s is the median of the norms of the endmembers, so that it is not dominated
+    by an endmember with a value out of proportion.
     """
 
     def __init__(self, endmembers, sum_to_one):
@@ -250,9 +250,9 @@ class _Library:
         self.capacity = min(n_endmembers, n_bands + self.sum_to_one)
 
     def correlate(self, spectra, block):
-        """Return the correlations of the atoms with a block of spectra, and these ones' norms.
+        """Return the correlations of the atoms with a block of spectra, and the spectra's norms.
 
-        Spectra of float32 and float64 are read as they lie in memory, by pixels or by bands.
+        Spectra of float32 and float64 are read in their memory layout, by pixels or by bands.
         """
         from ._correlation_kernel import correlate, correlate_bands
 
@@ -277,10 +277,10 @@ class _Library:
 
     @cached_property
     def directions(self):
-        """The frame of the endmembers and, in it, their directions: `solve_with_qr` takes both.
+        """The frame of the endmembers, and their directions in it, for `solve_with_qr`.
 
-        Fewer endmembers than bands are brought to as many coordinates as there are endmembers, by
-        a QR factorisation, which keeps their condition number.
+        If there are fewer endmembers than bands, a QR factorisation reduces the bands to as many
+        coordinates as endmembers. It keeps their condition number.
         """
         n_endmembers, n_bands = self.endmembers.shape
         directions = self.endmembers / np.where(self.norms > 0, self.norms, 1.0)[:, np.newaxis]
@@ -291,9 +291,9 @@ class _Library:
 
 
 def _superfluous(gram, atoms, weights):
-    """Return the atoms that never need to come in: all zeros, or the same as another.
+    """Return the atoms that never need to enter: those of zeros, and duplicates.
 
-    Of equal ones the lightest stays, which costs λ least.
+    Of equal atoms, the one with the smallest weight remains, whose penalty by λ is smallest.
     """
     zero = np.flatnonzero(np.diagonal(gram) == 0)
     alike = gram > 1.0 - 1e-12
@@ -311,8 +311,8 @@ def _is_read_as_it_is(spectra):
 
 
 def _solve(spectra, endmembers, lams, sum_to_one, max_iter, n_jobs, block_size, out):
-    """Solve for one λ or for each of an array, and hand what is left to ADMM."""
-    # That spectra are finite is seen on the way, without another pass over a scene.
+    """Solve for one λ or an array of λ, and solve the remaining pixels by ADMM."""
+    # the kernel checks that spectra are finite, without another pass over a scene
     spectra, endmembers = check_data(spectra, endmembers, finite=False)
     n_pixels, n_endmembers = len(spectra), len(endmembers)
     shape = (*np.shape(lams), n_pixels, n_endmembers)
@@ -357,12 +357,12 @@ def _solve(spectra, endmembers, lams, sum_to_one, max_iter, n_jobs, block_size, 
 
 
 def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
-    """Solve a block of pixels into out, n_iter and status: fast, then what is left with care."""
+    """Solve a block of pixels into out, n_iter and status, first by the fast kernel."""
     from ._active_set_kernel import NOT_FINITE, UNSOLVED, solve_with_gram
     from ._careful_kernel import solve_with_qr
 
     n_iter, status = n_iter[:, block], status[:, block]
-    # The kernel writes what is not zero.
+    # the kernel writes only values that are not zero
     in_place = out.dtype == np.float64 and out.flags.aligned
     abundances = out[:, block] if in_place else np.empty(out[:, block].shape)
     abundances[...] = 0.0
@@ -376,7 +376,7 @@ def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
         np.argsort(-lams),
         library.sum_to_one,
         library.capacity,
-        (max_iter + 1) // 2,  # the rest is for the careful kernel, should rounding make it circle
+        (max_iter + 1) // 2,  # the rest is for the careful kernel, if this one cycles by rounding
         abundances,
         n_iter,
         status,
@@ -407,7 +407,7 @@ def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
 
 
 def _fall_back(solution, spectra, endmembers, lams, sum_to_one):
-    """Solve by ADMM what did not converge, and warn."""
+    """Solve pixels that did not converge by ADMM, and warn."""
     from .admm import csr_admm
 
     n_unsolved = np.count_nonzero(~solution.converged.all(axis=0))

@@ -9,48 +9,48 @@ from ..utils import map_threads
 from ._checks import check_problem, row_norms, units
 from ._solution import CSRSolution, normalize_abundances
 
-# Residuals are looked at every so many iterations, as looking costs about as much as iterating. The
-# count is fixed, so that a pixel's answer does not depend on its neighbours.
+# Number of iterations between checks of the residuals, because a check costs about as much as an
+# iteration. It is fixed, so that the result of a pixel does not depend on its neighbours.
 _CHECK_EVERY = 10
-# Of each array of a block: the half dozen of them (x, z, d, …) together stay in a core's cache.
+# Size of each array of a block, so that all of them (x, z, d, …) fit into the cache of a core.
 _BLOCK_BYTES = 2**18
 
 
 class ADMMFactorization:
-    """The x-update, which depends on the endmembers, µ and the constraint alone.
+    """The x-update, which depends only on the endmembers, µ and the constraint.
 
-    Without the constraint x = Mb with M = (AᵀA + µI)⁻¹; on the plane Σx = 1 it is
-    x = PMb + s with s = M1/(1ᵀM1) and P = I − s1ᵀ.
+    Without the constraint, x = Mb with M = (AᵀA + µI)⁻¹. On the plane Σx = 1, x = PMb + s with
+    s = M1/(1ᵀM1) and P = I − s1ᵀ.
 
-    An endmember whose norm is out of proportion, more than 1000 times the median (or less than a
-    thousandth, without the constraint), is brought to the median by a power of two: it alone would
-    set the scale of all. The x here is that of the scaled endmembers.
+    An endmember whose norm is more than 1000 times the median (or, without the constraint, less
+    than a thousandth of it) is scaled to the median by a power of two, because it alone would
+    determine the scale of all. Here, x is that of the scaled endmembers.
 
     Parameters
     ----------
     endmembers : ndarray of shape (n_endmembers, n_bands)
         Spectra in rows (Aᵀ).
     sum_to_one : bool
-        Whether x is held on the plane Σx = 1.
+        Whether x stays on the plane Σx = 1.
     mu : float or None
-        µ; None takes `default_mu` of AᵀA.
+        µ. None takes `default_mu` of AᵀA.
 
     Attributes
     ----------
     endmembers, sum_to_one, mu
-        As given, µ with its default filled in and over the unit squared.
+        As given. µ has its default value if it was None, and is divided by the unit squared.
     unit : float
-        What spectra and endmembers are divided by: 1, but where their squares overflow or vanish.
+        Divisor of spectra and endmembers: 1, unless their squares overflow or vanish.
     scales : ndarray of shape (n_endmembers,)
-        What an endmember is divided by besides: 1, but for those out of proportion.
+        Further divisor of each endmember: 1, unless it is out of proportion.
     scaled : ndarray of shape (n_endmembers, n_bands)
-        The endmembers over unit and scales.
+        The endmembers, divided by unit and scales.
     matrix : ndarray of shape (n_endmembers, n_endmembers)
         M, or PM.
     offset : ndarray of shape (n_endmembers,)
         0, or s.
     gradient_scale : float
-        Mean eigenvalue of AᵀA, the size of a gradient for abundances of size 1.
+        Mean eigenvalue of AᵀA, which is the size of a gradient for abundances of size 1.
     """
 
     def __init__(self, endmembers, *, sum_to_one=False, mu=None):
@@ -60,7 +60,7 @@ class ADMMFactorization:
         self.scaled = self.endmembers / self.unit / self.scales[:, np.newaxis]
         eigenvalues, eigenvectors = np.linalg.eigh(self.scaled @ self.scaled.T)
         self.mu = default_mu(eigenvalues) if mu is None else float(mu) / self.unit / self.unit
-        # through the eigenvectors, as a tiny µ leaves AᵀA + µI too ill-conditioned to invert
+        # use the eigenvectors, as AᵀA + µI is too ill-conditioned to invert for a tiny µ
         shrunk = np.maximum(eigenvalues, 0.0) + self.mu
         self.matrix = (eigenvectors / shrunk) @ eigenvectors.T
         self.offset = np.zeros(len(shrunk))
@@ -71,14 +71,14 @@ class ADMMFactorization:
         self.gradient_scale = np.maximum(eigenvalues, 0.0).mean()
 
     def solve(self, right_hand_side):
-        """Return x for each row b."""
+        """Return x for each row b of the right-hand side."""
         return right_hand_side @ self.matrix.T + self.offset
 
 
 def _scales(norms, sum_to_one):
     typical = np.quantile(norms[norms > 0], 0.5, method="lower") if norms.any() else 1.0
     ratio = np.where(norms > 0, norms / typical, 1.0)
-    # with the constraint a small one has an abundance of the size of the others all the same
+    # with the constraint, small endmembers have abundances of the same size as others
     moderate = (ratio < 1e3) & ((ratio > 1e-3) | sum_to_one)
     return float(units(typical)), np.where(moderate, 1.0, 2.0 ** np.round(np.log2(ratio)))
 
@@ -86,13 +86,13 @@ def _scales(norms, sum_to_one):
 def default_mu(eigenvalues):
     """Return µ = √(λ_min λ_max) of AᵀA, the best rate for ADMM on a quadratic programme.
 
-    Eigenvalues below 1e-10 λ_max are taken for zeros, as more endmembers than bands have, and left
-    out. Measured on 6 to 240 USGS spectra, the best fixed µ is within a factor of four of it.
+    Eigenvalues below 1e-10 λ_max count as zeros, which occur with more endmembers than bands, and
+    are left out. For 6 to 240 USGS spectra, the best fixed µ is within a factor of four of this.
 
     Parameters
     ----------
     eigenvalues : ndarray of shape (n_endmembers,)
-        Those of AᵀA.
+        Eigenvalues of AᵀA.
 
     Returns
     -------
@@ -117,29 +117,29 @@ def csr_admm(
     n_jobs=None,
     out=None,
 ):
-    """Constrained sparse regression by ADMM (SUnSAL).
+    """Solve constrained sparse regression by ADMM (SUnSAL).
 
-    For each spectrum y (a row), minimise ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0 and, where asked,
-    Σx = 1, where the columns of A are the endmembers. From z = d = 0 it repeats ::
+    For each spectrum y (a row), it minimises ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0, and optionally
+    to Σx = 1, where the columns of A are the endmembers. From z = d = 0 it iterates ::
 
-        x ← (AᵀA + µI)⁻¹(Aᵀy + µ(z + d))         (on the plane Σx = 1 where asked)
+        x ← (AᵀA + µI)⁻¹(Aᵀy + µ(z + d))         (on the plane Σx = 1 with the constraint)
         z ← max(soft(x − d, λ/µ), 0)
         d ← d − (x − z)
 
-    and returns z. Each pixel stops on its own residuals, so that its answer depends neither on
-    the other pixels nor on how they are cut into blocks.
+    and returns z. Each pixel stops by its own residuals, so that its result does not depend on the
+    other pixels or on the blocks.
 
     Parameters
     ----------
     spectra : array-like of shape (n_pixels, n_bands)
-        Spectra, one a row.
+        Spectra, one per row.
 
     endmembers : array-like of shape (n_endmembers, n_bands)
-        Endmember spectra, one a row, in the units of `spectra`.
+        Endmember spectra, one per row, in the units of `spectra`.
 
     lam : float, default=0.0
         λ ≥ 0, the weight of ‖x‖₁, in the units of `spectra` squared. With ``sum_to_one=True`` it
-        does not change the solution, as ‖x‖₁ is then 1 for every x.
+        does not change the solution, because ‖x‖₁ is then 1 for every x.
 
     sum_to_one : bool, default=False
         Whether to constrain each row of the abundances to sum to one.
@@ -148,36 +148,37 @@ def csr_admm(
         µ > 0, the penalty, in the units of `spectra` squared. None takes √(λ_min λ_max) of AᵀA.
 
     max_iter : int, default=10_000
-        The most iterations a pixel may take.
+        Largest number of iterations for a pixel.
 
     tol : float, default=1e-8
-        A pixel has converged when ‖x − z‖ and µ‖z − z_previous‖ are at most `tol` times the scale
-        of the abundances and of the correlations Aᵀy. It is looked at every ten iterations.
+        A pixel has converged if ‖x − z‖ and µ‖z − z_previous‖ are not larger than `tol` times the
+        scale of the abundances and of the correlations Aᵀy. This is checked every ten iterations.
 
     relaxation : float, default=1.0
-        Over-relaxation in (0, 2): the updates of z and d take ``relaxation * x + (1 - relaxation)
-        * z`` for x. About 1.6 saves up to a third of the iterations.
+        Over-relaxation in (0, 2): the updates of z and d use ``relaxation * x + (1 - relaxation)
+        * z`` instead of x. About 1.6 saves up to a third of the iterations.
 
     factorization : ADMMFactorization, default=None
-        Made of `endmembers`, `sum_to_one` and `mu` by an earlier call, whose values then hold.
+        Factorization of `endmembers`, to use again. Its `sum_to_one` and `mu` override the
+        parameters.
 
     n_jobs : int, default=None
         Number of threads. None means 1 unless in a :func:`joblib.parallel_config` context, -1
         means all processors.
 
     out : ndarray of shape (n_pixels, n_endmembers), default=None
-        Where to write the abundances, in its type; None makes an array of float64. The iterations
-        are in float64 all the same.
+        Array for the abundances, which are converted to its type. None makes an array of float64.
+        The iterations are always in float64.
 
     Returns
     -------
     solution : CSRSolution
-        Abundances (n_pixels, n_endmembers), and iterations and convergence of each pixel.
+        Abundances (n_pixels, n_endmembers), and the iterations and convergence of each pixel.
 
     Raises
     ------
     ValueError
-        If a parameter is out of its range, the numbers of bands differ, or there is a NaN.
+        If a parameter is out of range, the numbers of bands differ, or there is a NaN.
 
     References
     ----------
@@ -212,8 +213,8 @@ def csr_admm(
         unit, scales = factorization.unit, factorization.scales
         rows = np.asarray(spectra[block], dtype=np.float64)
         correlations = (rows if unit == 1.0 else rows / unit) @ factorization.scaled.T
-        # With the constraint λ is the same for every x, and only makes the way longer, and spectra
-        # have the unit of the endmembers.
+        # With the constraint, λ has no effect except more iterations, and spectra have the unit of
+        # the endmembers.
         penalty, units_of_pixels = 0.0, 1.0
         if not factorization.sum_to_one:
             penalty = lam / unit / unit
@@ -231,8 +232,7 @@ def csr_admm(
         )
         abundances *= units_of_pixels / scales
         if factorization.sum_to_one:
-            # z meets the plane within the tolerance only, and a pixel far from convergence not at
-            # all
+            # z is on the plane only within the tolerance, and far from it before convergence
             solution.converged[block] &= abundances.any(axis=1)
             normalize_abundances(abundances)
         solution.abundances[block] = abundances
@@ -242,7 +242,7 @@ def csr_admm(
 
 
 def _admm_block(correlations, factorization, lam, max_iter, tol, relaxation):
-    """Iterate on the correlations Aᵀy of a block; pixels leave it as they converge.
+    """Iterate on the correlations Aᵀy of a block; pixels leave the block when they converge.
 
     λ is a number, or has the shape of the correlations.
     """
@@ -280,10 +280,10 @@ def _admm_block(correlations, factorization, lam, max_iter, tol, relaxation):
 
 
 def _residual(x, z, z_previous, correlations, factorization):
-    """Return each pixel's larger residual, primal or dual, over the pixel's own scale."""
+    """Return the larger of the primal and the dual residual of each pixel, over its scale."""
     norm = np.linalg.norm
-    # Aᵀy is the scale of the gradient and, over that of AᵀA, of the abundances; for an all-zero
-    # spectrum both come from z
+    # Aᵀy is the scale of the gradient, and divided by that of AᵀA, the scale of the abundances; for
+    # a spectrum of zeros both come from z
     spread = factorization.gradient_scale or 1.0
     gradient = np.maximum(norm(correlations, axis=1), spread * norm(z, axis=1))
     abundance = np.maximum(norm(z, axis=1), norm(correlations, axis=1) / spread / len(x.T))

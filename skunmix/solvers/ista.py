@@ -10,41 +10,42 @@ _BLOCK_BYTES = 2**18
 
 
 def csr_ista(spectra, endmembers, *, lam=0.0, max_iter=10_000, tol=1e-6):
-    """Constrained sparse regression by the iterative shrinkage-thresholding algorithm.
+    """Solve constrained sparse regression by the iterative soft-thresholding algorithm.
 
-    For each spectrum y (a row), minimise ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0, where the columns of
-    A are the endmembers. From z = 0 it repeats ::
+    For each spectrum y (a row), it minimises ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0, where the columns
+    of A are the endmembers. From z = 0 it iterates ::
 
         z ← max(soft(z + Aᵀ(y − Az)/L, λ/L), 0)         with L = λ_max(AᵀA).
 
-    It is what `ISTANetRegressor` unrolls, and slow: for the solution itself take `csr_active_set`.
+    `ISTANetRegressor` unrolls this algorithm. It is slow: to solve the problem, use
+    `csr_active_set`.
 
     Parameters
     ----------
     spectra : array-like of shape (n_pixels, n_bands)
-        Spectra, one a row.
+        Spectra, one per row.
 
     endmembers : array-like of shape (n_endmembers, n_bands)
-        Endmember spectra, one a row, in the units of `spectra`.
+        Endmember spectra, one per row, in the units of `spectra`.
 
     lam : float, default=0.0
         λ ≥ 0, the weight of ‖x‖₁, in the units of `spectra` squared.
 
     max_iter : int, default=10_000
-        The most iterations a pixel may take.
+        Largest number of iterations for a pixel.
 
     tol : float, default=1e-6
-        A pixel has converged when a step moves it by at most `tol` times its own norm.
+        A pixel has converged if a step changes it by at most `tol` times its norm.
 
     Returns
     -------
     solution : CSRSolution
-        Abundances (n_pixels, n_endmembers), and iterations and convergence of each pixel.
+        Abundances (n_pixels, n_endmembers), and the iterations and convergence of each pixel.
 
     Raises
     ------
     ValueError
-        If a parameter is out of its range, the numbers of bands differ, or there is a NaN.
+        If a parameter is out of range, the numbers of bands differ, or there is a NaN.
 
     References
     ----------
@@ -61,7 +62,7 @@ def csr_ista(spectra, endmembers, *, lam=0.0, max_iter=10_000, tol=1e-6):
     array([[0.7, 0.3]])
     """
     spectra, endmembers = check_problem(spectra, endmembers, lam=lam, max_iter=max_iter)
-    # Powers of two keep squares from overflowing or vanishing, and change nothing else.
+    # powers of two prevent squares from overflowing or vanishing, and change nothing else
     unit = float(units(np.abs(endmembers).max()))
     endmembers = endmembers / unit
     gram = endmembers @ endmembers.T

@@ -1,4 +1,4 @@
-"""How good given abundances are: the objective of CSR, and a certificate of its optimum."""
+"""The objective of CSR for given abundances, and a certificate of the optimum."""
 
 import numpy as np
 from sklearn.utils import check_array, gen_batches
@@ -7,25 +7,25 @@ from ..utils import check_same_bands
 from ._checks import check_labels, check_lam, row_norms, units
 from ._resolution import Resolution
 
-# Of the arrays of one block together.
+# Size of all arrays of a block.
 _BLOCK_BYTES = 2**23
-# What is said of a pixel whose KKT residual is less, though its objective may be too high.
+# Result for a pixel whose KKT residual is smaller, but whose objective may be too high.
 _DOUBTFUL = 1e-7
 
 
 def csr_objective(spectra, endmembers, abundances, *, lam=0.0):
-    """Objective of constrained sparse regression, ½‖y − Ax‖² + λ‖x‖₁.
+    """Return the objective of constrained sparse regression, ½‖y − Ax‖² + λ‖x‖₁.
 
     Parameters
     ----------
     spectra : array-like of shape (n_pixels, n_bands)
-        Spectra, one a row.
+        Spectra, one per row.
 
     endmembers : array-like of shape (n_endmembers, n_bands)
-        Endmember spectra, one a row, in the units of `spectra`.
+        Endmember spectra, one per row, in the units of `spectra`.
 
     abundances : array-like of shape (n_pixels, n_endmembers)
-        Abundances x, one pixel a row.
+        Abundances x, one pixel per row.
 
     lam : float, default=0.0
         λ ≥ 0, in the units of `spectra` squared.
@@ -33,7 +33,7 @@ def csr_objective(spectra, endmembers, abundances, *, lam=0.0):
     Returns
     -------
     objective : ndarray of shape (n_pixels,)
-        In the units of `spectra` squared; to be summed for that of a scene.
+        In the units of `spectra` squared. The sum is the objective of a scene.
 
     Raises
     ------
@@ -56,39 +56,39 @@ def csr_objective(spectra, endmembers, abundances, *, lam=0.0):
 
 
 def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False):
-    """KKT residual of constrained sparse regression: zero where the abundances are optimal.
+    """Return the KKT residual of constrained sparse regression, which is zero at the optimum.
 
     With the gradient g = Aᵀ(Ax − y) + λ1 (+ ν1 with the constraint), x is optimal if and only if
-    for every endmember xⱼ ≥ 0, gⱼ ≥ 0 and xⱼgⱼ = 0, which is to say min(xⱼ, gⱼ) = 0, and Σx = 1
-    with the constraint. Abundances and gradients differ in units, so each is first brought to a
-    number without: the residual of a pixel is ::
+    xⱼ ≥ 0, gⱼ ≥ 0 and xⱼgⱼ = 0 for every endmember, or min(xⱼ, gⱼ) = 0, and Σx = 1 with the
+    constraint. Abundances and gradients have different units, so that both are first made
+    dimensionless. The residual of a pixel is ::
 
         maxⱼ |min(xⱼ‖aⱼ‖, gⱼ/‖aⱼ‖)| / max(‖y‖, ‖Ax‖),
 
-    or ``|Σx − 1|`` if that is larger. gⱼ/(‖aⱼ‖‖y‖) is the cosine between an endmember and what is
-    left of the spectrum, so that the residual stays the same when the spectra are scaled (and λ
-    accordingly), or an endmember is. It covers all conditions: a negative abundance, a gradient
-    left on the support or pointing inwards off it, an abundance that should be zero.
+    or ``|Σx − 1|`` if that is larger. gⱼ/(‖aⱼ‖‖y‖) is the cosine between an endmember and the
+    residual of the spectrum. The result does not change if spectra are scaled (and λ accordingly),
+    or an endmember is. It covers all conditions: a negative abundance, a gradient on the support or
+    pointing inwards off the support, and an abundance that should be zero.
 
-    With the constraint, where the size of an abundance is fixed, Σxⱼ‖aⱼ‖ takes the place of ‖Ax‖,
-    and its square is added to ‖aⱼ‖²; ν is the multiplier with xᵀg = 0.
+    With the constraint, the size of an abundance is fixed: Σxⱼ‖aⱼ‖ replaces ‖Ax‖, and its square is
+    added to ‖aⱼ‖². ν is the multiplier for which xᵀg = 0.
 
-    Where endmembers are nearly collinear, all this may be zero to the last digit at abundances that
-    are far from the optimum. The residual is therefore at least 1e-7 where steps of the endmembers
-    in use, and of one more, could lower the objective by more than 1e-8 of itself, or where
-    rounding keeps one from telling. (A distance ‖y − Ax‖ of about 1e-15 of the spectrum is an exact
-    fit, and endmembers of an angle of 1e-13 to others are linear combinations of them.)
+    If endmembers are nearly collinear, all these terms may be zero up to rounding for abundances
+    that are far from the optimum. The residual is therefore at least 1e-7 if steps along the
+    endmembers in use, and one more, could lower the objective by more than 1e-8 of its value, or if
+    rounding hides whether they could. (A distance ‖y − Ax‖ of about 1e-15 of the spectrum is an
+    exact fit, and endmembers at an angle of 1e-13 to others are linear combinations of them.)
 
     Parameters
     ----------
     spectra : array-like of shape (n_pixels, n_bands)
-        Spectra, one a row.
+        Spectra, one per row.
 
     endmembers : array-like of shape (n_endmembers, n_bands)
-        Endmember spectra, one a row, in the units of `spectra`.
+        Endmember spectra, one per row, in the units of `spectra`.
 
     abundances : array-like of shape (n_pixels, n_endmembers)
-        Abundances x to be judged, one pixel a row.
+        Abundances x to certify, one pixel per row.
 
     lam : float, default=0.0
         λ ≥ 0, in the units of `spectra` squared.
@@ -99,8 +99,8 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
     Returns
     -------
     residual : ndarray of shape (n_pixels,)
-        Without units. Up to 1e-8 certifies the optimum; exact solutions in float64 reach 1e-15,
-        and abundances rounded to float32 about 1e-7.
+        Dimensionless. Up to 1e-8 certifies the optimum. Exact solutions in float64 reach 1e-15, and
+        abundances rounded to float32 about 1e-7.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
 
     See Also
     --------
-    csr_active_set : The exact solution.
+    csr_active_set : Compute the exact solution.
 
     Examples
     --------
@@ -121,12 +121,12 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
     """
     spectra, endmembers, abundances = _check(spectra, endmembers, abundances, lam)
     norms = row_norms(endmembers)
-    norms[norms == 0] = norms.max() or 1.0  # one of all zeros has no scale of its own
+    norms[norms == 0] = norms.max() or 1.0  # an endmember of zeros has no scale of its own
     unit = units(np.median(norms))
     endmembers, norms, lam = endmembers / unit, norms / unit, lam / unit
     resolution = Resolution(endmembers, norms, sum_to_one)
     if sum_to_one:
-        lam = 0.0  # it is the same for every x
+        lam = 0.0  # λ has no effect
 
     result = np.empty(len(spectra))
     for block, y, x in _blocks(spectra, endmembers, abundances):
@@ -153,15 +153,15 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
             *(rows[seems] for rows in (y, x, residual, gradient, objective, penalty))
         )
         kkt[seems[doubtful]] = _DOUBTFUL
-        # of values whose squares overflow even so, nothing can be told
+        # nothing is certain for values whose squares overflow in spite of the units
         result[block] = np.where(np.isfinite(kkt + scale), kkt, np.inf)
     return result
 
 
 def _in_moderate_units(y, x, lam, unit, sum_to_one):
-    """Return spectra, abundances and λ over the units of endmembers and of each spectrum.
+    """Return spectra, abundances and λ, divided by the units of endmembers and of each spectrum.
 
-    With the constraint an abundance has no unit, and a spectrum that of the endmembers.
+    With the constraint, abundances have no unit, and spectra that of the endmembers.
     """
     if sum_to_one:
         return (y if unit == 1.0 else y / unit), x, np.zeros(len(y))
@@ -174,7 +174,7 @@ def _in_moderate_units(y, x, lam, unit, sum_to_one):
 
 
 def _blocks(spectra, endmembers, abundances):
-    """Yield slices of pixels with their spectra and abundances in float64."""
+    """Yield slices of pixels, with their spectra and abundances in float64."""
     row = 8 * (2 * spectra.shape[1] + 4 * len(endmembers))
     for block in gen_batches(len(spectra), max(1, _BLOCK_BYTES // row)):
         yield block, *(np.asarray(rows[block], np.float64) for rows in (spectra, abundances))
