@@ -272,6 +272,7 @@ def _identities(task):
             "scale": np.atleast_1d(decoding.scale).tolist(),
             "offset": np.atleast_1d(decoding.offset).tolist(),
             "mask": _mask_identity(task.mask),
+            "bands": None if task.unmixer.order is None else task.unmixer.order.tolist(),
         },
         "model": _model_identity(task.unmixer, task.source.shape[2]),
     }
