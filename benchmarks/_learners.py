@@ -1,8 +1,8 @@
-"""What learns abundances from pairs, ours and what a scikit-learn user would try instead.
+"""Estimators that learn abundances from pairs: those of skunmix, and alternatives in scikit-learn.
 
 Each is a function of (endmembers, seed) that returns an estimator with `fit` and `predict`. The
-peers' hyperparameters are either chosen by cross-validation on the training pairs or the usual
-ones; their output is clipped to be non-negative and rescaled to sum to one.
+hyperparameters of the alternatives are chosen by cross-validation on the training pairs, or have
+common values. Their output is clipped to be non-negative and rescaled to sum to one.
 """
 
 import warnings
@@ -35,7 +35,7 @@ class AsAbundances(BaseEstimator):
         self.regressor = regressor
 
     def fit(self, X, y):
-        """Fit the regressor, without its warnings of an optimiser that gave up."""
+        """Fit the regressor, without convergence warnings."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             self.regressor_ = clone(self.regressor).fit(X, y)
@@ -49,8 +49,8 @@ class AsAbundances(BaseEstimator):
 class PixelCNN(nn.Module):
     """Convolutions along the bands of one pixel, as in Zhang et al. (2018).
 
-    Four convolutions of 3, 6, 12 and 24 maps with kernels of 5, 4, 5 and 4 bands, each followed by
-    a maximum over two, and a hidden layer of 150.
+    It has four convolutions with 3, 6, 12 and 24 maps and kernels of 5, 4, 5 and 4 bands. Each is
+    followed by a maximum over two. A hidden layer of 150 units comes last.
     """
 
     def __init__(self, n_bands, n_endmembers):
@@ -73,7 +73,7 @@ class PixelCNN(nn.Module):
 
 
 class CNNRegressor(BaseEstimator):
-    """`PixelCNN` through skorch, sized at `fit`, on spectra divided by their maximum."""
+    """`PixelCNN` trained by skorch, on spectra divided by their maximum; `fit` sets its size."""
 
     def __init__(self, seed=0, max_epochs=300):
         self.seed = seed
@@ -104,7 +104,7 @@ class CNNRegressor(BaseEstimator):
 
 
 def _gaussian_process(endmembers, seed):
-    # amplitude and length scale as they start in the search of the largest likelihood
+    # amplitude and length scale are the start of the maximum-likelihood search
     kernel = ConstantKernel(1.0) * RBF(0.3) + WhiteKernel(1e-3, noise_level_bounds=(1e-8, 1.0))
     process = GaussianProcessRegressor(kernel, normalize_y=True, random_state=seed)
     return AsAbundances(make_pipeline(Normalizer(), process))
@@ -136,7 +136,7 @@ FCLS = "FCLS"
 PAPER = "U-ADMM, the paper's"
 DEFAULT = "UADMMRegressor()"
 STRONG = "UADMMRegressor.strong()"
-# scikit-learn's own
+# regressors of scikit-learn
 SKLEARN = ("ridge", "SVR (RBF), grid search", "PCA + MLP", "Gaussian process, unit length")
 
 LEARNERS = {

@@ -1,4 +1,4 @@
-"""Timing in turn, memory, and tables."""
+"""Time functions in turn, measure memory, and print tables."""
 
 import os
 import platform
@@ -15,24 +15,24 @@ except ImportError:
 
 
 def time_in_turn(functions, repeats, threads):
-    """Time functions by turns, so that what else the machine does meets all of them alike.
+    """Time functions in turn, so that other load on the machine affects all of them equally.
 
     Parameters
     ----------
     functions : dict of str to callable
-        What to time.
+        The functions.
     repeats : int
-        Turns, after one that is not counted.
+        Number of turns. One more turn comes first, and is not counted.
     threads : int
-        What BLAS and OpenMP are held to.
+        Number of threads of BLAS and OpenMP.
 
     Returns
     -------
     seconds, processor : dict of str to ndarray of shape (repeats,)
-        Time by the clock, and of all threads together; on a machine that does something else, the
-        second tells what the first should be.
+        Elapsed time, and processor time of all threads. On a busy machine the processor time is the
+        better measure.
     results : dict
-        What each returned.
+        The result of each function.
     """
     seconds = {name: [] for name in functions}
     processor = {name: [] for name in functions}
@@ -40,7 +40,7 @@ def time_in_turn(functions, repeats, threads):
         results = {name: function() for name, function in functions.items()}
         for _ in range(repeats):
             for name, function in functions.items():
-                time.sleep(0.2)  # until the threads of the one before have stopped spinning
+                time.sleep(0.2)  # until the threads of the previous function have stopped spinning
                 start, start_processor = time.perf_counter(), time.process_time()
                 function()
                 seconds[name].append(time.perf_counter() - start)
@@ -53,7 +53,7 @@ def time_in_turn(functions, repeats, threads):
 
 
 class PeakMemory:
-    """Context that samples the memory of this process, without pages of mapped files."""
+    """Context that samples the memory of this process, except pages of memory-mapped files."""
 
     def __enter__(self):
         self.before = self.peak = _private_bytes()
@@ -73,7 +73,7 @@ class PeakMemory:
 
     @property
     def megabytes(self):
-        """What was added at most since the start."""
+        """The largest increase since the start."""
         return (self.peak - self.before) / 1e6
 
 
@@ -85,7 +85,7 @@ def _private_bytes():
 
 
 def print_table(title, columns, rows):
-    """Print rows of strings under a title, first column to the left."""
+    """Print rows of strings under a title, with the first column aligned to the left."""
     widths = [max(len(row[i]) for row in [columns, *rows]) for i in range(len(columns))]
     print(f"\n{title}")
     for row in [columns, ["-" * width for width in widths], *rows]:
@@ -97,7 +97,7 @@ def print_table(title, columns, rows):
 
 
 def describe_machine():
-    """Return one line on what the numbers were measured on."""
+    """Return one line that describes the machine and the versions."""
     import numba
     import scipy
     import sklearn

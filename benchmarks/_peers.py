@@ -1,7 +1,8 @@
-"""Who else solves CSR, each as a function of (spectra, endmembers, lam, threads).
+"""Other solvers of CSR, each as a function of (spectra, endmembers, lam, threads).
 
-`prepare` does what a user of that package would do once and outside of the measurement (layouts,
-say) and returns the function to time, which returns abundances of shape (n_pixels, n_endmembers).
+`prepare` does what a user of the package would do once, such as changing memory layouts, which is
+not timed. It returns the function to time, which returns abundances of shape
+(n_pixels, n_endmembers).
 """
 
 import warnings
@@ -26,11 +27,11 @@ OURS = "skunmix, active set"
 
 @dataclass(frozen=True)
 class Peer:
-    """A solver and what it can be asked."""
+    """A solver, and the problems that it solves."""
 
     name: str
     prepare: Callable
-    max_pixels: int | None = None  # a loop in Python is timed on so many pixels, and scaled
+    max_pixels: int | None = None  # a loop in Python is timed on this many pixels, and scaled
     lams: str = "any"
     missing: str = ""
 
@@ -49,11 +50,12 @@ def _admm(spectra, endmembers, lam, threads):
 
 
 def textbook_sunsal(spectra, endmembers, lam, tol=1e-4, max_iter=1000):
-    """SUnSAL as it is usually written: all pixels at once, stopped on norms over all of them.
+    """Return abundances by a textbook SUnSAL: all pixels at once, with one stopping criterion.
 
-    The equations of Bioucas-Dias and Figueiredo (2010) with the settings usual since: data over
-    their root mean square; µ = 0.01 + 10 λ to start with, doubled or halved every ten iterations
-    where one residual is ten times the other; the tolerance √(n_pixels · n_endmembers) · 1e-4.
+    The equations are those of Bioucas-Dias and Figueiredo (2010), with common settings: the data
+    are divided by their root mean square; µ starts at 0.01 + 10 λ, and is doubled or halved every
+    ten iterations if one residual is ten times the other; the tolerance is √(n_pixels ·
+    n_endmembers) · 1e-4.
     """
     scale = np.sqrt(np.mean(spectra**2))
     A, Y, lam = endmembers.T / scale, spectra.T / scale, lam / scale**2
@@ -88,7 +90,7 @@ def _textbook(spectra, endmembers, lam, threads):
 
 
 def _spams(spectra, endmembers, lam, threads):
-    # mode 2 is ½‖y − Ax‖² + λ1‖x‖₁: the same objective
+    # mode 2 has the same objective, ½‖y − Ax‖² + λ1‖x‖₁
     Y, A = np.asfortranarray(spectra.T), np.asfortranarray(endmembers.T)
 
     def run():
@@ -105,7 +107,7 @@ def _nnls(spectra, endmembers, lam, threads):
 
 def _lasso(spectra, endmembers, lam, threads):
     A = np.asfortranarray(endmembers.T)
-    # its objective is 1/(2 n_bands) ‖y − Ax‖² + α‖x‖₁
+    # Lasso minimises 1/(2 n_bands) ‖y − Ax‖² + α‖x‖₁
     model = Lasso(alpha=lam / len(A), positive=True, fit_intercept=False, precompute=A.T @ A)
     return lambda: _quietly(lambda: np.array([model.fit(A, y).coef_ for y in spectra]))
 
@@ -123,12 +125,14 @@ def _sparse_encode(algorithm):
 
 def _quietly(function):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # not converged at the default tolerance: the table says
+        warnings.simplefilter(
+            "ignore"
+        )  # the table shows what has not converged at the default tolerance
         return function()
 
 
 def peers(quick=False):
-    """Return the peers, ours first."""
+    """Return the solvers, that of skunmix first."""
     some = 20 if quick else 100
     return [
         Peer(OURS, _active_set),

@@ -1,4 +1,4 @@
-"""The scenes that learners are compared on, real where they are found."""
+"""The scenes on which estimators are compared; real ones need their data."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from skunmix.datasets import fetch_jasper_ridge, fetch_usgs_library, make_endmembers, make_scene
 
-# Adularia, Clinochlore, Hypersthene, Olivine, Spessartine and Andradite; the other two sets were
-# drawn at random from the library pruned at 4.44°, among those with a like error of FCLS.
+# Adularia, Clinochlore, Hypersthene, Olivine, Spessartine and Andradite. The other two sets are
+# random draws from the library pruned at 4.44°, on which FCLS has a similar error.
 USGS_ROWS = {
     "usgs": [6, 95, 206, 327, 415, 32],
     "usgs-b": [138, 162, 196, 478, 203, 125],
@@ -18,7 +18,7 @@ N_TRAINING = {"jasper": 256}
 
 @dataclass(frozen=True)
 class Scene:
-    """Pairs to learn from, pairs to be judged by, and the true endmembers."""
+    """Training pairs, test pairs, and the true endmembers."""
 
     endmembers: np.ndarray
     training: tuple
@@ -28,7 +28,7 @@ class Scene:
 def load_scene(name, seed, *, n_training=None, n_test=None):
     """Return the scene of that name: "jasper", "usgs…" at 15 dB, or "E/SNR" from make_scene.
 
-    Jasper Ridge is the same with each seed, but for the pixels that are drawn for training.
+    For Jasper Ridge, the seed only draws the training pixels.
     """
     if name == "jasper":
         scene = fetch_jasper_ridge(download_if_missing=False)

@@ -1,15 +1,15 @@
-"""Accuracy of what learns from pairs of spectra and abundances, ours and others'.
+"""Errors of estimators that learn from pairs of spectra and abundances.
 
     python benchmarks/learning.py                        # Jasper Ridge, six USGS minerals
-    python benchmarks/learning.py --scenes made          # 3 to 12 endmembers at 10 to 40 dB
+    python benchmarks/learning.py --scenes made          # 3 to 12 endmembers, 10 to 40 dB
     python benchmarks/learning.py --scenes usgs-b usgs-c # other minerals
-    python benchmarks/learning.py --deaths 100           # short trainings that must not go wrong
+    python benchmarks/learning.py --deaths 100           # short trainings: do endmembers die?
     python benchmarks/learning.py --quick                # small, for continuous integration
 
-A figure is the field's RMSE (the mean over pixels of each pixel's) on pixels that were not used in
-training, the mean of the seeds and their standard deviation. A seed draws the training pixels and
-the network's batches; it draws the noise and the abundances of a generated scene, too, and where
-the scene is "made", the endmembers. Jasper Ridge has 256 training pixels, the others 1,000.
+The error is the field's RMSE (the mean over pixels of each pixel's RMSE) on pixels outside the
+training set: mean and standard deviation over seeds. The seed determines the training pixels and
+the batches of a network, the noise and the abundances of a synthetic scene, and the endmembers of a
+"made" scene. Jasper Ridge has 256 training pixels, the others 1,000.
 """
 
 import argparse
@@ -34,7 +34,7 @@ DEATH_EPOCHS = {"jasper": 60, "usgs": 15}
 
 
 def main():
-    """Run what is asked for."""
+    """Run the comparison, or count dead endmembers."""
     arguments = parse_arguments()
     print(describe_machine())
     if arguments.deaths:
@@ -53,7 +53,7 @@ def parse_arguments():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], metavar="SEED")
     parser.add_argument("--deaths", type=int, default=0, metavar="N", help="number of seeds")
     parser.add_argument("--jobs", type=int, default=1, help="processes, of one thread each")
-    parser.add_argument("--quick", action="store_true", help="a small made scene, one seed")
+    parser.add_argument("--quick", action="store_true", help="a small simulated scene, one seed")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.scenes, arguments.seeds = ["3/20"], [0]
@@ -65,13 +65,13 @@ def parse_arguments():
 
 
 def in_processes(function, tasks, n_jobs):
-    """Call the function with each task's arguments, and show how far it is."""
+    """Call the function with the arguments of each task, and show progress."""
     results = Parallel(n_jobs, return_as="generator")(delayed(function)(*task) for task in tasks)
     return list(tqdm(results, total=len(tasks), disable=None))
 
 
 def compare(arguments):
-    """Print a table for each scene, and what the ratios between learners come to."""
+    """Print a table for each scene, and the ratios between estimators."""
     tasks = [
         (scene, learner, seed, arguments.quick)
         for scene in arguments.scenes
@@ -89,7 +89,7 @@ def compare(arguments):
         best = min(errors, key=lambda learner: errors[learner].mean())
         print_table(
             f"{scene}, seeds {arguments.seeds}",
-            ["learner", "RMSE", "± std", "over the best", "fit, s", "each seed"],
+            ["learner", "RMSE", "± std", "ratio to the best", "fit, s", "each seed"],
             [
                 [
                     learner,
@@ -104,22 +104,24 @@ def compare(arguments):
         )
         if STRONG in errors:
             chosen = [measured[scene, STRONG, seed, arguments.quick][2] for seed in arguments.seeds]
-            print("the validation part chose, by seed:", ", ".join(chosen))
+            print("choice of the validation part, by seed:", ", ".join(chosen))
             peers = [learner for learner in SKLEARN if learner in errors]
             if peers:
                 peer = min(peers, key=lambda learner: errors[learner].mean())
                 ratio = errors[peer].mean() / errors[STRONG].mean()
-                print(f"scikit-learn's best, {peer}, over {STRONG}: {ratio:.2f}")
+                print(f"ratio of {peer}, the best of scikit-learn, to {STRONG}: {ratio:.2f}")
             if FCLS in errors:
                 ratio = errors[STRONG].mean() / errors[FCLS].mean()
                 largest = (errors[STRONG] / errors[FCLS]).max()
                 ratios.append([scene, f"{ratio:.3f}", f"{largest:.3f}"])
     if ratios:
-        print_table(f"{STRONG} over FCLS", ["scene", "of the means", "largest of a seed"], ratios)
+        print_table(
+            f"ratio of {STRONG} to FCLS", ["scene", "of the means", "largest of a seed"], ratios
+        )
 
 
 def measure(scene, learner, seed, quick):
-    """Return the RMSE of a learner, the seconds of its fit, and what it chose."""
+    """Return the RMSE of an estimator, the seconds of its fit, and the choice of "auto"."""
     scene = load_scene(scene, seed, n_training=100 if quick else None)
     estimator = LEARNERS[learner](scene.endmembers, seed)
     if quick and "max_epochs" in estimator.get_params():
@@ -138,7 +140,7 @@ def measure(scene, learner, seed, quick):
 
 
 def count_deaths(arguments):
-    """Print how many trainings end with a dead endmember or with what is not finite."""
+    """Print how many trainings end with a dead endmember or a non-finite error."""
     for scene in arguments.scenes:
         tasks = [
             (scene, seed, rate, 2 if arguments.quick else DEATH_EPOCHS.get(scene, 15))
@@ -168,7 +170,7 @@ def count_deaths(arguments):
                 "trainings",
                 "dead",
                 "not finite",
-                "least largest abundance",
+                "smallest maximum abundance",
                 "mean RMSE",
                 "largest RMSE",
             ],
@@ -177,7 +179,10 @@ def count_deaths(arguments):
 
 
 def train_briefly(scene, seed, learning_rate, max_epochs):
-    """Return the error after a short training, whether an endmember is dead, and how nearly."""
+    """Return the error after a short training, whether an endmember died, and how nearly.
+
+    The last is the smallest of the endmembers' largest abundances.
+    """
     scene = load_scene(scene, seed, n_test=2000)
     model = UADMMRegressor(
         scene.endmembers, learning_rate=learning_rate, max_epochs=max_epochs, random_state=seed

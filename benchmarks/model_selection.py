@@ -1,16 +1,16 @@
-"""A grid of networks cross-validated in stacks, beside scikit-learn's search over the same.
+"""Time and scores of StackedGridSearchCV, compared with GridSearchCV on the same grid.
 
     python benchmarks/model_selection.py
     python benchmarks/model_selection.py --seeds 5   # other pixels, folds and networks
     python benchmarks/model_selection.py --quick     # small, for continuous integration
 
-27 candidates (three weights of each further term of the loss, three learning rates) on 5 folds of
-256 pixels of Jasper Ridge, with the paper's training otherwise: `StackedGridSearchCV` beside
-`GridSearchCV(n_jobs=2)`, whose time the ratio is over ours; both of a bare `UADMMRegressor` and of
-one after a `StandardScaler`. Both refit the best candidate. "score" is the largest relative
-difference of a mean test score, "rank" Spearman's correlation of the two rankings; "regret" is what
-the winner of ours loses by the scores of the search, relative to the winner of the search: 0 where
-the winners are the same.
+The grid has 27 candidates: three values of `alpha_aad`, of `alpha_aid` and of the learning rate.
+Both searches use the same 5 folds of 256 pixels of Jasper Ridge, train as in the paper, and refit
+the best candidate. They search a `UADMMRegressor`, alone and after a `StandardScaler`. "ratio" is
+the time of `GridSearchCV(n_jobs=2)` divided by that of `StackedGridSearchCV`. "score" is the
+largest relative difference of a mean test score. "rank" is Spearman's correlation of both rankings.
+"regret" is the loss of the best candidate of `StackedGridSearchCV` relative to that of
+`GridSearchCV`, by the scores of the latter; it is 0 if both choose the same.
 """
 
 import argparse
@@ -36,13 +36,13 @@ GRID = {
 
 
 def main():
-    """Search both ways, and print times and winners."""
+    """Run both searches, and print times and the best candidates."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=1, help="number of seeds")
     parser.add_argument("--n-jobs", type=int, default=2, help="processes of scikit-learn's search")
-    parser.add_argument("--quick", action="store_true", help="a made scene, few epochs")
+    parser.add_argument("--quick", action="store_true", help="a simulated scene, few epochs")
     arguments = parser.parse_args()
 
     print(describe_machine())
@@ -59,18 +59,18 @@ def main():
         rows,
     )
     for ours, theirs in winners:
-        print(f"winner: {ours}" if ours == theirs else f"winners: {ours} and {theirs}")
+        print(f"best: {ours}" if ours == theirs else f"best: {ours} and {theirs}")
 
 
 def compare(seed, arguments, in_pipeline):
-    """Return a row of the table, and the parameters that each chose."""
+    """Return a row of the table, and the parameters that each search chose."""
     scene = load_scene("3/20" if arguments.quick else "jasper", seed, n_training=256)
     epochs = {"max_epochs": 2} if arguments.quick else {}
     common = {
         "scoring": abundance_rmse_scorer,
         "cv": KFold(5, shuffle=True, random_state=seed),
     }
-    # after a scaler the endmembers are estimated from the pairs
+    # after a scaler, the network estimates the endmembers from the pairs
     estimator = UADMMRegressor(None if in_pipeline else scene.endmembers, random_state=seed)
     estimator.set_params(**epochs)
     grid = GRID
@@ -78,7 +78,7 @@ def compare(seed, arguments, in_pipeline):
         estimator = make_pipeline(StandardScaler(), estimator)
         grid = {f"uadmmregressor__{name}": values for name, values in GRID.items()}
 
-    # processes are started, and all is imported, before the time of the search is taken
+    # start processes and import before timing
     warm = GridSearchCV(
         UADMMRegressor(scene.endmembers, max_epochs=1),
         {"learning_rate": [1e-4] * 2 * arguments.n_jobs},

@@ -1,19 +1,20 @@
 """The experiments of the paper: Fig. 2a, Fig. 2b and Table 1 of Zhou & Rodrigues (ICASSP 2021).
 
-    python benchmarks/paper.py --output docs/results     # what the documentation shows
+    python benchmarks/paper.py --output docs/results     # the results in the documentation
     python benchmarks/paper.py --quick                   # small, for continuous integration
 
-Fig. 2a is the RMSE of abundances against epochs of training, Fig. 2b against the number of training
-pixels, Table 1 the RMSE of all learners of learning.py. The figures have the paper's two networks,
-trained in the paper's way (two layers, Adam at 1e-4, batches of 64, 300 epochs but for Fig. 2a):
-MNN-AE-2, U-ADMM from the paper's start, µ = λ_max(AᵀA), and U-ADMM from this package's. The scenes
-are Jasper Ridge with 256 training pixels, and the synthetic image of six USGS spectra at 15 dB with
-1,000. A seed draws the training pixels, their order in each epoch, and the synthetic image; the
-error is that of pixels that no training has seen.
+Fig. 2a shows the RMSE of abundances against epochs of training, Fig. 2b against the number of
+training pixels. Table 1 has the RMSE of all estimators of learning.py. The figures show MNN-AE-2,
+U-ADMM with the start of the paper, µ = λ_max(AᵀA), and U-ADMM with the default start. Training
+follows the paper: two layers, Adam with a learning rate of 1e-4, batches of 64, and 300 epochs
+except in Fig. 2a. The scenes are Jasper Ridge with 256 training pixels, and the synthetic image of
+six USGS spectra at 15 dB with 1,000. The seed determines the training pixels, their order in each
+epoch, and the synthetic image. The error is on pixels outside all training sets.
 
-Each part is a table with a column for every seed, written as a CSV file under --output with the
-paper's claims and whether they hold as text beside it. The real data are those of SKUNMIX_DATA, or
-were downloaded before by the fetchers of skunmix.datasets; --quick takes made spectra without them.
+Each part is a table with a column for each seed. --output is the folder for its CSV file, and for a
+text file that lists the claims of the paper and whether they hold. Real data come from
+SKUNMIX_DATA, or from earlier downloads by the fetchers of skunmix.datasets. --quick needs no data:
+it simulates the spectra.
 """
 
 import argparse
@@ -48,7 +49,7 @@ PUBLISHED = {SUNSAL: 0.0612, MNN: 0.1262, PAPER: 0.0214}
 
 
 def authors_network(endmembers, seed):
-    """Return U-ADMM with what the authors' code sets, as the guide on other codes has it."""
+    """Return U-ADMM with the settings of the authors' code, as the guide on other codes lists."""
     n_endmembers = len(endmembers)
     norm = np.linalg.norm(endmembers) * (25 + n_endmembers) / n_endmembers
     mu = 10 * 0.1 + 0.01 * norm**2
@@ -62,25 +63,25 @@ TABLE = {
 }
 
 
-# Experiments; each returns a list of (learner, position, error) for a scene and a seed
+# Experiments. Each returns a list of (learner, position, error) for a scene and a seed.
 
 
 def run_epochs(name, seed, *, epochs):
-    """Error against epochs."""
+    """Return errors against epochs."""
     scene, errors = load_scene(name, seed), []
     for learner in NETWORKS:
         network = LEARNERS[learner](scene.endmembers, seed)
         network.set_params(max_epochs=0).fit(*scene.training)
         for epoch in range(epochs[-1] + 1):
             if epoch:
-                network.partial_fit(*scene.training)  # the same steps as `fit` takes
+                network.partial_fit(*scene.training)  # takes the same steps as `fit`
             if epoch in epochs:
                 errors.append((learner, epoch, error_of(network, scene)))
     return errors
 
 
 def run_sizes(name, seed, *, sizes, max_epochs):
-    """Error against the number of training pixels; of one seed, smaller sets are part of larger."""
+    """Return errors against the number of training pixels; larger sets contain smaller ones."""
     scene, errors = load_scene(name, seed, n_training=max(sizes)), []
     for size in sizes:
         for learner in NETWORKS:
@@ -91,7 +92,7 @@ def run_sizes(name, seed, *, sizes, max_epochs):
 
 
 def run_table(name, seed, *, max_epochs=None):
-    """Error of each learner; `max_epochs` shortens the training of those that have it."""
+    """Return the error of each estimator; `max_epochs` shortens the training of networks."""
     scene, errors = load_scene(name, seed), []
     for learner, make in TABLE.items():
         estimator = make(scene.endmembers, seed)
@@ -109,7 +110,7 @@ def error_of(estimator, scene):
 
 
 def in_one_thread(run, name, seed):
-    """Run an experiment, without warnings of endmembers that are dead in the first epochs."""
+    """Run an experiment, without warnings about endmembers that are dead in the first epochs."""
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return run(name, seed)
@@ -139,7 +140,7 @@ def collect(run, name, seeds, n_jobs, description):
 
 
 def claims_of_epochs(results):
-    """Yield the claims on Fig. 2a, whether they hold, and the figures."""
+    """Yield the claims of Fig. 2a, whether they hold, and the numbers."""
     for ours in (DEFAULT, PAPER):
         mean, theirs = means(results[ours]), means(results[MNN])
         late = [epoch for epoch in mean if epoch >= 50]
@@ -149,7 +150,7 @@ def claims_of_epochs(results):
         yield (
             f"{ours} is below {MNN} at every epoch count from 50 on",
             all(mean[epoch] < theirs[epoch] for epoch in late),
-            f"at worst {mean[worst]:.4f} to {theirs[worst]:.4f}, at {worst} epochs",
+            f"at worst {mean[worst]:.4f} against {theirs[worst]:.4f}, at {worst} epochs",
         )
         last = max(theirs)
         reached = [epoch for epoch in mean if mean[epoch] <= theirs[last]]
@@ -162,7 +163,7 @@ def claims_of_epochs(results):
 
 
 def claims_of_sizes(results):
-    """Yield the claims on Fig. 2b, whether they hold, and the figures."""
+    """Yield the claims of Fig. 2b, whether they hold, and the numbers."""
     for ours in (DEFAULT, PAPER):
         mean, theirs = means(results[ours]), means(results[MNN])
         gaps = {size: theirs[size] - mean[size] for size in mean}
@@ -171,7 +172,7 @@ def claims_of_sizes(results):
         yield (
             f"{ours} is below {MNN} at every size",
             all(gap > 0 for gap in gaps.values()),
-            f"theirs less ours: {listed}",
+            f"gap at each size: {listed}",
         )
         yield (
             f"the gap between {ours} and {MNN} is largest at {smallest} pixels",
@@ -181,7 +182,7 @@ def claims_of_sizes(results):
 
 
 def claims_of_table(results):
-    """Yield how our figures compare with the paper's."""
+    """Yield whether the errors of Table 1 reproduce, and the numbers."""
     for name, published in PUBLISHED.items():
         errors = np.concatenate(list(results[name].values()))
         distance = errors.mean() - published
@@ -201,9 +202,9 @@ def means(row):
 
 
 def write(folder, part, position, seeds, outcomes):
-    """Write a part as a CSV file, a seed a column, and its claims as text beside it.
+    """Write a part to a CSV file with a column for each seed, and its claims to a text file.
 
-    `outcomes` has, for each scene, the results and the lines on the claims.
+    `outcomes` holds, for each scene, the results and the lines about the claims.
     """
     rows = io.StringIO()
     rows.write(f"# python {shlex.join(sys.argv)}\n# {describe_machine()}\n")
@@ -222,7 +223,7 @@ def write(folder, part, position, seeds, outcomes):
 
 
 def describe_claims(claims):
-    """Return a line for each claim, and one for its figures."""
+    """Return a line for each claim, and one for its numbers."""
     return "".join(
         f"  {'holds' if holds else 'DOES NOT HOLD'}: {claim}\n    {figures}\n"
         for claim, holds, figures in claims
@@ -230,7 +231,7 @@ def describe_claims(claims):
 
 
 def report(title, position, results, lines):
-    """Print a table of means and spreads, and the claims."""
+    """Print a table of means and standard deviations, and the claims."""
     columns = list(next(iter(results.values())))
     shown = [at for at in columns if at in (0, 10, 50, 100, 200, 300, 500) or at in SIZES]
     shown = shown or columns[:7]
@@ -260,7 +261,7 @@ def parse_arguments():
 
 
 def main():
-    """Run the parts that are asked for, print them, and write them where asked."""
+    """Run the selected parts, print them, and write them to --output."""
     arguments = parse_arguments()
     quick, seeds = arguments.quick, arguments.seeds
     print(describe_machine())

@@ -1,13 +1,13 @@
-"""A scene through the networks, beside the one matrix product that it amounts to.
+"""Time of predicting a scene by networks, as a ratio to one matrix product.
 
     python benchmarks/predict.py --threads 1 2
     python benchmarks/predict.py --quick           # small, for continuous integration
 
-The product is ``Y @ W`` of float32, W of shape (n_bands, n_layers · n_endmembers): all layers' W at
-once. A ratio is a time over that of the product in the same turn: the median of the repeats, then
-their smallest and largest. skorch's own `predict` of the same net, in its own batches of 128 and
-in one batch, is what the networks would take without `predict_blocks`. Memory is what was added
-at most, in megabytes, to the scene and beyond the result.
+The product is ``Y @ W`` of float32, with W of shape (n_bands, n_layers · n_endmembers), the W of
+all layers. A ratio is a time divided by that of the product in the same turn: the median of the
+repeats, then the smallest and the largest. skorch's own `predict` of the same net, in its batches
+of 128 and in one batch, shows the time without `predict_blocks`. Memory is the largest increase in
+megabytes, without the scene and the result.
 """
 
 import argparse
@@ -25,7 +25,7 @@ N_BANDS, N_ENDMEMBERS = 198, 4
 
 
 def main():
-    """Time prediction on a scene, for shallow networks and deep ones."""
+    """Time prediction on a scene, with shallow and deep networks."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -56,7 +56,7 @@ def main():
 
 
 def run(models, scene, n_layers, threads, repeats):
-    """Print the table of a depth."""
+    """Print the table for one number of layers."""
     W = np.random.default_rng(0).random((N_BANDS, n_layers * N_ENDMEMBERS), dtype=np.float32)
     product = f"Y @ W of {W.shape}"
     functions = {product: lambda: scene @ W}
@@ -89,13 +89,13 @@ def run(models, scene, n_layers, threads, repeats):
         torch.set_num_threads(n_threads)
     print_table(
         f"{scene.shape[0]} pixels of {N_BANDS} bands, {n_layers} layers, {threads} thread(s)",
-        ["", "ms", "over the product", "range", "million pixels/s", "MB besides"],
+        ["", "ms", "ratio to the product", "range", "million pixels/s", "extra MB"],
         rows,
     )
 
 
 def skorch_predict(net, scene, batch_size):
-    """Return what skorch makes of the scene in batches of a size; -1 is all at once."""
+    """Return the prediction of skorch in batches of this size; -1 is one batch."""
     return NeuralNetRegressor(net.module_, batch_size=batch_size).initialize().predict(scene)
 
 

@@ -1,19 +1,18 @@
-"""Whole scenes on disk: rate and memory, beside a bare read and a bare matrix product.
+"""Time and memory of whole scenes on disk, as a ratio to a plain read and one matrix product.
 
     python benchmarks/scenes.py --folder /tmp      # needs 6 GB there
     python benchmarks/scenes.py --quick            # small, for continuous integration
 
-An ENVI scene of float32 is made on the spot and unmixed by `unmix_file` into a GeoTIFF, each run
-in a process of its own, by turns with two peers in that process: reading the same file from one end
-to the other, and the product of as many spectra, which are in memory, with a matrix of
-(bands, endmembers). "share" is the time of both peers over ours: 1 means that all else, the
-estimator and the output included, costs nothing, and 0.5 is what is asked. Medians of the repeats,
-then the smallest and the largest. In the case "chunks" `unmix` goes over a lazy DataArray instead.
+The script makes an ENVI scene of float32, which `unmix_file` unmixes into a GeoTIFF. Each run is a
+process of its own, and takes turns with two peers in that process: reading the same file from start
+to end, and multiplying as many spectra, which are in memory, by a matrix of (bands, endmembers).
+"ratio" is the time of both peers divided by that of skunmix. At 1 the estimator and the output cost
+nothing more; at least 0.5 is required. Tables show the median of the repeats, then the smallest and
+the largest. The case "chunks" calls `unmix` on a lazy DataArray instead.
 
-"cold" drops the file from the system's cache before each read of it, by a peer or by us, and
-"warm" reads it first. The peak is of resident memory, over the life of the process and with all of
-its libraries; with workers, that of the process which writes plus, for each worker, the largest of
-theirs.
+"cold" drops the file from the cache of the system before each read, "warm" reads the file first.
+The peak is that of resident memory, over the life of the process and with all its libraries. With
+workers, it is the peak of the process that writes, plus for each worker the largest of their peaks.
 """
 
 import argparse
@@ -40,12 +39,12 @@ COLS = 2000
 INTERLEAVES = ("bip", "bil", "bsq")
 CASES = ("interleave", "size", "workers", "chunks")
 CHUNKS = (0.1, 1, 10, 100)  # MB
-ASKED = 0.5
+REQUIRED = 0.5
 MOST_MEGABYTES = 1000
 
 
 def main():
-    """Run the cases that are asked for, and fail if one misses what is asked."""
+    """Run the selected cases; fail if one misses a requirement."""
     arguments = parse_arguments()
     if arguments.run:
         print(json.dumps(run(json.loads(arguments.run))))
@@ -75,7 +74,9 @@ def parse_arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="small sizes, once each")
-    parser.add_argument("--folder", default=None, help="where to make scenes; the system's default")
+    parser.add_argument(
+        "--folder", default=None, help="folder for the scenes; default: that of the system"
+    )
     parser.add_argument("--repeats", type=int, default=None, help="3, or 1 with --quick")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES)
     parser.add_argument("--sizes", type=float, nargs="+", default=None, metavar="GB")
@@ -94,7 +95,7 @@ def parse_arguments():
 
 
 def mixtures():
-    """Return the spectra that scenes are made of, and more."""
+    """Return the mixtures that scenes consist of."""
     endmembers = make_endmembers(N_ENDMEMBERS, N_BANDS, random_state=0).endmembers
     return make_mixtures(endmembers, 10 * COLS, snr=30, random_state=0)
 
@@ -113,7 +114,7 @@ def models(quick):
 
 
 def make_file(path, gigabytes, interleave):
-    """Write an ENVI scene of about that size, the mixtures over and over."""
+    """Write an ENVI scene of about this size, which repeats the mixtures."""
     strip = mixtures().spectra.astype(np.float32).reshape(-1, COLS, N_BANDS)
     axes = {"bip": (0, 1, 2), "bil": (0, 2, 1), "bsq": (2, 0, 1)}[interleave]
     n_strips = max(1, round(gigabytes * 1e9 / strip.nbytes))
@@ -143,7 +144,7 @@ def make_file(path, gigabytes, interleave):
 
 
 def run(job):
-    """Time the peers and ourselves by turns."""
+    """Time the peers and skunmix in turn."""
     from skunmix.scenes import unmix_file
 
     scene, output = Path(job["scene"]), Path(job["output"])
@@ -185,7 +186,7 @@ def run(job):
 
 
 def unmix_lazily(model, path, shape, megabytes):
-    """Unmix a raw file in chunks of that size, by dask's threads."""
+    """Unmix a raw file in chunks of this size, with the threads of dask."""
     import xarray as xr
 
     from skunmix.scenes import unmix
@@ -196,17 +197,17 @@ def unmix_lazily(model, path, shape, megabytes):
 
 
 def peak(n_jobs):
-    """Return the most memory, in MB, that this process and its workers have taken."""
+    """Return the peak memory, in MB, of this process and its workers."""
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     others = 0
     if n_jobs > 1:
-        get_reusable_executor().shutdown(wait=True)  # a child counts once it has ended
+        get_reusable_executor().shutdown(wait=True)  # the system counts a child after its end
         others = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return (own + n_jobs * others) * 1024 / 1e6
 
 
 def warm_up(model, output, n_jobs):
-    """Have code compiled and threads started, which is paid once and not by the pixel."""
+    """Compile code and start threads, which happens once and not for each pixel."""
     from skunmix.scenes import unmix_file
 
     path = output.with_name("small.npy")
@@ -216,13 +217,13 @@ def warm_up(model, output, n_jobs):
 
 
 def drop(path):
-    """Have the system forget what it holds of a file."""
+    """Drop a file from the cache of the system."""
     with open(path, "rb") as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def run_apart(folder, scene, pixels, model, cache, arguments, n_jobs=1, chunk=None):
-    """Run in a fresh process, and return its times, median share and peak."""
+    """Run in a new process, and return its times and its peak memory."""
     job = {
         "scene": str(scene),
         "output": str(folder / "abundances.tif"),
@@ -244,7 +245,7 @@ def row_of(label, result, pixels, size):
     """Return a row of a table."""
     times = result["times"]
     ours = np.median(times["ours"])
-    share = shares(times)
+    ratio = ratios(times)
     return [
         *label,
         f"{np.median(times['read']):.2f}",
@@ -252,34 +253,39 @@ def row_of(label, result, pixels, size):
         f"{ours:.2f}",
         f"{pixels / ours / 1e6:.2f}",
         f"{size / ours / 1e9:.2f}",
-        f"{np.median(share):.2f} [{share.min():.2f}, {share.max():.2f}]",
+        f"{np.median(ratio):.2f} [{ratio.min():.2f}, {ratio.max():.2f}]",
         f"{result['peak']:.0f}",
     ]
 
 
-COLUMNS = ["read s", "product s", "ours s", "Mpx/s", "GB/s", "share", "peak MB"]
+COLUMNS = ["read s", "product s", "skunmix s", "Mpx/s", "GB/s", "ratio", "peak MB"]
 
 
-def shares(times):
-    """Return the time of both peers over ours, each repeat for itself."""
+def ratios(times):
+    """Return the ratio of the time of both peers to that of skunmix, for each repeat."""
     return (times["read"] + times["product"]) / times["ours"]
 
 
 def missing(label, result):
-    """Return a line for each thing asked that a run has missed."""
-    share, lines = np.median(shares(result["times"])), []
-    if share < ASKED:
-        lines.append(f"{', '.join(label)}: share {share:.2f}, asked {ASKED}.")
+    """Return a line for each requirement that a run misses."""
+    ratio, lines = np.median(ratios(result["times"])), []
+    if ratio < REQUIRED:
+        lines.append(
+            f"{', '.join(label)}: expected a ratio of {REQUIRED} or more, got {ratio:.2f}."
+        )
     if result["peak"] > MOST_MEGABYTES:
-        lines.append(f"{', '.join(label)}: {result['peak']:.0f} MB, asked {MOST_MEGABYTES}.")
+        lines.append(
+            f"{', '.join(label)}: expected at most {MOST_MEGABYTES} MB, "
+            f"got {result['peak']:.0f} MB."
+        )
     return lines
 
 
-# Cases; each returns what it has missed.
+# Cases. Each returns a line for each requirement that it misses.
 
 
 def run_interleave(folder, arguments):
-    """Compare on the largest size, in each order of values on disk."""
+    """Compare interleaves, on the largest size."""
     rows, missed = [], []
     gigabytes = arguments.sizes[-1]
     for interleave in arguments.interleaves:
@@ -302,7 +308,7 @@ def run_interleave(folder, arguments):
 
 
 def run_size(folder, arguments):
-    """Growth with the size of the scene."""
+    """Compare sizes of the scene."""
     rows, missed = [], []
     for gigabytes in arguments.sizes:
         scene = folder / "scene.img"
@@ -313,13 +319,13 @@ def run_size(folder, arguments):
             rows.append(row_of(label, result, pixels, os.path.getsize(scene)))
         scene.unlink()
     print_table(
-        "Growth with the scene, bip, cold, one process", ["GB", "pixels", "model", *COLUMNS], rows
+        "Sizes of the scene, bip, cold, one process", ["GB", "pixels", "model", *COLUMNS], rows
     )
     return missed
 
 
 def run_workers(folder, arguments):
-    """Growth with processes."""
+    """Compare numbers of processes."""
     rows = []
     gigabytes = sorted(arguments.sizes)[-2:][0]
     scene = folder / "scene.img"
@@ -330,14 +336,14 @@ def run_workers(folder, arguments):
             label = [model, str(n_jobs)]
             rows.append(row_of(label, result, pixels, os.path.getsize(scene)))
     print_table(
-        f"Growth with processes, {gigabytes:g} GB, bip, cold", ["model", "n_jobs", *COLUMNS], rows
+        f"Numbers of processes, {gigabytes:g} GB, bip, cold", ["model", "n_jobs", *COLUMNS], rows
     )
     scene.unlink()
     return []
 
 
 def run_chunks(folder, arguments):
-    """Compare chunks of a lazy scene."""
+    """Compare sizes of the chunks of a lazy scene."""
     rows = []
     gigabytes = sorted(arguments.sizes)[-2:][0]
     scene = folder / "scene.img"
@@ -348,7 +354,7 @@ def run_chunks(folder, arguments):
             rows.append(row_of([model, f"{chunk:g}"], result, pixels, os.path.getsize(scene)))
     scene.unlink()
     print_table(
-        f"Chunks of a lazy DataArray, {gigabytes:g} GB, warm, dask's threads",
+        f"Chunks of a lazy DataArray, {gigabytes:g} GB, warm, threads of dask",
         ["model", "chunk MB", *COLUMNS],
         rows,
     )

@@ -1,15 +1,15 @@
-"""The exact solution of CSR, against those who solve it elsewhere.
+"""Time and objective of the exact solver of CSR, and of other solvers.
 
     python benchmarks/sunsal.py --threads 1 2
     python benchmarks/sunsal.py --quick            # small, for continuous integration
 
-Every solver of a table is timed by turns with the others, on the same number of threads. Beside
-each time stand the objective it reached, by how much that exceeds ours on the same pixels, and the
-largest KKT residual (`csr_optimality`), so that nobody is fast by being wrong. A ratio is the
-peer's time over ours: the median over the repeats, then their smallest and largest.
+All solvers of a table run in turn, with the same number of threads. The table shows each time
+beside the objective, its excess over that of skunmix on the same pixels, and the largest KKT
+residual (`csr_optimality`), so that a solver cannot be fast by being wrong. A ratio is the time of
+a solver divided by that of skunmix: the median over the repeats, then the smallest and the largest.
 
-Real data are used where they are found (SKUNMIX_DATA, or downloaded before by the fetchers of
-skunmix.datasets), otherwise made ones, and the table says so.
+Real data are used if they are in SKUNMIX_DATA, or if the fetchers of skunmix.datasets have
+downloaded them. Otherwise the data are simulated, and the table says so.
 """
 
 import argparse
@@ -30,7 +30,7 @@ CERTIFIED = 1e-8
 
 
 def main():
-    """Run the cases that are asked for, and fail if one of our answers is not certified."""
+    """Run the selected cases; fail if a solution of skunmix is not certified."""
     arguments = parse_arguments()
     print(describe_machine())
     largest = 0.0
@@ -47,7 +47,7 @@ def main():
             largest = max(largest, run(threads, arguments))
     print(f"\nLargest KKT residual of the active set over all cases: {largest:.1e}")
     if not largest <= CERTIFIED:
-        raise SystemExit(f"It should be at most {CERTIFIED:.0e}.")
+        raise SystemExit(f"Expected at most {CERTIFIED:.0e}, got {largest:.1e}.")
 
 
 def parse_arguments():
@@ -70,29 +70,29 @@ def parse_arguments():
 
 
 def jasper_or_made():
-    """Return the spectra and endmembers of Jasper Ridge, or of a made scene, and which."""
+    """Return spectra and endmembers of Jasper Ridge, or of a simulated scene, and their origin."""
     try:
         scene = fetch_jasper_ridge(download_if_missing=False)
     except OSError:
         endmembers = make_endmembers(4, 198, random_state=0).endmembers
         spectra = make_mixtures(endmembers, 10_000, snr=30, random_state=0).spectra
-        return spectra, endmembers, "made: Jasper Ridge not found, set SKUNMIX_DATA"
+        return spectra, endmembers, "simulated (Jasper Ridge not found: set SKUNMIX_DATA)"
     return scene.spectra, scene.endmembers, "Jasper Ridge"
 
 
 def library_or_made(n_atoms):
-    """Return the USGS library, whole or pruned to 240, or a made one, and which."""
+    """Return the USGS library, whole or pruned to 240, or a simulated one, and its origin."""
     try:
         library = fetch_usgs_library(
             download_if_missing=False, min_angle=4.44 if n_atoms == 240 else None
         )
     except OSError:
         made = make_endmembers(n_atoms, 224, min_angle=0.3, random_state=0)
-        return made.endmembers, "made: USGS not found, set SKUNMIX_DATA"
+        return made.endmembers, "simulated (USGS not found: set SKUNMIX_DATA)"
     return library.endmembers, "USGS"
 
 
-# Cases; each returns its largest KKT residual of ours.
+# Cases. Each returns the largest KKT residual of skunmix.
 
 
 def run_jasper(threads, arguments):
@@ -104,7 +104,7 @@ def run_jasper(threads, arguments):
 
 
 def run_library(n_atoms, threads, arguments):
-    """Compare on mixtures of nine atoms of a library at 30 dB."""
+    """Compare on mixtures of nine spectra of a library at 30 dB."""
     library, origin = library_or_made(n_atoms)
     n_pixels = 100 if arguments.quick else 2500
     spectra = make_mixtures(library, n_pixels, n_active=9, snr=30, random_state=0).spectra
@@ -112,14 +112,14 @@ def run_library(n_atoms, threads, arguments):
 
 
 def compare(spectra, endmembers, origin, threads, arguments):
-    """Print one table for each λ, of all peers."""
+    """Print a table of all solvers for each λ."""
     return max(
         compare_at(spectra, endmembers, lam, origin, threads, arguments) for lam in arguments.lams
     )
 
 
 def compare_at(spectra, endmembers, lam, origin, threads, arguments):
-    """Print the table of one λ."""
+    """Print the table for one λ."""
     functions, pixels, notes = {}, {}, {}
     for peer in peers(arguments.quick):
         asked = peer.lams == "any" or (lam == 0) == (peer.lams == "0")
@@ -164,14 +164,14 @@ def compare_at(spectra, endmembers, lam, origin, threads, arguments):
             if min(pixels.values()) < n_pixels
             else ""
         ),
-        ["solver", "seconds", "CPU seconds", "over ours", "objective", "excess", "max KKT"],
+        ["solver", "seconds", "CPU seconds", "ratio", "objective", "excess", "max KKT"],
         rows,
     )
     return worst
 
 
 def run_atoms(threads, arguments):
-    """Growth with the number of atoms."""
+    """Time against the number of endmembers."""
     library, origin = library_or_made(498)
     library = library[np.random.RandomState(0).permutation(len(library))]
     n_pixels = 100 if arguments.quick else 2500
@@ -195,15 +195,15 @@ def run_atoms(threads, arguments):
             row[2] = f"{np.median(ratios):.2f} [{ratios.min():.2f}, {ratios.max():.2f}]"
         rows.append(row)
     print_table(
-        f"{origin}: growth with atoms, {n_pixels:,} px, λ = 0.001, threads = {threads}",
-        ["atoms", "µs a pixel", "SPAMS over ours", "max KKT"],
+        f"{origin}: time by number of endmembers, {n_pixels:,} px, λ = 0.001, threads = {threads}",
+        ["endmembers", "µs a pixel", "ratio of SPAMS", "max KKT"],
         rows,
     )
     return worst
 
 
 def run_path(threads, arguments):
-    """Time of a path of λ, in fits at its smallest."""
+    """Time of a path of λ, in multiples of one fit at its smallest λ."""
     rows, worst = [], 0.0
     for n_atoms in (4, 240, 498):
         if n_atoms == 4:
@@ -214,7 +214,7 @@ def run_path(threads, arguments):
         spectra = spectra[: 100 if arguments.quick else 1000]
         for n_lams in (10, 30, 100):
             lams = np.geomspace(1.0, 1e-3, n_lams)
-            # the output is written again and again, as a search over blocks of pixels would
+            # all turns write to the same output, as a search over blocks of pixels does
             out = np.empty((n_lams, len(spectra), len(endmembers)))
             functions = {
                 "path": partial(csr_path, spectra, endmembers, lams, n_jobs=threads, out=out),
@@ -238,14 +238,14 @@ def run_path(threads, arguments):
             )
     print_table(
         f"Paths from λ = 1 to 0.001, {len(spectra):,} px, threads = {threads}",
-        ["library", "values of λ", "seconds", "in fits", "max KKT"],
+        ["library", "values of λ", "seconds", "ratio to a fit", "max KKT"],
         rows,
     )
     return worst
 
 
 def run_pixels(threads, arguments):
-    """Growth with pixels, and memory, from a memory-mapped file of float32."""
+    """Time and memory against the number of pixels, from a memory-mapped file of float32."""
     spectra, endmembers, origin = jasper_or_made()
     sizes = (1000, 3000, 10_000) if arguments.quick else (1000, 10_000, 100_000, 1_000_000)
     rows, worst = [], 0.0
@@ -276,16 +276,16 @@ def run_pixels(threads, arguments):
                 ]
             )
     print_table(
-        f"{origin}: growth with pixels, λ = 0.001, float32 from a memory-mapped file, "
+        f"{origin}: time by number of pixels, λ = 0.001, float32 from a memory-mapped file, "
         f"threads = {threads}",
-        ["pixels", "seconds", "µs a pixel", "input MB", "output MB", "besides MB", "max KKT"],
+        ["pixels", "seconds", "µs a pixel", "input MB", "output MB", "extra MB", "max KKT"],
         rows,
     )
     return worst
 
 
 def write_tiled(path, spectra, n_pixels):
-    """Write so many pixels to a file, a scene over and over with fresh noise."""
+    """Write this many pixels to a file: the scene repeated, with new noise each time."""
     rng = np.random.default_rng(0)
     with open(path, "wb") as file:
         for start in range(0, n_pixels, len(spectra)):

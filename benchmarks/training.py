@@ -1,13 +1,13 @@
-"""Training through skorch, beside a bare torch loop that does the same operations.
+"""Time of training by skorch, as a ratio to a plain torch loop with the same operations.
 
     python benchmarks/training.py
     python benchmarks/training.py --quick          # small, for continuous integration
 
-The bare loop draws the same batches, computes the same loss and takes the same steps of Adam; the
-table says by how much the parameters of the two differ in the end. "skorch, as it comes" is the
-same module in a `NeuralNetRegressor` of defaults, with torch's loader and Adam. A ratio is a time
-over that of the bare loop in the same turn: the median of the repeats, then their smallest and
-largest. `fit` includes its checks, the choice of µ and its warnings.
+The plain loop draws the same batches, computes the same loss and takes the same steps of Adam. The
+table shows by how much the parameters differ at the end. "skorch, defaults" is the same module in a
+`NeuralNetRegressor` with torch's loader and Adam. A ratio is a time divided by that of the plain
+loop in the same turn: the median of the repeats, then the smallest and the largest. `fit` includes
+its checks, the choice of µ and its warnings.
 """
 
 import argparse
@@ -26,7 +26,7 @@ N_BANDS, N_ENDMEMBERS, BATCH_SIZE = 224, 6, 64
 
 
 def main():
-    """Time a training of each network."""
+    """Time the training of each network."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -45,7 +45,7 @@ def main():
 
 
 def run(network, spectra, abundances, endmembers, epochs, repeats):
-    """Print the table of a network."""
+    """Print the table for one network."""
 
     def estimator(**parameters):
         return network(endmembers, batch_size=BATCH_SIZE, random_state=0, **parameters)
@@ -62,7 +62,7 @@ def run(network, spectra, abundances, endmembers, epochs, repeats):
     def fit(**parameters):
         return estimator(max_epochs=epochs, **parameters).fit(spectra, abundances).net_.module_
 
-    def bare():
+    def plain():
         random_state = np.random.RandomState(0)
         module, loss_of = untrained(), CompositeLoss(**weights)
         optimizer = torch.optim.Adam(module.parameters(), lr=start.learning_rate, fused=True)
@@ -76,7 +76,7 @@ def run(network, spectra, abundances, endmembers, epochs, repeats):
                 optimizer.step()
         return module
 
-    def as_it_comes():
+    def defaults():
         net = NeuralNetRegressor(
             untrained(),
             criterion=CompositeLoss(**weights),
@@ -91,12 +91,12 @@ def run(network, spectra, abundances, endmembers, epochs, repeats):
         return net.fit(*tensors).module_
 
     functions = {
-        "bare loop": bare,
+        "plain loop": plain,
         "fit": fit,
         "fit, one-cycle and a callback": lambda: fit(
             lr_schedule="one-cycle", callbacks=[Callback()]
         ),
-        "skorch, as it comes": as_it_comes,
+        "skorch, defaults": defaults,
     }
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -104,10 +104,10 @@ def run(network, spectra, abundances, endmembers, epochs, repeats):
         seconds, processor, modules = time_in_turn(functions, repeats, threads=1)
     finally:
         torch.set_num_threads(n_threads)
-    expected = torch.nn.utils.parameters_to_vector(modules["bare loop"].parameters())
+    expected = torch.nn.utils.parameters_to_vector(modules["plain loop"].parameters())
     rows = []
     for name in functions:
-        ratios = processor[name] / processor["bare loop"]
+        ratios = processor[name] / processor["plain loop"]
         trained = torch.nn.utils.parameters_to_vector(modules[name].parameters())
         rows.append(
             [
@@ -121,7 +121,7 @@ def run(network, spectra, abundances, endmembers, epochs, repeats):
     print_table(
         f"{network.__name__}, {len(spectra)} pixels, batches of {BATCH_SIZE}, {epochs} epochs, "
         f"1 thread",
-        ["", "s", "processor time over bare", "range", "largest difference of a parameter"],
+        ["", "s", "processor time, ratio", "range", "largest difference of a parameter"],
         rows,
     )
 

@@ -1,4 +1,4 @@
-"""How Sphinx builds these pages; it needs no network."""
+"""Configuration of Sphinx; the build needs no network."""
 
 import inspect
 import re
@@ -25,22 +25,22 @@ extensions = [
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "conftest.py"]
-nitpicky = False  # types such as "array-like" are no cross-references
+nitpicky = False  # types such as "array-like" are not cross-references
 
 autosummary_generate = True
-numpydoc_show_class_members = False  # the template of classes lists them
+numpydoc_show_class_members = False  # the class template lists them
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 
 
 def skip_what_is_not_ours(app, what, name, obj, skip, options):
-    """Leave out members that come from scikit-learn, which documents them."""
+    """Skip members that come from scikit-learn, which documents them."""
     module = getattr(inspect.unwrap(obj) if callable(obj) else obj, "__module__", None)
     return skip or (callable(obj) and not (module or "").startswith("skunmix"))
 
 
 def setup(app):
-    """Connect the above."""
+    """Connect `skip_what_is_not_ours`."""
     app.connect("autodoc-skip-member", skip_what_is_not_ours)
 
 
@@ -48,7 +48,7 @@ def setup(app):
 
 
 def missing_data():
-    """Return the names of the fetchers whose files are not at hand."""
+    """Return the names of the fetchers whose files are missing."""
     missing = []
     for fetch in (fetch_jasper_ridge, fetch_usgs_library):
         try:
@@ -59,9 +59,9 @@ def missing_data():
 
 
 def pattern_of_scripts_to_run():
-    """Return a pattern of the scripts that are run: all whose data are at hand.
+    """Return a pattern that matches the scripts to run: those whose data are present.
 
-    The others are shown without output, so that links to them hold.
+    The others are shown without output, so that links to them work.
     """
     missing = missing_data()
     left_out = [
@@ -71,7 +71,7 @@ def pattern_of_scripts_to_run():
     ]
     if not left_out:
         return r"plot_\w+\.py"
-    print(f"Not run, as their data are not in SKUNMIX_DATA: {', '.join(left_out)}")
+    print(f"Not run, because their data are not in SKUNMIX_DATA: {', '.join(left_out)}")
     return rf"/(?!(?:{'|'.join(map(re.escape, left_out))})\.py)plot_\w+\.py"
 
 
@@ -97,7 +97,7 @@ sphinx_gallery_conf = {
     "plot_gallery": "True",
 }
 
-# The looks
+# Appearance
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skunmix"

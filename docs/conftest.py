@@ -1,4 +1,4 @@
-"""What the code of these pages needs in order to run: a folder with a scene of the reader's own."""
+"""Fixtures of the pages' doctests: a folder with a scene.npy, as the reader would have."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ collect_ignore = ["conf.py"]
 
 @pytest.fixture(autouse=True)
 def folder_with_a_scene(request, monkeypatch):
-    """Run each page in a folder of its own that holds scene.npy."""
+    """Run each page in its own folder, which holds scene.npy."""
     tmp_path = request.getfixturevalue("tmp_path")
     monkeypatch.chdir(tmp_path)
     scene = make_scene(

@@ -1,7 +1,7 @@
-"""Unmix a scene with three learners: a table of how well and how fast, and a picture.
+"""Unmix a scene with three estimators; print a table of errors and times, and draw maps.
 
-``python examples/quickstart.py`` makes the paper's synthetic scene; with ``--jasper`` it takes the
-real scene of Jasper Ridge, which is downloaded once.
+``python examples/quickstart.py`` makes the paper's synthetic scene. ``--jasper`` takes the real
+scene of Jasper Ridge instead, which is downloaded once.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def load(jasper):
 
 
 def learners(endmembers, seed):
-    """Return the learners by name, as they come but for the seed."""
+    """Return the estimators by name, with default parameters except for the seed."""
     return {
         "SunSAL": SunSALRegressor(endmembers=endmembers, sum_to_one="normalize"),
         "ISTA network": ISTANetRegressor(endmembers=endmembers, random_state=seed),
@@ -41,7 +41,7 @@ def learners(endmembers, seed):
 
 
 def compare(scene, n_train, seed):
-    """Fit each learner on some pixels, score it on the others, and unmix the scene with it.
+    """Fit each estimator on some pixels, score it on the others, and unmix the scene with it.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def compare(scene, n_train, seed):
         start = time.perf_counter()
         learner.fit(scene.spectra[train], scene.abundances[train])
         fit_seconds = time.perf_counter() - start
-        learner.predict(scene.spectra[:1])  # what is compiled on first use is no matter of rate
+        learner.predict(scene.spectra[:1])  # compile before timing
         start = time.perf_counter()
         maps[name] = learner.predict(scene.spectra)
         predict_seconds = time.perf_counter() - start
@@ -72,7 +72,7 @@ def compare(scene, n_train, seed):
 
 
 def print_table(runs):
-    """Print the mean over the runs, and the standard deviation of what the seed changes."""
+    """Print means over the runs, and standard deviations of the errors."""
     seeds = f"mean ± standard deviation of {len(runs)} seeds" if len(runs) > 1 else "one seed"
     print(f"{'':14}{'RMSE':>16}{'AAD [°]':>14}{'SRE [dB]':>14}{'fit [s]':>9}{'pixels/s':>12}")
     for name in runs[0]:
@@ -83,11 +83,11 @@ def print_table(runs):
             f"{name:14}{rmse:9.4f} ±{rmse_std:.4f}{aad:8.2f} ±{aad_std:4.2f}"
             f"{sre:8.2f} ±{sre_std:4.2f}{fit:9.2f}{rate:12,.0f}"
         )
-    print(f"({seeds}; pixels that were not trained on)")
+    print(f"({seeds}, on pixels outside the training set)")
 
 
 def draw(scene, maps):
-    """Draw the abundance maps: a column an endmember, the true ones above the estimated."""
+    """Draw abundance maps: a column for each endmember, the true maps above the estimated."""
     rows = {"true": scene.abundances, **maps}
     n_columns = scene.abundances.shape[1]
     figure, axes = plt.subplots(
@@ -111,9 +111,9 @@ def draw(scene, maps):
 def main():
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--jasper", action="store_true", help="the real scene of Jasper Ridge")
-    parser.add_argument("--seeds", type=int, default=1, help="how many seeds to average over")
-    parser.add_argument("--output", help="where to write the picture")
+    parser.add_argument("--jasper", action="store_true", help="take the real scene of Jasper Ridge")
+    parser.add_argument("--seeds", type=int, default=1, help="number of seeds to average over")
+    parser.add_argument("--output", help="path of the figure")
     arguments = parser.parse_args()
 
     scene, n_train = load(arguments.jasper)

@@ -255,7 +255,11 @@ class BaseUnmixer(
         else:
             if endmembers is not None:
                 self._check_not_sliced(endmembers, X, y)
-            spectra, names = check_endmembers(given, X.shape[1], x_labels[1], y_labels[1])
+            # its abundance is what the others leave of the sum, or what the pairs say
+            shade = self._learns_from_pairs or getattr(self, "sum_to_one", False) is True
+            spectra, names = check_endmembers(
+                given, X.shape[1], x_labels[1], y_labels[1], shade=shade
+            )
             if y is not None and y.shape[1] != len(spectra):
                 raise ValueError(_message_columns(y, len(spectra)))
             warn_of_units(magnitudes(X), spectra, stacklevel=4)

@@ -9,6 +9,7 @@ from .utils import (
     axis_labels,
     band_axis,
     check_unique,
+    fill_values,
     name_labels,
     order_of,
     refuse_masked,
@@ -18,7 +19,7 @@ from .utils import (
 )
 
 
-def check_endmembers(endmembers, n_bands, bands=None, names=None):
+def check_endmembers(endmembers, n_bands, bands=None, names=None, *, shade=False):
     """Return the endmembers as rows, in the bands of the spectra, and their names.
 
     Parameters
@@ -32,6 +33,9 @@ def check_endmembers(endmembers, n_bands, bands=None, names=None):
         Their labels.
     names : list, default=None
         Labels of the abundances, which may tell which axis holds the endmembers.
+    shade : bool, default=False
+        Whether a spectrum may be zero in all bands, as where the sum is constrained to one and its
+        abundance is what the others leave.
 
     Returns
     -------
@@ -44,7 +48,8 @@ def check_endmembers(endmembers, n_bands, bands=None, names=None):
     ------
     ValueError
         If the shape fits neither layout, the bands have other labels, a name stands twice, there
-        is a NaN or a masked value, a spectrum is zero or stands twice.
+        is a NaN, a masked or a fill value, a spectrum stands twice, or one is zero without
+        `shade`.
     """
     table, rows, columns = _oriented(endmembers, n_bands, bands, names)
     endmembers = check_array(table, dtype=np.float64, order="C", copy=True, input_name="endmembers")
@@ -61,11 +66,13 @@ def check_endmembers(endmembers, n_bands, bands=None, names=None):
     names = name_labels(rows)
     if names is not None:
         check_unique(names, "the endmembers")
+    _check_no_fills(endmembers, names)
     zero = np.flatnonzero(~endmembers.any(axis=1))
-    if len(zero):
+    if len(zero) and not shade:
         raise ValueError(
-            f"endmember {zero[0]} is zero in all {n_bands} bands, so that no abundance of it can "
-            f"be found; leave it out of `endmembers`."
+            f"endmember {_name(zero[0], names)} is zero in all {n_bands} bands, so that its "
+            f"abundance has no effect; leave it out of `endmembers`, or set sum_to_one=True, where "
+            f"it is the shade that the others leave."
         )
     _, first, inverse = np.unique(endmembers, axis=0, return_index=True, return_inverse=True)
     twice = np.flatnonzero(first[np.ravel(inverse)] != np.arange(len(endmembers)))
@@ -75,6 +82,26 @@ def check_endmembers(endmembers, n_bands, bands=None, names=None):
             f"spectrum, so that their abundances cannot be told apart; keep one of them."
         )
     return endmembers, names
+
+
+def _check_no_fills(endmembers, names):
+    fills = fill_values(endmembers)
+    holders = np.flatnonzero(fills.any(axis=1))
+    if len(holders):
+        first = holders[0]
+        bands = np.flatnonzero(fills[first])
+        total = np.count_nonzero(fills.any(axis=0))
+        raise ValueError(
+            f"endmember {_name(first, names)} holds the fill value "
+            f"{endmembers[first, bands[0]]:g} in {len(bands)} of {endmembers.shape[1]} bands "
+            f"({len(holders)} of {len(endmembers)} endmembers hold one, in {total} bands in all), "
+            f"which is no measurement; drop these bands from spectra and endmembers by a "
+            f"BandSelector, or interpolate them."
+        )
+
+
+def _name(index, names):
+    return f"{index}" if names is None else f"{index} ({names[index]!r})"
 
 
 def band_labels(endmembers, n_bands, bands=None, names=None):

@@ -8,6 +8,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 
 from skunmix import SunSALRegressor
 from skunmix.endmembers import check_endmembers, estimate_endmembers
+from skunmix.preprocessing import BandSelector
 
 N_BANDS, N_ENDMEMBERS = 12, 3
 PROBLEM = {
@@ -118,12 +119,41 @@ def test_unmixers_are_steps_of_pipelines(problem):
         (lambda A: A[[0, 1, 2, 1]], "endmembers 1 and 3 have the same spectrum"),
         (lambda A: np.where(A == A.max(), np.nan, A), "Input endmembers contains NaN"),
         (lambda A: np.where(A == A.max(), np.inf, A), "Input endmembers contains infinity"),
+        (
+            lambda A: np.where(np.outer([0, 1, 0], np.arange(12) % 4 == 1), -1.23e34, A),
+            r"endmember 1 holds the fill value -1.23e\+34 in 3 of 12 bands \(1 of 3.*drop these",
+        ),
+        (
+            lambda A: pd.DataFrame(A, index=["soil", "tree", "road"]).replace(A[2, 5], -9999),
+            r"endmember 2 \('road'\) holds the fill value -9999 in 1 of 12 bands",
+        ),
     ],
 )
 def test_endmembers_that_will_not_do(problem, change, message):
     spectra, _, endmembers = problem
     with pytest.raises(ValueError, match=message):
         fit(change(endmembers), spectra)
+
+
+@pytest.mark.parametrize("solver", ["active-set", "admm"])
+def test_shade_is_an_endmember_where_the_sum_is_constrained(problem, solver):
+    spectra, abundances, endmembers = problem
+    with_shade = np.vstack([endmembers, np.zeros(N_BANDS)])
+    model = SunSALRegressor(with_shade, lam=0, sum_to_one=True, solver=solver).fit(0.6 * spectra)
+    expected = np.column_stack([0.6 * abundances, np.full(len(spectra), 0.4)])
+    np.testing.assert_allclose(model.predict(0.6 * spectra), expected, atol=1e-5)
+    for options in ({}, {"sum_to_one": "normalize"}):
+        with pytest.raises(ValueError, match="endmember 3 is zero .* set sum_to_one=True"):
+            SunSALRegressor(with_shade, **options).fit(spectra)
+
+
+def test_bands_with_fill_values_are_dropped_by_a_selector(problem):
+    spectra, abundances, endmembers = problem
+    library = endmembers.copy()
+    library[1, [2, 7]] = -1.23e34
+    select = BandSelector((library > -1e30).all(axis=0)).fit(spectra)
+    model = fit(select.transform(library), select.transform(spectra))
+    np.testing.assert_allclose(model.predict(select.transform(spectra)), abundances, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def test_as_constructed(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [
         pickle.loads(pickle.dumps(estimator))

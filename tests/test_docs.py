@@ -29,7 +29,15 @@ PUBLIC = [
     "skunmix",
     *(
         f"skunmix.{room}"
-        for room in ("metrics", "datasets", "plotting", "preprocessing", "scenes", "solvers")
+        for room in (
+            "metrics",
+            "model_selection",
+            "datasets",
+            "plotting",
+            "preprocessing",
+            "scenes",
+            "solvers",
+        )
     ),
 ]
 

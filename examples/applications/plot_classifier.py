@@ -2,16 +2,16 @@
 Abundances as features
 ======================
 
-An unmixer in front of a classifier turns 224 bands into six fractions with names.
+An unmixer before a classifier turns 224 bands into six named fractions.
 """
 
 # %%
 # Land cover from few labels
 # --------------------------
 #
-# The synthetic scene, with a class for each pixel that depends on what covers it: a "field" is
-# mostly of the first two materials, a "town" of the next two, "shore" of the last two. Between 10
-# and 300 pixels have labels.
+# The synthetic scene, with a class for each pixel: a "field" contains mostly the first two
+# materials, a "town" the next two, and a "shore" the last two. Between 10 and 300 pixels have
+# labels.
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ labels = np.array(["field", "town", "shore"])[shares.argmax(axis=1)]
 print(pd.Series(labels).value_counts().to_string())
 
 # %%
-# As transformers, unmixers give abundances, and ``set_output`` names the columns by endmember.
+# As a transformer, an unmixer returns abundances. ``set_output`` names the columns by endmember.
 
 from skunmix import SunSALRegressor
 
@@ -39,8 +39,8 @@ unmixer.transform(scene.spectra[:3]).round(2)
 # Bands, components or abundances
 # -------------------------------
 #
-# In a pipeline the unmixer is handed the labels, too, and does not look at them: with endmembers
-# given it needs no target.
+# The pipeline passes the labels to the unmixer, too. They are ignored, because an unmixer with
+# given endmembers needs no target.
 
 import matplotlib.pyplot as plt
 from sklearn.base import clone
@@ -86,10 +86,10 @@ ax.minorticks_off()
 _ = ax.legend()
 
 # %%
-# From thirty labels on, six fractions serve the classifier better than 224 bands or six components;
-# with ten, it depends on which ten.
+# With thirty or more labels, six fractions give a higher accuracy than 224 bands or six components.
+# With ten labels, the result depends on which ten.
 #
-# What the classifier learned, in words: its coefficients have names.
+# The coefficients of the classifier have names, and show what it learned:
 
 model = pipelines["abundances"].fit(Y, y)
 coefficients = pd.DataFrame(model[-1].coef_, index=model[-1].classes_, columns=names)

@@ -2,7 +2,7 @@
 No labels at all
 ================
 
-Where no abundance is known, a network can be trained on mixtures that are simulated from spectra.
+If no abundances are known, train a network on mixtures that are simulated from spectra.
 
 The scene is downloaded once (3 MB): see :func:`skunmix.datasets.fetch_jasper_ridge`.
 """
@@ -11,9 +11,10 @@ The scene is downloaded once (3 MB): see :func:`skunmix.datasets.fetch_jasper_ri
 # Simulated pairs
 # ---------------
 #
-# From four spectra, here those that come with Jasper Ridge, 2,000 random mixtures of one to four
-# materials with noise of 30 dB. Their abundances are known, as they were drawn. What linear mixing
-# lacks can be put in, too: each pixel is lit by a random amount, as slopes and shade do.
+# Draw 2,000 random mixtures of one to four materials, with noise of 30 dB, from four spectra (here
+# those that come with Jasper Ridge). Their abundances are known. A simulation can also include what
+# the linear model lacks: here a random amount of light falls on each pixel, as with slopes and
+# shade.
 
 import numpy as np
 
@@ -47,7 +48,7 @@ _ = LossCurveDisplay.from_estimator(network)
 # The real scene
 # --------------
 #
-# No abundance of the scene was used to train; the reference serves to compare.
+# Training uses no abundances of the scene. The reference serves for comparison only.
 
 fcls = SunSALRegressor(endmembers=scene.endmembers, lam=0, sum_to_one=True).fit(scene.spectra)
 nnls = SunSALRegressor(endmembers=scene.endmembers, lam=0, sum_to_one="normalize")
@@ -60,9 +61,9 @@ for name, model in {
     print(f"{name:38}{abundance_rmse(scene.abundances, model.predict(scene.spectra)):.4f}")
 
 # %%
-# The network is closer to the reference than FCLS, which takes shade for another mixture. NNLS
-# whose solution is rescaled is blind to brightness by construction, and closer still: simulation
-# pays where no solver has in its model what can be simulated.
+# The network is closer to the reference than FCLS, which mistakes shade for another mixture. NNLS
+# with a rescaled solution ignores brightness by construction, and is closer still. Simulate if you
+# know an effect that the model of no solver includes.
 
 from skunmix.plotting import AbundanceMapDisplay
 

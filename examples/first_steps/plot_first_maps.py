@@ -2,14 +2,14 @@
 Maps from an array
 ==================
 
-From an image in an array to maps of what it is made of, when a pixel of each material is known.
+Make abundance maps of an image in an array, given one pixel of each material.
 """
 
 # %%
 # The scene
 # ---------
 #
-# Yours would come from a file, as an array of shape (rows, columns, bands). This one is made:
+# A scene is an array of shape (rows, columns, bands), usually from a file. This one is simulated:
 # fields of three materials with blurred edges, and noise of 30 dB.
 
 from skunmix.datasets import make_scene
@@ -24,10 +24,10 @@ cube.shape
 # Unmixing
 # --------
 #
-# The spectra of three pixels, one in the middle of a field of each material, serve as *endmembers*:
-# every pixel is taken for a mixture of them. ``lam=0, sum_to_one=True`` is fully constrained least
-# squares: fractions are at least 0 and sum to one. Rows of the matrix are pixels, as in all of
-# scikit-learn.
+# The spectra of three pixels, each in the middle of a field of one material, serve as *endmembers*:
+# the model takes every pixel as a mixture of them. ``lam=0, sum_to_one=True`` is fully constrained
+# least squares (FCLS): fractions are at least 0 and sum to one. Rows of the matrix are pixels, as
+# everywhere in scikit-learn.
 
 from skunmix import SunSALRegressor
 from skunmix.plotting import AbundanceMapDisplay
@@ -39,11 +39,11 @@ names = ["forest", "lake", "soil"]
 display = AbundanceMapDisplay.from_estimator(model, cube, endmember_names=names)
 
 # %%
-# How good are they?
-# ------------------
+# Measuring the error
+# -------------------
 #
-# Here the true fractions are known. The pixels that were picked are endmembers with noise on them,
-# and that noise is what is left as error.
+# Here the true fractions are known. The picked pixels are endmembers with noise, and this noise
+# causes the remaining error.
 
 from skunmix.metrics import abundance_rmse
 
@@ -58,8 +58,9 @@ _ = AbundanceMapDisplay.from_estimator(
 )
 
 # %%
-# With real data nobody knows. What can be seen there is what the model leaves unexplained: if one
-# of the three materials is left out, the fields of it stand out.
+# For real data the true fractions are unknown. The residual is known: it is the part of the
+# spectra that the model does not explain. If you leave out one of the three materials, its fields
+# stand out.
 
 from skunmix.plotting import ResidualMapDisplay
 
@@ -70,7 +71,7 @@ _ = ResidualMapDisplay.from_estimator(two, cube)
 # Endmembers
 # ----------
 #
-# The spectra that were picked, beside the true ones. The angle between them is in the legend.
+# The picked spectra beside the true ones. The legend shows the angle between them.
 
 from skunmix.plotting import EndmemberDisplay
 

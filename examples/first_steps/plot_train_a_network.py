@@ -2,15 +2,15 @@
 Train a network
 ===============
 
-Where the abundances of some pixels are known, a network of unrolled ADMM layers learns from them.
+If the abundances of some pixels are known, a network of unrolled ADMM layers learns from them.
 """
 
 # %%
 # Pixels to learn from
 # --------------------
 #
-# The synthetic image of the paper: patches of two materials each, six in all, with noise of 15 dB.
-# 500 of its 10,000 pixels come with abundances.
+# The synthetic image of the paper: patches of two materials each, of six materials in total, with
+# noise of 15 dB. The abundances of 500 of its 10,000 pixels serve for training.
 
 from sklearn.model_selection import train_test_split
 
@@ -25,8 +25,8 @@ Y, Y_new, X, X_new = train_test_split(
 # Training
 # --------
 #
-# ``early_stopping`` sets a tenth of the pairs aside, watches the loss on them, and goes back to the
-# parameters where it was lowest.
+# ``early_stopping`` sets a tenth of the pairs aside, monitors the loss on them, and restores the
+# parameters with the lowest loss.
 
 from skunmix import UADMMRegressor
 from skunmix.plotting import LossCurveDisplay
@@ -36,11 +36,11 @@ network.fit(Y, X)
 _ = LossCurveDisplay.from_estimator(network)
 
 # %%
-# Before training, and after
-# --------------------------
+# Before and after training
+# -------------------------
 #
-# Untrained, the network *is* two iterations of ADMM, at a µ that was chosen on the training pairs;
-# training starts from there.
+# The untrained network *is* two iterations of ADMM, with µ chosen on the training pairs. Training
+# starts from there.
 
 from skunmix import SunSALRegressor
 from skunmix.metrics import abundance_rmse
@@ -57,10 +57,10 @@ for name, model in {
     print(f"{name:24}{abundance_rmse(X_new, model.predict(Y_new)):.4f}")
 
 # %%
-# FCLS assumes just what is true of this scene, linear mixing of known spectra, and is hard to beat
-# here; where mixing is not quite linear, as in :ref:`a real scene
-# <sphx_glr_auto_examples_paper_plot_jasper_maps.py>`, it is not. With more layers and another
-# training the network is ahead here, too: see :doc:`/guide/strong`.
+# FCLS assumes linear mixing of known spectra. This holds exactly for this scene, so that FCLS is
+# hard to beat. It is easier to beat where mixing is not quite linear, as in :ref:`a real scene
+# <sphx_glr_auto_examples_paper_plot_jasper_maps.py>`. With more layers and longer training, the
+# network has a smaller error here, too: see :doc:`/guide/strong`.
 
 from skunmix.plotting import AbundanceMapDisplay
 

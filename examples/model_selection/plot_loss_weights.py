@@ -2,22 +2,24 @@
 Grid search on the weights of the loss
 ======================================
 
-The network's loss has three terms; do the two besides the squared error matter?
+The loss of the network has three terms. Do the two besides the squared error matter?
 """
 
 # %%
 # The grid
 # --------
 #
-# The loss is α₁ · squared error + α₂ · angle + α₃ · divergence, and the paper takes α₂ = 1e-7 and
-# α₃ = 1e-5. Sixteen pairs of weights by three folds, on 200 pixels and for 30 epochs.
+# The loss is α₁ · squared error + α₂ · angle + α₃ · divergence. The paper sets α₂ = 1e-7 and
+# α₃ = 1e-5. The grid has sixteen pairs of weights, with three folds, 200 pixels and 30 epochs:
+# 48 networks, which ``StackedGridSearchCV`` trains at once. It gives the answers of
+# ``GridSearchCV``.
 
 import numpy as np
-from sklearn.model_selection import GridSearchCV
 
 from skunmix import UADMMRegressor
 from skunmix.datasets import make_scene
 from skunmix.metrics import abundance_rmse_scorer
+from skunmix.model_selection import StackedGridSearchCV
 
 scene = make_scene(n_endmembers=4, random_state=0)
 pixels = np.random.RandomState(0).permutation(len(scene.spectra))[:200]
@@ -25,7 +27,7 @@ weights = {
     "alpha_aad": [0, 1e-7, 1e-3, 1e-1],
     "alpha_aid": [0, 1e-5, 1e-3, 1e-2],
 }
-search = GridSearchCV(
+search = StackedGridSearchCV(
     UADMMRegressor(endmembers=scene.endmembers, max_epochs=30, random_state=0),
     weights,
     scoring=abundance_rmse_scorer,
@@ -37,7 +39,7 @@ print(search.best_params_)
 # The heat map
 # ------------
 #
-# Below each mean over the folds stands their standard deviation.
+# Each cell shows the mean over the folds, and below it the standard deviation.
 
 import matplotlib.pyplot as plt
 
@@ -62,12 +64,12 @@ ax.set(xlabel="alpha_aid", ylabel="alpha_aad")
 _ = figure.colorbar(image, ax=ax, label="RMSE of abundances")
 
 # %%
-# How many pairs of weights can be told from the best one?
+# How many pairs of weights differ clearly from the best one?
 
 best = np.unravel_index(mean.argmin(), shape)
 n_alike = np.count_nonzero(mean - mean[best] < spread[best])
 print(f"{n_alike} of {mean.size} pairs are within one standard deviation of the folds of the best")
 
 # %%
-# On this scene the terms besides the squared error matter little, at the paper's weights not at
-# all. What to search first is the learning rate and the epochs.
+# On this scene the two other terms matter little, and at the paper's weights not at all. Search the
+# learning rate and the number of epochs first.

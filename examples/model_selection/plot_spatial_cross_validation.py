@@ -2,7 +2,7 @@
 Spatial cross-validation
 ========================
 
-Neighbouring pixels are alike, so that folds drawn at random flatter a model.
+Neighbouring pixels are similar, so that random folds make a model look better than it is.
 
 The scene is downloaded once (3 MB): see :func:`skunmix.datasets.fetch_jasper_ridge`.
 """
@@ -11,8 +11,8 @@ The scene is downloaded once (3 MB): see :func:`skunmix.datasets.fetch_jasper_ri
 # Folds of pixels, and of tiles
 # -----------------------------
 #
-# A tenth of the pixels of Jasper Ridge, in four folds of whole tiles. Tiles of one pixel are what
-# ``KFold`` draws; of larger ones, all pixels of a tile are in the same fold.
+# A tenth of the pixels of Jasper Ridge, in four folds of whole tiles: all pixels of a tile are in
+# the same fold. Tiles of one pixel give the random folds of ``KFold``.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -47,8 +47,8 @@ for ax, side in zip(axes, sides):
 # Three models
 # ------------
 #
-# Each learns from pairs. The network starts from a model of mixing, and is trained for 30 epochs
-# only; the other two start from nothing.
+# All three learn from pairs. The network starts from a model of mixing, and trains for 30 epochs
+# only. The other two know nothing about mixing.
 
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neighbors import KNeighborsRegressor
@@ -90,7 +90,7 @@ ax.set(xlabel="side of a tile, in pixels", ylabel="RMSE of abundances", ylim=(0,
 _ = ax.legend(fontsize="small", loc="lower left", ncols=2)
 
 # %%
-# The further the test pixels are from the training pixels, the larger the error, and the more the
-# folds differ. Models that only remember lose most: with quarters of the image left out, the worst
-# fold of nearest neighbours has twice their error with single pixels left out. What large tiles say
-# is closer to what the next image will.
+# The error and the spread between folds grow with the distance between test and training pixels.
+# Models that only remember the training pixels lose most: with quarters of the image left out, the
+# worst fold of nearest neighbours has twice the error that they have with single pixels left out.
+# Large tiles predict the error on the next image better.

@@ -2,20 +2,20 @@
 Error against epochs (Fig. 2a)
 ==============================
 
-How many epochs the two networks of the paper take, over five seeds.
+How many epochs the two networks of the paper need, over five seeds.
 
-The curves were measured by ``python benchmarks/paper.py --output docs/results``, which trains for
-some twenty minutes; this script draws what it wrote.
+``python benchmarks/paper.py --output docs/results`` measures the curves, in about twenty minutes.
+This script draws them from its files.
 """
 
 # %%
 # The measurements
 # ----------------
 #
-# The RMSE of abundances on all pixels that were not trained on, a column for each seed. A seed
-# draws the training pixels, their order, and the synthetic scene. Training is the paper's: two
-# layers, Adam at 1e-4, batches of 64; the synthetic scene has 1,000 training pixels, Jasper Ridge
-# 256.
+# RMSE of abundances on all pixels outside the training set. The seed determines the training
+# pixels, their order, and the synthetic scene. Training follows the paper: two layers, Adam with a
+# learning rate of 1e-4, batches of 64, and 1,000 training pixels of the synthetic scene or 256 of
+# Jasper Ridge.
 
 from pathlib import Path
 
@@ -32,9 +32,10 @@ print(mean.unstack("epochs")[[0, 10, 50, 100, 200, 300, 500]].round(4).to_string
 # The curves
 # ----------
 #
-# Lines are means, bands one standard deviation of the five seeds. MNN-AE-2 is
-# :class:`~skunmix.ISTANetRegressor`. U-ADMM is :class:`~skunmix.UADMMRegressor`, once from the
-# start of the paper, µ = λ_max(AᵀA), and once as it comes, with µ chosen on the training pairs.
+# Lines show the mean of five seeds, and bands one standard deviation. MNN-AE-2 is
+# :class:`~skunmix.ISTANetRegressor`. U-ADMM is :class:`~skunmix.UADMMRegressor`, once with the
+# start of the paper, µ = λ_max(AᵀA), and once with the default, which chooses µ on the training
+# pairs.
 
 import matplotlib.pyplot as plt
 from matplotlib.ticker import NullFormatter, ScalarFormatter
@@ -62,16 +63,17 @@ _ = axes[1].legend()
 # The paper's claims
 # ------------------
 #
-# That U-ADMM is below MNN-AE-2, and gets there in a fraction of the epochs:
+# The error of U-ADMM is below that of MNN-AE-2, and U-ADMM needs a fraction of the epochs:
 
 print((results / "paper_epochs.txt").read_text(encoding="utf-8"))
 
 # %%
-# On Jasper Ridge the paper's order holds, by less than the published table leads to expect: an
-# MNN-AE-2 that is trained like U-ADMM is not far behind. From the paper's start U-ADMM takes 200
-# of 500 epochs to MNN-AE-2's last error there, and 175 on the synthetic scene: about two fifths,
-# not one. On the latter it is behind at fifty epochs, 0.0646 to 0.0638.
+# On Jasper Ridge the order of the paper holds, but the difference is smaller than in the published
+# table: an MNN-AE-2 that is trained like U-ADMM has nearly the same error. With the start of the
+# paper, U-ADMM reaches the error of MNN-AE-2 after 500 epochs in 200 epochs, and on the synthetic
+# scene in 175. These are two fifths of the epochs, not one fifth. On the synthetic scene U-ADMM is
+# worse after fifty epochs (0.0646 and 0.0638).
 #
-# What makes the difference is where training starts. With µ chosen on the training pairs, U-ADMM
-# takes 60 epochs on Jasper Ridge, and on the synthetic scene it is better untrained (0.0532) than
-# MNN-AE-2 after 500 (0.0546); there more than a hundred epochs begin to fit the noise.
+# The start makes the difference. With µ chosen on the training pairs, U-ADMM needs 60 epochs on
+# Jasper Ridge. On the synthetic scene it is better untrained (0.0532) than MNN-AE-2 after 500
+# epochs (0.0546). There it begins to fit the noise after about a hundred epochs.

@@ -2,7 +2,7 @@
 Abundance maps of Jasper Ridge (Fig. 3)
 =======================================
 
-Four endmembers by three learners and the reference, on a real scene.
+Maps of four endmembers in a real scene, by three estimators and in the reference.
 
 The scene is downloaded once (3 MB): see :func:`skunmix.datasets.fetch_jasper_ridge`.
 """
@@ -11,8 +11,8 @@ The scene is downloaded once (3 MB): see :func:`skunmix.datasets.fetch_jasper_ri
 # The scene
 # ---------
 #
-# 100 × 100 pixels in 198 bands, with reference endmembers and abundances for tree, water, dirt and
-# road. 256 pixels are for training, as in the paper.
+# 100 × 100 pixels with 198 bands, with reference endmembers and abundances of tree, water, dirt and
+# road. 256 pixels serve for training, as in the paper.
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -23,10 +23,10 @@ scene = fetch_jasper_ridge()
 train, test = train_test_split(np.arange(len(scene.spectra)), train_size=256, random_state=0)
 
 # %%
-# Three learners
-# --------------
+# Three estimators
+# ----------------
 #
-# Sparse regression needs no training; the networks are trained in the paper's way, 300 epochs at a
+# Sparse regression needs no training. The networks train as in the paper, for 300 epochs with a
 # learning rate of 1e-4.
 
 from skunmix import ISTANetRegressor, SunSALRegressor, UADMMRegressor
@@ -48,8 +48,8 @@ for name, learner in learners.items():
 # The maps
 # --------
 #
-# A row a learner, the reference last. Each row is a Display of its own, drawn into the axes of one
-# figure.
+# One row for each estimator, and the reference last. Each row is a Display, drawn into the axes of
+# one figure.
 
 import matplotlib.pyplot as plt
 
@@ -68,10 +68,10 @@ for i, (name, abundances) in enumerate({**maps, "reference": scene.abundances}.i
 _ = figure.colorbar(display.images_[0, 0], ax=axes, label="abundance", shrink=0.6)
 
 # %%
-# Where they err
-# --------------
+# Where the errors are
+# --------------------
 #
-# The absolute error of U-ADMM, and below it what linear mixing leaves unexplained.
+# The absolute error of U-ADMM, and below it the residual of linear mixing.
 
 names = scene.endmember_names
 _ = AbundanceMapDisplay.from_predictions(
@@ -93,10 +93,10 @@ _ = ResidualMapDisplay.from_estimator(learners["SunSAL"], scene.spectra, shape=s
 # Endmembers that fit the abundances
 # ----------------------------------
 #
-# Without ``endmembers`` they are estimated from the training pairs by least squares. Those of tree,
-# dirt and road come out near the reference, and that of water does not: its spectrum is near zero,
-# and what the model lacks goes there. The gaps are bands that water vapour in the air leaves no
-# light in.
+# Without ``endmembers``, an estimator computes them from the training pairs by least squares. Tree,
+# dirt and road are close to the reference. Water is not: its spectrum is near zero, and absorbs
+# what the linear model lacks. The gaps are bands in which water vapour in the air absorbs the
+# light.
 
 from skunmix.plotting import EndmemberDisplay
 

@@ -1,19 +1,20 @@
 """
-All learners (Table 1)
-======================
+All estimators (Table 1)
+========================
 
-The paper's row, ours, and that of other regressors of scikit-learn, over five seeds.
+The errors in the paper, of skunmix, and of regressors of scikit-learn, over five seeds.
 
-The table was measured by ``python benchmarks/paper.py --output docs/results``; this script prints
-and draws what it wrote.
+``python benchmarks/paper.py --output docs/results`` measures the table. This script prints and
+draws it from its files.
 """
 
 # %%
 # The table
 # ---------
 #
-# The RMSE of abundances on all pixels that were not trained on: Jasper Ridge with 256 training
-# pixels, and the synthetic scene of six USGS spectra at 15 dB with 1,000. A seed draws the pixels.
+# RMSE of abundances on all pixels outside the training set: Jasper Ridge with 256 training pixels,
+# and the synthetic scene of six USGS spectra at 15 dB with 1,000. The seed determines the training
+# pixels.
 
 from pathlib import Path
 
@@ -36,14 +37,14 @@ order = mean["jasper"].sort_values().index
 print(pd.DataFrame(columns).reindex(order).fillna("").to_string())
 
 # %%
-# Rows that begin with "U-ADMM" are the same network in two settings of others: the paper's, and
-# those of the authors' code, which :doc:`/guide/from_other_codes` lists.
+# Rows that begin with "U-ADMM" are the same network with the settings of the paper, and with those
+# of the authors' code, which :doc:`/guide/from_other_codes` lists.
 #
 # The figure
 # ----------
 #
-# In blue what this package recommends, as it comes and by its recipe; bars have the standard
-# deviation at their ends.
+# Blue bars are the estimators that skunmix recommends: the default and ``strong``. Lines at the
+# ends of the bars show the standard deviation.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -77,13 +78,13 @@ _ = axes[0].legend()
 print((results / "paper_table.txt").read_text(encoding="utf-8"))
 
 # %%
-# U-ADMM reproduces: its error on Jasper Ridge is that of the paper, and what the authors' code sets
-# otherwise makes no difference beyond the spread. The errors of its rivals do not reproduce.
-# SunSAL, solved to the optimum and rescaled, has less than half of the error that is published,
-# and MNN-AE-2, given the same epochs, learning rate and batches as U-ADMM, a fifth. (An MNN-AE-2
-# after ten epochs has the published one: see :ref:`sphx_glr_auto_examples_paper_plot_epochs.py`.)
+# The error of U-ADMM on Jasper Ridge is that of the paper. The other settings of the authors' code
+# make no difference beyond the spread. The errors of the other methods do not reproduce. SunSAL,
+# solved to the optimum and rescaled, has less than half of the published error. MNN-AE-2, with the
+# epochs, learning rate and batches of U-ADMM, has a fifth of it. (After ten epochs MNN-AE-2 has the
+# published error: see :ref:`sphx_glr_auto_examples_paper_plot_epochs.py`.)
 #
-# On Jasper Ridge a Gaussian process is ahead of every network of two or three layers, and support
-# vectors are level with the best of these. On the synthetic scene, which is linear and whose
-# endmembers are known, none of them reaches FCLS, which is not trained at all.
-# ``UADMMRegressor.strong`` is ahead of all on both: :doc:`/guide/strong` says what it does.
+# On Jasper Ridge a Gaussian process is better than every network of two or three layers, and
+# support vectors equal the best of them. On the synthetic scene mixing is linear and the endmembers
+# are known: there, none of these reaches FCLS, which needs no training. ``UADMMRegressor.strong``
+# is the best on both scenes: see :doc:`/guide/strong`.

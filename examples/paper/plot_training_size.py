@@ -2,18 +2,18 @@
 Error against training size (Fig. 2b)
 =====================================
 
-How few pixels with known abundances are enough, over five seeds.
+How many pixels with known abundances are enough, over five seeds.
 
-The curves were measured by ``python benchmarks/paper.py --output docs/results``, which trains for
-some twenty minutes; this script draws what it wrote.
+``python benchmarks/paper.py --output docs/results`` measures the curves, in about twenty minutes.
+This script draws them from its files.
 """
 
 # %%
 # The measurements
 # ----------------
 #
-# The RMSE of abundances on pixels that no training has seen, after 300 epochs of the paper's
-# training. Of one seed, smaller training sets are part of larger ones.
+# RMSE of abundances on pixels outside all training sets, after 300 epochs of training as in the
+# paper. For each seed, larger training sets contain the smaller ones.
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ print(mean.unstack("pixels").round(4).to_string())
 # The curves
 # ----------
 #
-# Lines are means, bars one standard deviation of the five seeds.
+# Lines show the mean of five seeds, and bars one standard deviation.
 
 import matplotlib.pyplot as plt
 
@@ -65,15 +65,16 @@ _ = axes[1].legend()
 # The paper's claims
 # ------------------
 #
-# That U-ADMM is below MNN-AE-2 at every size, the gap being largest at 256 pixels:
+# The error of U-ADMM is below that of MNN-AE-2 at every size, and the gap is largest at 256 pixels:
 
 print((results / "paper_sizes.txt").read_text(encoding="utf-8"))
 
 # %%
-# U-ADMM is ahead at every size on both scenes, from the paper's start by little: on the synthetic
-# scene by 0.0006 and 0.0008 at 2,048 and 4,096 pixels, less than the seeds differ.
+# U-ADMM is better at every size on both scenes. With the start of the paper the difference is
+# small: on the synthetic scene 0.0006 at 2,048 pixels and 0.0008 at 4,096, less than the spread of
+# the seeds.
 #
-# That the lead is largest with the fewest pixels holds in one case of four: with this package's
-# start on the synthetic scene, 0.043 at 256 pixels and 0.008 at 4,096. From the paper's start it is
-# 0.0036 at 256 pixels and 0.0064 at 1,024. On Jasper Ridge both leads grow up to 1,024 pixels, as
-# U-ADMM goes on learning from more of them and MNN-AE-2 hardly does.
+# The gap is largest at 256 pixels in one case of four: with the default start on the synthetic
+# scene, where it is 0.043 at 256 pixels and 0.008 at 4,096. With the start of the paper it is
+# 0.0036 at 256 pixels and 0.0064 at 1,024. On Jasper Ridge both gaps grow up to 1,024 pixels,
+# because U-ADMM learns from more pixels, and MNN-AE-2 hardly does.

@@ -2,18 +2,19 @@
 Endmembers through a pipeline
 =============================
 
-What a scaler does to spectra it must do to the endmembers, or a network starts in the wrong place.
+A scaler must transform the endmembers as it transforms the spectra. Otherwise a network has a bad
+start.
 """
 
 # %%
 # Three ways
 # ----------
 #
-# A network behind ``StandardScaler``, with its endmembers
+# A network after ``StandardScaler``, with endmembers that are
 #
-# - left in reflectance, as given to its constructor: wrong;
-# - carried: given to ``fit`` of the pipeline, which transforms them on the way;
-# - estimated from the pairs, behind the scaler.
+# - left in reflectance, as given to the constructor, which is wrong;
+# - carried: given to ``fit`` of the pipeline, which transforms them;
+# - estimated from the scaled pairs.
 
 import sklearn
 from sklearn.pipeline import make_pipeline
@@ -28,7 +29,7 @@ Y, X = scene.spectra[::20], scene.abundances[::20]
 
 
 def fit(max_epochs):
-    """Return the three pipelines, trained for so many epochs."""
+    """Return the three pipelines, trained for `max_epochs`."""
     settings = {"max_epochs": max_epochs, "random_state": 0}
     left = make_pipeline(
         StandardScaler(), UADMMRegressor(endmembers=scene.endmembers, **settings)
@@ -43,7 +44,7 @@ def fit(max_epochs):
 # Where training starts
 # ---------------------
 #
-# The squared error before the first epoch, and the loss after:
+# The squared error before the first epoch, and the loss after 100 epochs:
 
 import numpy as np
 
@@ -61,21 +62,21 @@ from skunmix.plotting import LossCurveDisplay
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 styles = [
     {"color": "#D55E00", "linestyle": "-."},
-    {"color": "#56B4E9", "linewidth": 5},  # the next one lies on it
+    {"color": "#56B4E9", "linewidth": 5},  # the next line covers it
     {"color": "black", "linestyle": "--"},
 ]
 for (name, model), style in zip(trained.items(), styles):
     LossCurveDisplay.from_estimator(model, name=name, ax=ax, line_kw=style)
 
 # %%
-# Carried and estimated endmembers are the same to the noise, and so is what becomes of them.
+# Carried and estimated endmembers are equal up to the noise, and so are the results.
 
 # %%
 # Mixing stays linear
 # -------------------
 #
-# Scaling is affine, and abundances sum to one: mixtures of the carried endmembers are the scaled
-# mixtures, to rounding.
+# Scaling is affine, and abundances sum to one. Therefore mixtures of the carried endmembers equal
+# the scaled mixtures, up to rounding:
 
 carried = trained["carried"]
 mixed = carried[0].transform(scene.abundances @ scene.endmembers)

@@ -2,15 +2,15 @@
 Preprocessing in pipelines
 ==========================
 
-Brightness that varies over a scene, and what pipelines make of it.
+How pipelines handle brightness that varies over a scene.
 """
 
 # %%
 # A scene in light and shade
 # --------------------------
 #
-# The synthetic scene, each pixel of which is lit by another amount: slopes face the sun or do not.
-# Abundances are what they were, and the spectra that they mix are not.
+# The synthetic scene, with a different amount of light on each pixel, as on slopes that face the
+# sun or not. The abundances stay the same, and the spectra change.
 
 import numpy as np
 
@@ -29,8 +29,9 @@ _ = AbundanceMapDisplay.from_predictions(
 # Pipelines
 # ---------
 #
-# No endmembers are given: each estimator finds them from the training pairs, in the space that its
-# pipeline ends in. ``Normalizer`` divides each pixel by its length, and with it the light out.
+# No endmembers are given: each estimator computes them from the training pairs, after the
+# preprocessing of its pipeline. ``Normalizer`` divides each spectrum by its norm, which removes the
+# light.
 
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
@@ -84,12 +85,10 @@ ax.set_xlabel("RMSE of abundances, on pixels not trained on")
 _ = ax.legend()
 
 # %%
-# - Every fourth band costs what three quarters of the light that was measured would have averaged
-#   out.
+# - With every fourth band the error is larger, because fewer bands average out less of the noise.
 # - ``StandardScaler`` and ``PCA`` centre spectra. Centred spectra are mixtures of centred
-#   endmembers only as long as fractions sum to one. ``sum_to_one="normalize"`` solves without
-#   that condition, and SunSAL is far off; the network learned to do without it. Use
+#   endmembers only if fractions sum to one. ``sum_to_one="normalize"`` solves without this
+#   constraint, so that SunSAL has a large error. The network learns to compensate. Use
 #   ``sum_to_one=True`` after centring.
-# - Rescaling the fractions already takes the light out of a linear mixture, so that
-#   ``Normalizer`` adds little here. After it mixing is no longer linear, which the network makes
-#   up for.
+# - Rescaled fractions already remove the light from a linear mixture, so that ``Normalizer`` adds
+#   little here. After ``Normalizer``, mixing is no longer linear; the network compensates for this.

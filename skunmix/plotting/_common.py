@@ -18,6 +18,8 @@ from ..utils import (
 
 # distinct from every colour of viridis and magma
 MISSING = "0.8"
+# Maps that one figure may have.
+_MOST_MAPS = 20
 
 
 def values_last(values):
@@ -88,6 +90,41 @@ def as_image(values, shape, name):
         )
     shape = check_image_shape(shape, values.shape, name)
     return values.reshape(*shape, values.shape[-1] if values.ndim > 1 else 1)
+
+
+def check_values_last(image, name):
+    """Check that an image does not have its values first, as rasterio reads a file.
+
+    It has if it sums to one along the first axis and not along the last, or if it has more values
+    than anyone draws, and few rows.
+
+    Parameters
+    ----------
+    image : array-like of shape (n_rows, n_columns, n_values)
+    name : str
+        Of the values, for the error.
+
+    Raises
+    ------
+    ValueError
+        If it has.
+    """
+    if np.ndim(image) != 3 or hasattr(image, "dims"):
+        return
+    image = as_floats(image)
+    n_rows, n_columns, n_values = image.shape
+    one_along_first, one_along_last = (
+        bool(n > 1 and np.mean(np.abs(np.nansum(image, axis=axis) - 1) < 1e-3) > 0.5)
+        for n, axis in ((n_rows, 0), (n_values, 2))
+    )
+    too_many = n_rows <= _MOST_MAPS < n_values and n_rows < n_columns
+    if not one_along_last and (one_along_first or too_many):
+        raise ValueError(
+            f"{name} of shape {image.shape} would be {n_values} maps of {n_rows} × {n_columns} "
+            f"pixels, expected (n_rows, n_columns, n_values), and it seems to be {n_rows} maps of "
+            f"{n_columns} × {n_values}; pass numpy.moveaxis(values, 0, -1), or pixels in rows with "
+            f"`shape` if it is not."
+        )
 
 
 def as_floats(values):

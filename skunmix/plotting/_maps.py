@@ -9,6 +9,7 @@ from ._common import (
     as_image,
     as_image_like,
     check_names,
+    check_values_last,
     draw_colorbar,
     draw_image,
     estimator_names,
@@ -266,6 +267,7 @@ class AbundanceMapDisplay:
         labels = value_labels(values_last(y_pred))
         if endmember_names is None:
             endmember_names = labels
+        check_values_last(y_pred, "y_pred")
         abundances = as_image(y_pred, shape, "y_pred")
         return cls(
             abundances,

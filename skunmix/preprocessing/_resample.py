@@ -15,6 +15,7 @@ from ..utils import (
     check_columns,
     check_wavelength_labels,
     column_labels,
+    fill_values,
     fit_context,
     refuse_masked,
     restored_on_error,
@@ -195,14 +196,28 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the bands are not those of `fit`, or there is a NaN or a masked value.
+            If the bands are not those of `fit`, or there is a NaN, a masked value, or a fill value
+            such as -1.23e34 in a band that counts.
         """
         check_is_fitted(self)
         refuse_masked(X, "X")
         given = X
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         check_columns(axis_labels(given), self.band_labels_, "the bands of X", "those of `fit`")
+        self._check_no_fills(X)
         return X @ self.weights_.T.astype(X.dtype, copy=False)
+
+    def _check_no_fills(self, X):
+        fills = fill_values(X) & self.weights_.any(axis=0)
+        holders = np.flatnonzero(fills.any(axis=1))
+        if len(holders):
+            bands = np.flatnonzero(fills[holders[0]])
+            raise ValueError(
+                f"X holds the fill value {X[holders[0], bands[0]]:g} in {len(bands)} of "
+                f"{X.shape[1]} bands of spectrum {holders[0]} ({len(holders)} of {len(X)} spectra "
+                f"hold one), which resampling would spread to other bands; drop these bands from "
+                f"X and `source`, or interpolate them."
+            )
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the bands, such as "490nm".

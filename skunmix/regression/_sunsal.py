@@ -157,7 +157,8 @@ class SunSALRegressor(BaseSunSAL):
         ------
         ValueError
             If neither endmembers nor abundances are given, endmembers fit neither layout or hold
-            a zero spectrum or the same one twice, abundances are negative, or there is a NaN.
+            a fill value, the same spectrum twice or, without ``sum_to_one=True``, a zero spectrum,
+            abundances are negative, or there is a NaN.
         """
         with restored_on_error(self):
             self._fit_endmembers(X, y, endmembers)

@@ -3,7 +3,10 @@
 Abundances are written to a raw file in which each window has its place, and only then does a line
 of the journal say so, with a checksum. Whatever a kill cuts off, a window counts as done only if
 its line is whole and its values are those that the line tells of. The output itself is made from
-the raw file when all windows are done, inside the folder, and moved into place in one step.
+the raw file when all windows are done, inside the folder, and moved into place in one step. A file
+beside the folder says so first, and goes last, so that a kill at the very end is seen, too.
+
+The folder is for its owner alone: what it holds is trusted by the run that goes on.
 """
 
 import errno
@@ -14,15 +17,18 @@ import tempfile
 import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISDIR
 
 import numpy as np
 
+from ._identity import same_model
 from .io.sinks import outputs_of
+from .io.windows import bounds_of
 
 # Of the folder's contents.
-VERSION = 1
+VERSION = 2
 _STATE, _NEW, _JOURNAL, _VALUES = "job.json", "job.new", "done.jsonl", "values.raw"
-_TASK, _LOCK, _MOVED = "task.pickle", "lock", "moved.json"
+_TASK, _LOCK = "task.pickle", "lock"
 _OUTPUT = "output-"  # begins the name of the folder in which the output is made
 
 
@@ -38,6 +44,7 @@ class Checkpoint:
     def __init__(self, output):
         self.output = output
         self.folder = output.with_name(output.name + ".part")
+        self.moved = output.with_name(output.name + ".part.moved")
         self.task = self.folder / _TASK
 
     def was_moved(self, state):
@@ -45,15 +52,15 @@ class Checkpoint:
 
         If so, or if it is another run's, what is left of it is cleared away.
         """
-        moved = _read_json(self.folder / _MOVED)
+        moved = _read_json(self.moved)
         if not moved or _file_identity(self.output) != moved["files"][-1]:
             return False
         self.clear()
-        return _difference(moved["state"], state) is None
+        return difference(moved["state"], state) is None
 
     def is_own_output(self, path):
         """Return whether a file in place is a part of this run's output, which was cut off."""
-        moved = _read_json(self.folder / _MOVED)
+        moved = _read_json(self.moved)
         return bool(moved) and _file_identity(path) in moved["files"]
 
     @contextmanager
@@ -64,21 +71,25 @@ class Checkpoint:
         ------
         BlockingIOError
             If another process is at it.
+        PermissionError
+            If the folder is not this user's alone.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / _LOCK, "w") as file:
+        with suppress(FileExistsError):
+            self.folder.mkdir(mode=0o700)
+        check_private(self.folder)
+        try:
+            import fcntl
+        except ImportError:  # Windows has no such locks, and removes no file that is open
+            yield
+            return
+        with open_private(self.folder / _LOCK, "a") as file:
             try:
-                import fcntl
-            except ImportError:  # no such locks here
-                pass
-            else:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise BlockingIOError(
-                        f"Another process is writing {self.output}, in {self.folder}; wait for it, "
-                        f"or choose another output."
-                    ) from error
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BlockingIOError(
+                    f"Another process is writing {self.output}, in {self.folder}; wait for it, "
+                    f"or choose another output."
+                ) from error
             yield
 
     def begin(self, state, shape, dtype, *, resume):
@@ -87,8 +98,8 @@ class Checkpoint:
         Parameters
         ----------
         state : dict
-            What identifies the run: "scene", "options" and "model", and "max_pixels", which a run
-            that goes on takes from the one before.
+            What identifies the run: "scene", "options" and "model", and "max_pixels", whose value
+            of the run before is taken by one that goes on, as it is what windows were cut by.
         shape : tuple of int
             Of the abundances.
         dtype : dtype
@@ -109,7 +120,7 @@ class Checkpoint:
         path = self.folder / _STATE
         before = _read_json(path) if resume else None
         if before is not None:
-            different = _difference(before, state)
+            different = difference(before, state)
             if different:
                 raise ValueError(
                     f"{self.folder} holds an unfinished run with another {different} than this "
@@ -126,43 +137,46 @@ class Checkpoint:
             except OSError as error:
                 raise self._no_space(error) from error
             part = self.folder / _NEW
-            part.write_text(json.dumps(state))
+            with open_private(part, "w") as file:
+                file.write(json.dumps(state))
             os.replace(part, path)
         self._state = state
         return state["max_pixels"]
 
-    def done(self, windows):
-        """Return the windows that are done, as {number: whether a pixel was valid}.
+    def done(self):
+        """Return the bounds of the windows that are done, as {bounds: whether a pixel was valid}.
 
         What the journal says is checked against the values.
         """
         done = {}
         try:
-            lines = (self.folder / _JOURNAL).read_bytes().split(b"\n")
+            with open_private(self.folder / _JOURNAL, "rb") as file:
+                lines = file.read().split(b"\n")
         except FileNotFoundError:
             return done
         for line in lines:
             try:
-                number, checksum, valid = json.loads(line)
-                values = self.values.read(windows[number])
+                bounds, checksum, valid = json.loads(line)
+                window = _window(bounds, self.values.shape)
+                values = self.values.read(window)
             except (ValueError, TypeError, IndexError, OSError):
                 continue  # cut off
             if zlib.crc32(values) == checksum:
-                done[number] = valid
+                done[bounds_of(window)] = valid
         return done
 
     @contextmanager
     def journal(self):
         """Return a context with a function that writes a window's abundances and notes it."""
-        with open(self.folder / _JOURNAL, "ab", buffering=0) as journal:
+        with open_private(self.folder / _JOURNAL, "ab", buffering=0) as journal:
             if journal.tell():
                 journal.write(b"\n")  # should the last line have been cut off
 
-            def note(number, window, abundances, valid):
+            def note(window, abundances, valid):
                 abundances = np.ascontiguousarray(abundances, self.values.dtype)
                 try:
                     self.values.write(window, abundances)
-                    line = json.dumps([number, zlib.crc32(abundances), bool(valid)])
+                    line = json.dumps([bounds_of(window), zlib.crc32(abundances), bool(valid)])
                     journal.write(line.encode() + b"\n")
                 except OSError as error:
                     raise self._no_space(error) from error
@@ -186,8 +200,7 @@ class Checkpoint:
         for path in outputs_of(self.output):
             if self.is_own_output(path):
                 path.unlink()  # killed between the files of one output
-            if path.exists() and not overwrite:
-                raise exists_already(path)
+            check_replaceable(path, overwrite)
         try:
             made = write(folder / self.output.name)
             for path in made:
@@ -195,24 +208,29 @@ class Checkpoint:
         except OSError as error:
             raise self._no_space(error) from error
         moved = {"state": self._state, "files": [_file_identity(path) for path in made]}
-        (self.folder / _MOVED).write_text(json.dumps(moved))
+        part = folder / self.moved.name
+        with open_private(part, "w") as file:
+            file.write(json.dumps(moved))
+        os.replace(part, self.moved)
         for path in made:
             target = self.output.with_name(path.name)
-            if target.is_dir():  # not to be replaced in one step
+            if target.is_dir() and not target.is_symlink():  # not to be replaced in one step
                 os.replace(target, folder / "replaced")
             os.replace(path, target)
         self.clear()
 
     def clear(self):
         """Remove what the run has left, and nothing else."""
-        self._clear()
+        if self.folder.is_dir() and not self.folder.is_symlink():
+            self._clear()
         with suppress(OSError):  # where there is something in it that is not ours
             self.folder.rmdir()
+        self.moved.unlink(missing_ok=True)  # last: it says that all is over
 
     def _clear(self, keep=()):
         self._clear_output()
-        # the state first: without it nothing else counts; and last what says it is all over
-        for name in (_STATE, _JOURNAL, _VALUES, _TASK, _NEW, _LOCK, _MOVED):
+        # the state first: without it nothing else counts
+        for name in (_STATE, _JOURNAL, _VALUES, _TASK, _NEW, _LOCK):
             if name not in keep:
                 (self.folder / name).unlink(missing_ok=True)
 
@@ -255,7 +273,7 @@ class RawAbundances:
 
     def allocate(self):
         """Make the file, and have the system set the space aside."""
-        with open(self.path, "wb") as file:
+        with open_private(self.path, "wb") as file:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, max(self.n_bytes, 1))
             file.truncate(self.n_bytes)
@@ -266,7 +284,7 @@ class RawAbundances:
         values = np.empty(
             (rows.stop - rows.start, cols.stop - cols.start, self.shape[2]), self.dtype
         )
-        with open(self.path, "rb", buffering=0) as file:
+        with open_private(self.path, "rb", buffering=0) as file:
             for into in self._seek(file, window, values):
                 if file.readinto(into) != len(into):
                     raise OSError(f"{self.path} ends early")
@@ -277,7 +295,7 @@ class RawAbundances:
         rows, cols = window
         values = np.ascontiguousarray(values, self.dtype)
         values = values.reshape(rows.stop - rows.start, cols.stop - cols.start, self.shape[2])
-        with open(self.path, "r+b", buffering=0) as file:
+        with open_private(self.path, "r+b", buffering=0) as file:
             for piece in self._seek(file, window, values):
                 while len(piece):
                     piece = piece[file.write(piece) :]
@@ -299,35 +317,91 @@ class RawAbundances:
         return self.read(window)[:, :, endmembers]
 
 
-def exists_already(path):
-    """Return the error for an output that is there."""
-    return FileExistsError(
-        f"{path} exists already; pass overwrite=True to replace it when the new one is complete, "
-        f"or choose another name."
-    )
+def check_replaceable(path, overwrite):
+    """Check that an output may be put at a path.
+
+    Raises
+    ------
+    FileExistsError
+        If something is there, and may not be overwritten.
+    IsADirectoryError
+        If a directory is there that is no Zarr store.
+    """
+    if not os.path.lexists(path):
+        return
+    if not overwrite:
+        raise FileExistsError(
+            f"{path} exists already; pass overwrite=True to replace it when the new one is "
+            f"complete, or choose another name."
+        )
+    is_store = any((path / name).is_file() for name in (".zgroup", "zarr.json", ".zattrs"))
+    if path.is_dir() and not path.is_symlink() and not is_store:
+        raise IsADirectoryError(
+            f"{path} is a directory and no Zarr store, expected an output to replace; remove it "
+            f"yourself, or choose another name."
+        )
 
 
-def _difference(before, ours):
+def check_private(folder):
+    """Check that a folder is one, of this user, into which nobody else may write.
+
+    Raises
+    ------
+    NotADirectoryError, PermissionError
+        If it is not.
+    """
+    stat = os.lstat(folder)
+    if not S_ISDIR(stat.st_mode):
+        raise NotADirectoryError(
+            f"{folder} is not a folder, but a run keeps there what it has done; remove it, or "
+            f"choose another output."
+        )
+    if not hasattr(os, "geteuid"):  # nothing of the kind here
+        return
+    if stat.st_uid != os.geteuid() or stat.st_mode & 0o022:
+        whose = "belongs to another user" if stat.st_uid != os.geteuid() else "others may write to"
+        raise PermissionError(
+            f"{folder} {whose}, expected a folder of your own that only you may write to, since a "
+            f"run trusts what it holds; remove it, or choose another output."
+        )
+
+
+def open_private(path, mode, buffering=-1):
+    """Open a file for this user alone, unless it is a symbolic link."""
+
+    def opener(path, flags):
+        return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
+
+    return open(path, mode, buffering=buffering, opener=opener)
+
+
+def difference(before, ours):
     """Return the first part in which two states differ, or None."""
     for part in ("version", "scene", "options"):
-        if before[part] != ours[part]:
+        if before.get(part) != ours[part]:
             return part
-    return None if _same_model(before["model"], ours["model"]) else "model"
+    return None if same_model(before["model"], ours["model"]) else "model"
 
 
-def _same_model(before, ours):
-    if {**before, "probe": None} != {**ours, "probe": None}:
-        return False
-    before, ours = np.asarray(before["probe"]), np.asarray(ours["probe"])
-    return before.shape == ours.shape and np.allclose(
-        before, ours, rtol=1e-6, atol=1e-6, equal_nan=True
-    )
+def _window(bounds, shape):
+    """Return slices of bounds that lie in an image.
+
+    Raises
+    ------
+    ValueError
+        If they do not.
+    """
+    (top, bottom), (left, right) = bounds
+    if not (0 <= top < bottom <= shape[0] and 0 <= left < right <= shape[1]):
+        raise ValueError(f"{bounds} is no window of an image of {shape}")
+    return slice(top, bottom), slice(left, right)
 
 
 def _read_json(path):
     """Return what a file holds, or None if there is none or it was cut off."""
     try:
-        return json.loads(path.read_text())
+        with open_private(path, "r") as file:
+            return json.loads(file.read())
     except (OSError, ValueError):
         return None
 
@@ -335,7 +409,7 @@ def _read_json(path):
 def _file_identity(path):
     """Return what stays of a file when it is moved, and of no other; None if there is none."""
     try:
-        stat = os.stat(path)
+        stat = os.lstat(path)
     except OSError:
         return None
     return [stat.st_dev, stat.st_ino, stat.st_size]
@@ -344,5 +418,5 @@ def _file_identity(path):
 def _sync(path):
     paths = [path] if Path(path).is_file() else [p for p in Path(path).rglob("*") if p.is_file()]
     for path in paths:
-        with open(path, "rb") as file:
+        with open(path, "r+b") as file:  # Windows syncs only what may be written
             os.fsync(file.fileno())

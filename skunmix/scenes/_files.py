@@ -1,7 +1,6 @@
 """From file to file, larger than memory, by several processes or a cluster, and never half."""
 
-import warnings
-import zlib
+import logging
 from math import prod
 from numbers import Real
 from pathlib import Path
@@ -11,14 +10,21 @@ from joblib import effective_n_jobs
 from sklearn.utils import check_scalar
 
 from ._blocks import BlockUnmixer, check_mask, no_valid_pixel
-from ._checkpoint import VERSION, Checkpoint, exists_already
+from ._checkpoint import VERSION, Checkpoint, check_replaceable
+from ._identity import mask_identity, model_identity, scene_identity
 from ._inspection import Inspection
 from ._run import by_cluster, by_processes, current_client, progress_bar, two_at_once
-from .io.sinks import check_output, outputs_of, write_output
-from .io.sources import identity, open_source
-from .io.windows import block_slices
+from .io.sinks import check_grid, check_output, outputs_of, write_output
+from .io.sources import RasterSource, Source, open_source
+from .io.windows import (
+    block_slices,
+    bounds_of,
+    memory_beside_chunks,
+    n_pixels_of,
+    windows_left,
+)
 
-_PROBES = 16
+_logger = logging.getLogger(__name__)
 # Arrays of a larger window would be mapped into memory anew each time, which takes as long as
 # reading it.
 _WINDOW_BYTES = 2**24
@@ -55,30 +61,35 @@ def unmix_file(
         (n_pixels, n_endmembers).
 
     scene : str or path-like
-        What GDAL reads (ENVI, by its header or its data, GeoTIFF, …), netCDF (.nc), Zarr (.zarr),
-        or a NumPy cube (rows, cols, bands) (.npy).
+        ENVI (by its header or its data), GeoTIFF, JPEG 2000, PNG, netCDF (.nc), HDF5 (.h5, .he5),
+        Zarr (.zarr), or a NumPy cube (rows, cols, bands) (.npy). Formats that name other files or
+        addresses, such as VRT, are refused. A netCDF, HDF5 or Zarr variable may have its
+        dimensions in any order: where their names or coordinates tell them apart, rows are y.
 
     output : str or path-like
         GeoTIFF (.tif), ENVI (.hdr, with .img beside it, or .img), netCDF (.nc), Zarr (.zarr) or
         NumPy (.npy), by its suffix.
 
     band_dim : str, default="band"
-        The dimension of the bands in netCDF and Zarr.
+        The dimension of the bands in netCDF, HDF5 and Zarr.
 
     variable : str, default=None
-        The variable that is the scene in netCDF and Zarr, where several have bands.
+        The variable that is the scene in netCDF, HDF5 and Zarr, where several have bands:
+        "group/name" for one in a group.
 
     mask : array-like of shape (rows, cols), or path, default=None
         True, or not 0 in a file of the same grid, where a pixel is left out. Pixels that the
         scene's own mask hides are left out, too.
 
     nodata : float or sequence of float, default=None
-        Stored values that stand for no data, in any band. None takes what the scene says.
+        Stored values that stand for no data, in any band. None takes what the scene says: its
+        fill values, and its valid range (`valid_min`, `valid_max`, `valid_range`).
 
     scale_factor, add_offset : float or array-like of shape (n_bands,), default=None
-        Spectra are stored · scale_factor + add_offset. None takes what the scene says. (ENVI's
-        "reflectance scale factor" is not among it; pass its inverse if the model was fitted on
-        reflectances.)
+        Spectra are stored · scale_factor + add_offset. None takes what the scene says: in ENVI,
+        values are divided by the "reflectance scale factor", or multiplied by "data gain values"
+        and added to "data offset values". What is taken is logged, at level INFO by the logger
+        "skunmix.scenes".
 
     n_jobs : int, default=None
         Number of processes; None means 1 unless in a :obj:`joblib.parallel_config` context, -1
@@ -89,14 +100,15 @@ def unmix_file(
 
     working_memory : float, default=256
         MiB that the windows under way may take on a machine, besides the libraries (on a cluster:
-        on each thread of a worker).
+        on each thread of a worker). A scene whose chunks do not fit is refused.
 
     resume : bool, default=True
         Whether to go on with what an interrupted run has left, if it is one of the same scene,
         model and options; False starts anew.
 
     overwrite : bool, default=False
-        Whether to replace an output that exists, when the new one is complete.
+        Whether to replace an output that exists, when the new one is complete. Of a symbolic link
+        the link is replaced, and not what it leads to.
 
     progress : bool, default=True
         Whether to show a progress bar for what takes more than a second, if tqdm is installed.
@@ -115,6 +127,10 @@ def unmix_file(
     ------
     FileExistsError
         If the output exists, and `overwrite` is False.
+    IsADirectoryError
+        If the output is a directory that is no Zarr store.
+    PermissionError
+        If the folder ``<output>.part`` is another user's, or others may write to it.
     ImportError
         If a library that reads the scene or writes the output is not installed.
     OSError
@@ -124,7 +140,9 @@ def unmix_file(
         If the estimator has no `predict`.
     ValueError
         If the scene's bands are not as many as the estimator was fitted on, there is no valid
-        pixel, the unfinished run beside the output is another, or a parameter does not fit.
+        pixel, the unfinished run beside the output is another, the output cannot hold the scene's
+        grid, a chunk of the scene does not fit into `working_memory`, it cannot be told in which
+        units its values are, or a parameter does not fit.
 
     See Also
     --------
@@ -152,24 +170,43 @@ def unmix_file(
     check_output(output, creation_options)
     checkpoint = Checkpoint(output)
     source = open_source(scene, band_dim=band_dim, variable=variable)
-    _check_not_scene(output, source)
+    check_not_input(output, source, "scene")
 
+    check_grid(output, source)
     decoding = source.decoding(nodata=nodata, scale_factor=scale_factor, add_offset=add_offset)
+    _logger.info("%s: %s", source.path.name, decoding)
     unmixer = BlockUnmixer(estimator, source.shape[2], decoding, source.where, source.band_labels())
     mask = _open_mask(mask, source)
+    if isinstance(mask, Source):
+        check_not_input(output, mask, "mask")
     task = WindowTask(source, unmixer, mask)
     client = current_client()
     n_jobs = effective_n_jobs(n_jobs)
     in_flight = 1 if client else max(n_jobs, 2)
-    max_pixels = unmixer.pixels_in(working_memory * 2**20 / in_flight)
+    sources = [source, mask] if isinstance(mask, Source) else [source]
+    chunks = {opened.path.name: opened.chunk_bytes for opened in sources}
+    max_pixels = unmixer.pixels_in(memory_beside_chunks(chunks, working_memory, in_flight))
     if source.in_one_piece:
         max_pixels = min(max_pixels, max(1, _WINDOW_BYTES // source.bytes_per_pixel()))
-    state = {**_identities(task), "max_pixels": max_pixels}
+    state = {
+        "version": VERSION,
+        "scene": scene_identity(source),
+        "options": {
+            "variable": variable,
+            "band_dim": band_dim,
+            "nodata": list(map(repr, decoding.nodata)),
+            "scale": np.atleast_1d(decoding.scale).tolist(),
+            "offset": np.atleast_1d(decoding.offset).tolist(),
+            "mask": mask_identity(mask),
+            "creation_options": sorted(map(repr, (creation_options or {}).items())),
+        },
+        "model": model_identity(unmixer, source.shape[2]),
+        "max_pixels": max_pixels,
+    }
     if checkpoint.was_moved(state):
         return output
     for path in outputs_of(output):
-        if path.exists() and not overwrite and not checkpoint.is_own_output(path):
-            raise exists_already(path)
+        check_replaceable(path, overwrite or checkpoint.is_own_output(path))
     shape = (*source.shape[:2], len(unmixer.names))
 
     def write(path):
@@ -183,10 +220,11 @@ def unmix_file(
         )
 
     with checkpoint.locked():
-        max_pixels = checkpoint.begin(state, shape, unmixer.dtype, resume=resume)
-        windows = block_slices(shape[:2], max_pixels, source.chunk_shape)
-        done = checkpoint.done(windows)
-        left = [number for number in range(len(windows)) if number not in done]
+        before = checkpoint.begin(state, shape, unmixer.dtype, resume=resume)
+        windows = block_slices(shape[:2], before, source.chunk_shape)
+        done = checkpoint.done()
+        windows = windows_left(windows, done, max_pixels)
+        left = list(range(len(windows)))
 
         if client is not None:
             results = by_cluster(client, task, windows, left)
@@ -194,18 +232,24 @@ def unmix_file(
             results = by_processes(checkpoint.task, task, windows, left, n_jobs)
         else:
             results = two_at_once(lambda number: task.run(windows[number]), left)
-        n_done = sum(_n_pixels(windows[number]) for number in done)
+        n_done = prod(shape[:2]) - sum(map(n_pixels_of, windows))
         with checkpoint.journal() as note, progress_bar(prod(shape[:2]), n_done, progress) as bar:
             seen = Inspection()
             for number, (abundances, valid, inspection) in results:
                 seen += inspection
-                note(number, windows[number], abundances, valid)
-                done[number] = valid
-                bar.update(_n_pixels(windows[number]))
+                note(windows[number], abundances, valid)
+                done[bounds_of(windows[number])] = valid
+                bar.update(n_pixels_of(windows[number]))
 
         if not any(done.values()):
             checkpoint.clear()
             raise no_valid_pixel(prod(shape[:2]))
+        for read, then in ((source, state["scene"]), (mask, state["options"]["mask"])):
+            if isinstance(read, Source) and scene_identity(read) != then:
+                raise OSError(
+                    f"{read.path} changed while it was read; nothing was put in the place of "
+                    f"{output}: call again when it is complete."
+                )
         checkpoint.finish(write, overwrite=overwrite)
     seen.warn(estimator, stacklevel=2)
     return output
@@ -240,12 +284,23 @@ class WindowTask:
         return self.mask.read(window)[0][..., 0] != 0
 
 
-def _check_not_scene(output, source):
-    scene_files = {path.resolve() for path in source.files()} | {source.path.resolve()}
+def check_not_input(output, source, what):
+    """Check that an output is no file of the scene or the mask, nor inside or around it.
+
+    Raises
+    ------
+    ValueError
+        If it is one.
+    """
+    inputs = {path.resolve() for path in source.files()} | {source.path.resolve()}
     for path in outputs_of(output):
-        if path.resolve() in scene_files:
+        found = path.resolve()
+        around = {*found.parents} & inputs | {p for p in inputs if found in p.parents}
+        same = path.exists() and any(p.exists() and path.samefile(p) for p in inputs)
+        if found in inputs or around or same:
             raise ValueError(
-                f"The output {path} is the scene itself, which would be lost; choose another name."
+                f"The output {path} is the {what} itself, or inside or around it, which would be "
+                f"lost; choose another name."
             )
 
 
@@ -258,51 +313,13 @@ def _open_mask(mask, source):
             f"mask must have the scene's {source.shape[0]} rows and {source.shape[1]} columns, and "
             f"one band, but {opened.path.name} has (rows, columns, bands) = {opened.shape}."
         )
+    if isinstance(opened, RasterSource) and isinstance(source, RasterSource):
+        found, expected = (raster.grid().get("transform") for raster in (opened, source))
+        placed = not (None in (found, expected) or found.is_identity or expected.is_identity)
+        if placed and not found.almost_equals(expected, abs(expected.determinant) ** 0.5 / 100):
+            raise ValueError(
+                f"mask must have the scene's grid, but the transform of {opened.path.name} is "
+                f"{tuple(found)[:6]}, and that of the scene {tuple(expected)[:6]}; bring it onto "
+                f"the scene's grid, or pass an array."
+            )
     return opened
-
-
-def _identities(task):
-    """Return what tells a run from another, apart from where it writes."""
-    decoding = task.unmixer.decoding
-    return {
-        "version": VERSION,
-        "scene": identity(task.source),
-        "options": {
-            "nodata": list(map(repr, decoding.nodata)),
-            "scale": np.atleast_1d(decoding.scale).tolist(),
-            "offset": np.atleast_1d(decoding.offset).tolist(),
-            "mask": _mask_identity(task.mask),
-            "bands": None if task.unmixer.order is None else task.unmixer.order.tolist(),
-        },
-        "model": _model_identity(task.unmixer, task.source.shape[2]),
-    }
-
-
-def _mask_identity(mask):
-    if mask is None:
-        return None
-    if isinstance(mask, np.ndarray):
-        return zlib.crc32(np.packbits(mask))
-    return identity(mask)
-
-
-def _model_identity(unmixer, n_bands):
-    """Return what tells a model from another: what it makes of spectra of all magnitudes.
-
-    That is the same after a model was saved and loaded, or fitted again with the same seed.
-    """
-    rng = np.random.RandomState(0)
-    spectra = rng.uniform(size=(_PROBES, n_bands)) * 10.0 ** rng.uniform(-3, 4, (_PROBES, 1))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        probe = unmixer.compute(spectra.astype(np.float32), None)
-    return {
-        "kind": type(unmixer.estimator).__name__,
-        "endmembers": unmixer.names,
-        "dtype": str(unmixer.dtype),
-        "probe": probe.tolist(),
-    }
-
-
-def _n_pixels(window):
-    return prod(axis.stop - axis.start for axis in window)

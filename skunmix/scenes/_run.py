@@ -15,10 +15,21 @@ from threadpoolctl import threadpool_limits
 from ..utils import torch_beside_another, torch_on_one_thread
 from ._blocks import no_valid_pixel
 from ._inspection import Inspection
-from .io.windows import block_slices
+from .io.windows import block_slices, memory_beside_chunks
 
 
-def run_blocks(unmixer, read, mask, out, *, n_jobs, working_memory, progress, chunk_shape=None):
+def run_blocks(
+    unmixer,
+    read,
+    mask,
+    out,
+    *,
+    n_jobs,
+    working_memory,
+    progress,
+    chunk_shape=None,
+    chunk_bytes=0,
+):
     """Write the abundances of a scene, read by blocks, into an array.
 
     Parameters
@@ -32,15 +43,18 @@ def run_blocks(unmixer, read, mask, out, *, n_jobs, working_memory, progress, ch
         As in `unmix`.
     chunk_shape : tuple of int, default=None
         What is stored together.
+    chunk_bytes : int, default=0
+        What is in memory, whole, while any part of that is read.
 
     Raises
     ------
     ValueError
-        If no pixel is valid.
+        If no pixel is valid, or a chunk does not fit into `working_memory`.
     """
     n_jobs = effective_n_jobs(n_jobs)
     in_flight = max(n_jobs, 2)
-    max_pixels = unmixer.pixels_in(working_memory * 2**20 / in_flight)
+    chunks = {"the scene": chunk_bytes}
+    max_pixels = unmixer.pixels_in(memory_beside_chunks(chunks, working_memory, in_flight))
     blocks = block_slices(out.shape[:-1], max_pixels, chunk_shape)
 
     def run(block):

@@ -55,12 +55,14 @@ def unmix(
 
     nodata : float or sequence of float, default=None
         Stored values that stand for no data, in any band. None takes `_FillValue`,
-        `missing_value` and `nodata` of a DataArray's attributes.
+        `missing_value` and `nodata` of a DataArray's attributes, and its valid range
+        (`valid_min`, `valid_max`, `valid_range`).
 
     scale_factor, add_offset : float or array-like of shape (n_bands,), default=None
         Spectra are stored · scale_factor + add_offset. None takes them from a DataArray's
         attributes, where they stand as long as they have not been applied: xarray moves them to
-        `encoding` when it applies them.
+        `encoding` when it applies them. Integers are divided by ENVI's
+        `reflectance_scale_factor`.
 
     n_jobs : int, default=None
         Number of threads that share the blocks; None means 1 unless in a

@@ -9,6 +9,7 @@ from ..utils import dimension_labels, require
 from ._blocks import BlockUnmixer, check_mask
 from ._run import run_blocks
 from .io.decoding import decoding_of
+from .io.windows import chunk_bytes
 from .io.xarrays import ENDMEMBER, abundance_array
 
 
@@ -36,7 +37,13 @@ def unmixer_of(estimator, scene, band_dim, overrides):
         )
     # xarray notes in `encoding` what it has applied
     applied = {"scale_factor", "add_offset"} & set(scene.encoding)
-    decoding = decoding_of(scene.dtype, scene.attrs, decoded=True if applied else None, **overrides)
+    decoding = decoding_of(
+        scene.dtype,
+        scene.attrs,
+        decoded=True if applied else None,
+        encoding=scene.encoding,
+        **overrides,
+    )
     where = f"dimension {band_dim!r} of the scene"
     bands = dimension_labels(scene, band_dim)
     return BlockUnmixer(estimator, scene.sizes[band_dim], decoding, where, bands)
@@ -80,7 +87,17 @@ def _unmix_by_blocks(unmixer, scene, band_dim, dims, mask, options):
         mask = mask.variable.set_dims(dict(zip(dims, shape))).transpose(*dims).values
     chunks = scene.encoding.get("preferred_chunks") or {}
     chunk_shape = tuple(int(chunks.get(dim, 1)) for dim in dims)
-    run_blocks(unmixer, read, mask, out, chunk_shape=chunk_shape, **options)
+    # what has been read remembers its chunks, too
+    unread = not getattr(variable, "_in_memory", True)
+    run_blocks(
+        unmixer,
+        read,
+        mask,
+        out,
+        chunk_shape=chunk_shape,
+        chunk_bytes=chunk_bytes(scene) if unread else 0,
+        **options,
+    )
     return out
 
 

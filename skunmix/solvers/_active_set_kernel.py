@@ -1,7 +1,7 @@
-"""Compiled core of the active-set solver: one pixel at a time, two ways to hold its support.
+"""Compiled core of the active-set solver: one pixel at a time, on the Gram matrix.
 
-Both kernels walk the same path, Lawson and Hanson's. With unit-norm atoms A (rows), weights c and
-a support P, the minimiser of ½‖y − Aᵀx‖² + κ cᵀx over the atoms in P solves
+The kernel walks Lawson and Hanson's path. With unit-norm atoms A (rows), weights c and a support
+P, the minimiser of ½‖y − Aᵀx‖² + κ cᵀx over the atoms in P solves
 
     A_P A_Pᵀ x_P = A_P y − κ c_P,
 
@@ -12,12 +12,11 @@ A_P A_Pᵀ = L Lᵀ, z = L⁻¹ A_P y and u = L⁻¹ c_P this is
 
 so penalty and constraint differ in one line, and another λ costs one triangular solve.
 
-- `solve_with_gram` holds L and works on the Gram matrix A Aᵀ: fast, and accurate as long as no
-  support is nearly collinear. A pixel that is too hard for it is marked, to be handed on. Of a few
-  atoms it first guesses the support, whose L is the same for every pixel: all of them, then those
-  that this solution's signs leave, and so on (block pivoting). Most pixels have nothing to walk.
-- `solve_with_qr` holds A_P = L Q, Q with orthonormal rows, and works on the atoms themselves: the
-  condition number is not squared, and linearly dependent atoms are exchanged for one another.
+`solve_with_gram` holds L and works on the Gram matrix A Aᵀ: fast, and accurate as long as no
+support is nearly collinear. It marks a pixel that the Gram matrix does not resolve, which is for
+`_careful_kernel` to solve. Of a few atoms it first guesses the support, whose L is the same for
+every pixel: all of them, then those that this solution's signs leave, and so on (block pivoting).
+Most pixels have nothing to walk.
 
 A pixel is computed from that pixel alone, by the same instructions wherever it stands, so that its
 answer does not depend on blocks, order or threads, to the last bit.
@@ -38,11 +37,16 @@ from numba import njit, types
 
 # All for unit-norm atoms, and relative to the norm of the spectrum.
 GRAM_TOLERANCE = 1e-13  # an atom stays out whose reduced correlation A(y − Aᵀx) − κc is below
-QR_TOLERANCE = 1e-14
 STATIONARY_TOLERANCE = 1e-10  # what may be left of the gradient of a solved pixel
-# Collinearity, as the (squared) sine of an atom's angle to the support.
-GRAM_PIVOT = 1e-9  # squared; below, the Gram matrix has lost too many digits
-QR_PIVOT = 1e-13  # below, the atom counts as linearly dependent
+# Collinearity, as the squared sine of an atom's angle to the support.
+GRAM_PIVOT = 1e-9  # below, the Gram matrix has lost too many digits
+# What the Gram matrix resolves. Rounding leaves a gradient of about 1e-15, and so a reconstruction
+# that is off by 1e-15 over the least singular value of A_P. It moves a distance to the spectrum of
+# 1e5 times that by 1e-10 of itself. That distance, as a difference of squares, is known to 1e-15 of
+# their size.
+LEAST_DISTANCE = 1e-10  # over the least singular value
+LEAST_SQUARE = 1e-13
+LEAST_NORM_SQUARED = 1e-280  # of a spectrum; below, squares begin to vanish
 
 # Pricing every atom at every step is most of the work on a library. In between, only the best of
 # the last time are looked at, as long as one is still within a factor of the best at that time.
@@ -55,6 +59,7 @@ MOST_GUESSED_ATOMS = 8
 MOST_GUESSES = 4
 
 SOLVED, UNSOLVED, NOT_FINITE = 0, 1, 2  # pixels
+UNRESOLVED = 3  # a pixel that is solved as far as the Gram matrix can tell
 UNKNOWN, USABLE, TOO_COLLINEAR = 0, 1, 2  # supports
 
 _options = {"nogil": True, "cache": True, "error_model": "numpy"}
@@ -65,7 +70,7 @@ _matrix_in = types.Array(types.float64, 2, "C", readonly=True)
 _vector_in = types.Array(types.float64, 1, "C", readonly=True)
 
 
-# What both kernels share: the walk to the minimiser over a support.
+# What the careful kernel uses too: the walk to the minimiser over a support.
 
 
 @_inlined
@@ -120,6 +125,12 @@ def _move(size, step, x, target):
 
 
 @_inlined
+def _arrive(size, x, target):
+    for i in range(size):
+        x[i] = target[i]
+
+
+@_inlined
 def _remove(size, gone, atoms, x, factor, z, u, cosines, sines):
     """Take one atom out. Rotations in the planes (k, k + 1), k ≥ gone, make L triangular again."""
     for r in range(gone + 1, size):
@@ -155,7 +166,58 @@ def _store(size, constrained, weights, atoms, x, k, pixel, abundances):
         abundances[k, pixel, atoms[i]] = x[i] * weights[atoms[i]] / total
 
 
-# The fast kernel, on the Gram matrix.
+# What is of the Gram matrix.
+
+
+@_inlined
+def _magnitude(size, norm, x):
+    """Return what the rounding of a gradient is relative to."""
+    total = norm
+    for i in range(size):
+        total += x[i]
+    return total
+
+
+@_inlined
+def _is_resolved(kappa, constrained, norm, magnitude, explained, sharpness):
+    """Return whether the Gram matrix tells the minimiser over a support.
+
+    It must tell twice the objective that is left. ‖y − Aᵀx‖² = ‖y‖² − ‖z‖² + κ²‖u‖² and the
+    penalty adds 2κcᵀx, which together is ‖y‖² less what is explained, ‖z − κu‖². `sharpness` is
+    about one over the least singular value of A_P.
+    """
+    left = norm * norm - explained
+    if constrained:
+        left -= 2.0 * kappa
+    distance = LEAST_DISTANCE * magnitude * sharpness
+    least = LEAST_SQUARE * (norm * norm) + distance * distance
+    return left >= max(least, LEAST_NORM_SQUARED) or magnitude == 0.0
+
+
+@_inlined
+def _explained(size, kappa, z, u):
+    explained = 0.0
+    for i in range(size):
+        value = z[i] - kappa * u[i]
+        explained += value * value
+    return explained
+
+
+@_inlined
+def _sharpness(size, factor, scratch):
+    """Estimate ‖L⁻¹‖, about one over the least singular value of A_P.
+
+    L⁻¹ is applied to a vector of ±1 whose signs make each value as large as they can.
+    """
+    total = 0.0
+    for i in range(size):
+        row = i * (i + 1) // 2
+        value = 0.0
+        for k in range(i):
+            value += factor[row + k] * scratch[k]
+        scratch[i] = -(value + 1.0 if value > 0.0 else value - 1.0) * factor[row + i]
+        total += scratch[i] * scratch[i]
+    return np.sqrt(total)
 
 
 @_inlined
@@ -265,6 +327,7 @@ def _make_factor(support, gram, correlations, weights, atoms, x, factor, z, u, f
         factors[support, k] = factor[k]
     for k in range(size):
         us[support, k] = u[k]
+    us[support, len(x)] = _sharpness(size, factor, x)
     return True
 
 
@@ -297,7 +360,8 @@ def _wrong_atoms(
     """Fill atoms and x with the minimiser over a support; return its size and what is wrong.
 
     These are bits, of the atoms that are not positive and of those that should come in. None means
-    that it solves the pixel, and -1 that rounding is in the way.
+    that it solves the pixel, -1 that rounding is in the way, and -2 that it seems to solve the
+    pixel, but that the Gram matrix cannot tell.
     """
     size = 0
     for j in range(len(weights)):
@@ -312,13 +376,17 @@ def _wrong_atoms(
             size += 1
     kappa = _multiplier(size, penalty, constrained, z, u)
     wrong = 0
+    magnitude, explained = norm, 0.0
     for i in range(size - 1, -1, -1):  # L⁻ᵀ(z − κu)
         value = z[i] - kappa * u[i]
+        explained += value * value
         for k in range(i + 1, size):
             value -= factors[support, k * (k + 1) // 2 + i] * x[k]
         x[i] = value * factors[support, i * (i + 1) // 2 + i]
+        magnitude += x[i]
         if x[i] <= 0.0:
             wrong |= 1 << atoms[i]
+    doubt, doubtful = GRAM_TOLERANCE * magnitude, False
     for j in range(len(weights)):
         dual = correlations[pixel, j] - kappa * weights[j]
         for i in range(size):
@@ -326,8 +394,15 @@ def _wrong_atoms(
         if support >> j & 1:
             if abs(dual) > STATIONARY_TOLERANCE * norm:
                 return size, -1
-        elif dual > GRAM_TOLERANCE * norm:
-            wrong |= 1 << j
+        elif dual > -doubt:
+            if dual > GRAM_TOLERANCE * norm:
+                wrong |= 1 << j
+            else:
+                doubtful = True
+    if wrong == 0:
+        sharpness = us[support, len(x)]
+        if doubtful or not _is_resolved(kappa, constrained, norm, magnitude, explained, sharpness):
+            wrong = -2
     return size, wrong
 
 
@@ -350,7 +425,7 @@ def _guess(
     factors,
     us,
 ):
-    """Guess supports; return the size of the last, the exchanges, and whether it is solved."""
+    """Guess supports; return the size of the last, the exchanges, and what is wrong with it."""
     size, wrong = 0, -1
     support, exchanges = (1 << len(weights)) - 1, len(weights)
     for _ in range(MOST_GUESSES):
@@ -383,7 +458,7 @@ def _guess(
         exchanges += _count(wrong)
         if exchanges > max_iter or (constrained and support == 0):
             break
-    return size, exchanges, wrong == 0
+    return size, exchanges, wrong
 
 
 @_inlined
@@ -419,7 +494,7 @@ def _descend_gram(
             kappa = _aim(size, penalty, constrained, factor, z, u, target)
             gone, step = _first_to_vanish(size, x, target)
             if gone < 0:
-                _move(size, 1.0, x, target)
+                _arrive(size, x, target)
                 break
             if gone == size - 1 and x[gone] == 0.0:  # what has just come in would leave at once
                 return size, n_iter, UNSOLVED
@@ -437,7 +512,17 @@ def _descend_gram(
             if worst > STATIONARY_TOLERANCE * norm:
                 return size, n_iter, UNSOLVED
             if value <= tolerance:
-                return size, n_iter, SOLVED
+                # An atom that stays out by rounding alone may be one of two that are alike.
+                magnitude = _magnitude(size, norm, x)
+                resolved = value <= -GRAM_TOLERANCE * magnitude and _is_resolved(
+                    kappa,
+                    constrained,
+                    norm,
+                    magnitude,
+                    _explained(size, kappa, z, u),
+                    _sharpness(size, factor, target),
+                )
+                return size, n_iter, SOLVED if resolved else UNRESOLVED
             if len(dual) > 2 * SHORTLIST:
                 floor = SHORTLIST_FACTOR * value
                 n_listed = _make_shortlist(dual, floor, shortlist)
@@ -497,14 +582,14 @@ def solve_with_gram(
     guessing = guessing and n_atoms <= max_iter
     n_supports = 1 << n_atoms if guessing else 0
     known = np.zeros(n_supports, np.uint8)
-    factors, us = np.empty((n_supports, len(factor))), np.empty((n_supports, capacity))
+    factors, us = np.empty((n_supports, len(factor))), np.empty((n_supports, capacity + 1))
     for i in range(len(norms)):
         if not np.isfinite(norms[i]):
             for k in order:
                 status[k, i] = NOT_FINITE
             continue
         if guessing:
-            size, exchanges, solved = _guess(
+            size, exchanges, wrong = _guess(
                 penalties[0],
                 constrained,
                 norms[i],
@@ -522,9 +607,9 @@ def solve_with_gram(
                 factors,
                 us,
             )
-            if solved:
+            if wrong == 0 or wrong == -2:
                 n_iter[0, i] = exchanges
-                status[0, i] = SOLVED
+                status[0, i] = SOLVED if wrong == 0 else UNSOLVED
                 _store(size, constrained, weights, atoms, x, 0, i, abundances)
                 continue
         size = 0
@@ -535,7 +620,7 @@ def solve_with_gram(
                 size = 1
         state = SOLVED
         for k in order:
-            if state == SOLVED:
+            if state != UNSOLVED:
                 size, n_iter[k, i], state = _descend_gram(
                     size,
                     penalties[k],
@@ -557,259 +642,5 @@ def solve_with_gram(
                     cosines,
                     sines,
                 )
-            status[k, i] = state
-            _store(size, constrained, weights, atoms, x, k, i, abundances)
-
-
-# The careful kernel, on the atoms themselves. It is for the few pixels that the other leaves, so
-# its functions are not inlined, which would double the time they take to compile.
-
-
-@njit(fastmath={"contract", "reassoc"}, **_options)
-def _dot(a, b):
-    total = 0.0
-    for k in range(len(a)):
-        total += a[k] * b[k]
-    return total
-
-
-@_compiled
-def _enter_qr(size, j, spectrum, library, weights, atoms, x, factor, z, u, basis):
-    """Append atom j to the support, L, Q, z and u; False if it is dependent on the support.
-
-    Then row `size` of L holds the v with a_j = Qᵀv.
-    """
-    row = size * (size + 1) // 2
-    rest = basis[size]
-    for k in range(len(rest)):
-        rest[k] = library[j, k]
-    for i in range(size):
-        factor[row + i] = 0.0
-    for _ in range(2):  # Gram-Schmidt twice is orthogonal to working precision
-        for i in range(size):
-            value = _dot(basis[i], rest)
-            factor[row + i] += value
-            for k in range(len(rest)):
-                rest[k] -= value * basis[i, k]
-    sine = np.sqrt(_dot(rest, rest))
-    if sine <= QR_PIVOT or size == len(z) - 1:
-        return False
-    for k in range(len(rest)):
-        rest[k] /= sine
-    new_u = weights[j]
-    for i in range(size):
-        new_u -= factor[row + i] * u[i]
-    factor[row + size] = 1.0 / sine
-    z[size] = _dot(rest, spectrum)
-    u[size] = new_u / sine
-    atoms[size] = j
-    x[size] = 0.0
-    return True
-
-
-@_compiled
-def _remove_qr(size, gone, atoms, x, factor, z, u, cosines, sines, basis):
-    _remove(size, gone, atoms, x, factor, z, u, cosines, sines)
-    for k in range(gone, size - 1):
-        for band in range(basis.shape[1]):
-            first, second = basis[k, band], basis[k + 1, band]
-            basis[k, band] = cosines[k] * first + sines[k] * second
-            basis[k + 1, band] = cosines[k] * second - sines[k] * first
-
-
-@_compiled
-def _exchange(size, x, factor, target):
-    """Trade the support for an atom that depends on it, a = Σ vᵢaᵢ, until an abundance is zero.
-
-    The reconstruction stays as it is. Return which abundance it is (or -1) and how much of the
-    new atom came in.
-    """
-    row = size * (size + 1) // 2
-    for i in range(size):
-        target[i] = factor[row + i]
-    _solve_transposed(size, factor, target)
-    gone, length = -1, np.inf
-    for i in range(size):
-        if target[i] > 0.0 and x[i] < length * target[i]:
-            gone, length = i, x[i] / target[i]
-    if gone >= 0:
-        for i in range(size):
-            x[i] = max(x[i] - length * target[i], 0.0)
-    return gone, length
-
-
-@_compiled
-def _residual_of_minimiser(size, kappa, spectrum, z, u, basis, residual):
-    """Fill y − A_Pᵀx, as y − Qᵀ(z − κu): accurate even where huge abundances all but cancel."""
-    for k in range(len(residual)):
-        residual[k] = spectrum[k]
-    for i in range(size):
-        value = z[i] - kappa * u[i]
-        for k in range(len(residual)):
-            residual[k] -= value * basis[i, k]
-
-
-@_compiled
-def _residual_of_abundances(size, spectrum, library, atoms, x, residual):
-    for k in range(len(residual)):
-        residual[k] = spectrum[k]
-    for i in range(size):
-        for k in range(len(residual)):
-            residual[k] -= x[i] * library[atoms[i], k]
-
-
-@_compiled
-def _price_qr(size, kappa, library, weights, atoms, banned, residual, dual):
-    """Fill dual = A(y − Aᵀx) − κc; return the best atom outside, its value, the worst of all."""
-    for j in range(len(dual)):
-        dual[j] = _dot(library[j], residual) - kappa * weights[j]
-    worst = 0.0
-    for i in range(size):
-        worst = max(worst, abs(dual[atoms[i]]))
-        dual[atoms[i]] = -np.inf
-    best, value = -1, -np.inf
-    for j in range(len(dual)):
-        worst = max(worst, dual[j])
-        if dual[j] > value and not banned[j]:
-            best, value = j, dual[j]
-    return best, value, worst
-
-
-@_compiled
-def _lift(banned):
-    for j in range(len(banned)):
-        banned[j] = False
-
-
-@_inlined
-def _descend_qr(
-    size,
-    penalty,
-    constrained,
-    norm,
-    max_iter,
-    spectrum,
-    library,
-    weights,
-    banned,
-    dual,
-    residual,
-    atoms,
-    x,
-    target,
-    factor,
-    z,
-    u,
-    cosines,
-    sines,
-    basis,
-):
-    """Walk from x to the minimiser; return the size of its support, the exchanges, the status."""
-    n_iter = 0
-    _lift(banned)
-    while True:
-        kappa = penalty
-        while size > 0:
-            kappa = _aim(size, penalty, constrained, factor, z, u, target)
-            gone, step = _first_to_vanish(size, x, target)
-            if gone == size - 1 and x[gone] == 0.0:
-                # It came in on rounding alone: it stays out until something else has moved.
-                banned[atoms[gone]] = True
-            elif step > 0.0:
-                _lift(banned)
-            if gone < 0:
-                _move(size, 1.0, x, target)
-                break
-            _move(size, step, x, target)
-            _remove_qr(size, gone, atoms, x, factor, z, u, cosines, sines, basis)
-            size -= 1
-            n_iter += 1
-        _residual_of_minimiser(size, kappa, spectrum, z, u, basis, residual)
-        best, value, _ = _price_qr(size, kappa, library, weights, atoms, banned, residual, dual)
-        if value <= QR_TOLERANCE * norm or n_iter >= max_iter:
-            _residual_of_abundances(size, spectrum, library, atoms, x, residual)
-            worst = _price_qr(size, kappa, library, weights, atoms, banned, residual, dual)[2]
-            scale = norm
-            for i in range(size):
-                scale += x[i]
-            return size, n_iter, SOLVED if worst <= STATIONARY_TOLERANCE * scale else UNSOLVED
-        amount = 0.0
-        while not _enter_qr(size, best, spectrum, library, weights, atoms, x, factor, z, u, basis):
-            gone, length = _exchange(size, x, factor, target)
-            if gone < 0:
-                return size, n_iter, UNSOLVED
-            amount += length
-            _remove_qr(size, gone, atoms, x, factor, z, u, cosines, sines, basis)
-            size -= 1
-            n_iter += 1
-        x[size] = amount
-        size += 1
-        n_iter += 1
-
-
-# Without a signature, so that it is compiled only once a pixel needs it.
-@njit(fastmath={"contract"}, **_options)
-def solve_with_qr(
-    spectra,
-    library,
-    weights,
-    penalties,
-    constrained,
-    capacity,
-    max_iter,
-    abundances,
-    n_iter,
-    status,
-):
-    """Solve what is marked unsolved, each from its abundances, which must be feasible.
-
-    Its exchanges are added to `n_iter`, and `max_iter` is to the sum.
-    """
-    capacity += 1  # for the row of an atom that turns out to be dependent
-    atoms = np.empty(capacity, np.int64)
-    x, target = np.empty(capacity), np.empty(capacity)
-    z, u = np.empty(capacity), np.empty(capacity)
-    cosines, sines = np.empty(capacity), np.empty(capacity)
-    factor = np.empty(capacity * (capacity + 1) // 2)
-    basis = np.empty((capacity, library.shape[1]))
-    banned = np.zeros(len(weights), np.bool_)
-    dual = np.empty(len(weights))
-    residual = np.empty(library.shape[1])
-    for k in range(len(penalties)):
-        for i in range(len(spectra)):
-            if status[k, i] != UNSOLVED:
-                continue
-            spectrum = spectra[i]
-            size = 0
-            for j in range(len(weights)):
-                value = abundances[k, i, j] / weights[j]
-                abundances[k, i, j] = 0.0
-                if value > 0.0 and _enter_qr(
-                    size, j, spectrum, library, weights, atoms, x, factor, z, u, basis
-                ):
-                    x[size] = value
-                    size += 1
-            size, exchanges, status[k, i] = _descend_qr(
-                size,
-                penalties[k],
-                constrained,
-                np.sqrt(_dot(spectrum, spectrum)),
-                max_iter - n_iter[k, i],
-                spectrum,
-                library,
-                weights,
-                banned,
-                dual,
-                residual,
-                atoms,
-                x,
-                target,
-                factor,
-                z,
-                u,
-                cosines,
-                sines,
-                basis,
-            )
-            n_iter[k, i] += exchanges
+            status[k, i] = SOLVED if state == SOLVED else UNSOLVED
             _store(size, constrained, weights, atoms, x, k, i, abundances)

@@ -1,15 +1,15 @@
 """CSR to the exact solution, by an active-set method on the Gram matrix."""
 
 import warnings
-from functools import partial
-from numbers import Integral, Real
+from functools import cached_property, partial
+from numbers import Integral
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_scalar
+from sklearn.utils import check_scalar
 
-from ..utils import check_same_bands, map_threads
-from ._checks import check_labels
+from ..utils import map_threads
+from ._checks import check_data, check_lam, row_norms, units
 from ._solution import CSRSolution
 
 # Of what is made for one block: close to a core's cache, and enough pixels that they take longer
@@ -42,8 +42,9 @@ def csr_active_set(
     comes in, those whose abundance would turn negative go out, and the Cholesky factor of A_PᵀA_P
     follows; it ends where no endmember exceeds κ, which is the optimum. Of up to eight endmembers
     supports are guessed first, each from the signs of the solution before [3]_, and a guess that is
-    the optimum ends it. A pixel whose support is too collinear for AᵀA is solved again by a QR
-    factorisation of A_P itself, where linearly dependent endmembers are exchanged for one another.
+    the optimum ends it. A pixel that AᵀA does not resolve, as its endmembers are nearly collinear
+    or its residual is nearly zero, is solved again by a QR factorisation of A_P itself, where
+    linearly dependent endmembers are exchanged for one another.
 
     A pixel's answer depends on that pixel alone, bit for bit: not on its neighbours, the order,
     `block_size` or `n_jobs`. (Spectra whose bands lie together in memory, as in Fortran's order,
@@ -129,7 +130,7 @@ def csr_active_set(
     array([[0.7, 0.3],
            [0.5, 0.5]])
     """
-    _check_lam(lam)
+    check_lam(lam)
     path = _solve(spectra, endmembers, float(lam), sum_to_one, max_iter, n_jobs, block_size, out)
     return CSRSolution(path.abundances[0], path.n_iter[0], path.converged[0])
 
@@ -206,7 +207,7 @@ def csr_path(
             f"use csr_active_set, or give a list of one."
         )
     for lam in lams:
-        _check_lam(lam)
+        check_lam(lam)
     return _solve(spectra, endmembers, lams, sum_to_one, max_iter, n_jobs, block_size, out)
 
 
@@ -218,29 +219,33 @@ class _Library:
     For the constraint each endmember first gets one more band of constant value √s, and so does
     each spectrum. It changes nothing, as √sΣx = √s whatever x. But without it, endmembers that
     are linearly dependent though not affinely so, such as a and 2a or one of all zeros ("shade"),
-    would seem to leave the solution open.
+    would seem to leave the solution open. √s is the median of the endmembers' norms, so that one
+    with a value out of all proportion does not drown the others in it.
     """
 
     def __init__(self, endmembers, sum_to_one):
         from ._correlation_kernel import correlate
 
         n_endmembers, n_bands = endmembers.shape
-        # through the largest value, whose square may overflow, or vanish
-        largest = np.abs(endmembers).max(axis=1, keepdims=True)
-        largest[largest == 0] = 1.0
-        norms = largest[:, 0] * np.linalg.norm(endmembers / largest, axis=1)
+        self.norms = row_norms(endmembers)
         self.sum_to_one = bool(sum_to_one)
         self.extra_band = 0.0
+        self.unit = 1.0  # of spectra and endmembers; without the constraint it cancels
         if sum_to_one:
-            largest = norms.max() or 1.0
-            self.extra_band = largest * (np.sqrt(np.mean((norms / largest) ** 2)) or 1.0)
-        norms = np.hypot(norms, self.extra_band)
-        norms[norms == 0] = 1.0  # an endmember of all zeros never comes in
+            sizes = np.sort(self.norms[self.norms > 0])
+            self.extra_band = sizes[(len(sizes) - 1) // 2] if len(sizes) else 1.0
+            self.unit = float(units(self.extra_band))
+            self.extra_band, self.norms = self.extra_band / self.unit, self.norms / self.unit
+            endmembers = endmembers / self.unit
+        norms = np.hypot(self.norms, self.extra_band)
+        norms[norms == 0] = 1.0
         self.weights = 1.0 / norms
+        self.endmembers = endmembers
         self.atoms = endmembers / norms[:, np.newaxis]
         self.gram = np.empty((n_endmembers, n_endmembers))
         correlate(self.atoms, self.atoms, self.gram, np.empty(n_endmembers))
         self.gram += np.outer(self.extra_band * self.weights, self.extra_band * self.weights)
+        self.superfluous = _superfluous(self.gram, self.atoms, self.weights)
         # No larger support is linearly independent.
         self.capacity = min(n_endmembers, n_bands + self.sum_to_one)
 
@@ -261,20 +266,44 @@ class _Library:
         else:
             rows = np.ascontiguousarray(spectra[block])
             correlate(rows, self.atoms, correlations, norms)
+        if self.unit != 1.0:
+            correlations, norms = correlations / self.unit, norms / self.unit
         if self.sum_to_one:
             correlations += self.extra_band * (self.extra_band * self.weights)
             norms = np.hypot(norms, self.extra_band)
+        if len(self.superfluous):
+            correlations[:, self.superfluous] = -np.inf
         return correlations, norms
 
-    def with_extra_band(self, spectra):
-        """Return the spectra and the atoms, both with the band of the constraint."""
-        if not self.sum_to_one:
-            return spectra, self.atoms
-        band = np.full(len(spectra), self.extra_band)
-        return (
-            np.column_stack([spectra, band]),
-            np.column_stack([self.atoms, self.extra_band * self.weights]),
-        )
+    @cached_property
+    def directions(self):
+        """The frame of the endmembers and, in it, their directions: `solve_with_qr` takes both.
+
+        Fewer endmembers than bands are brought to as many coordinates as there are endmembers, by
+        a QR factorisation, which keeps their condition number.
+        """
+        n_endmembers, n_bands = self.endmembers.shape
+        directions = self.endmembers / np.where(self.norms > 0, self.norms, 1.0)[:, np.newaxis]
+        if n_endmembers >= n_bands:
+            return np.empty((0, n_bands)), directions
+        frame, factor = np.linalg.qr(directions.T)
+        return np.ascontiguousarray(frame.T), np.ascontiguousarray(factor.T)
+
+
+def _superfluous(gram, atoms, weights):
+    """Return the atoms that never need to come in: all zeros, or the same as another.
+
+    Of equal ones the lightest stays, which costs λ least.
+    """
+    zero = np.flatnonzero(np.diagonal(gram) == 0)
+    alike = gram > 1.0 - 1e-12
+    np.fill_diagonal(alike, False)
+    twins = np.flatnonzero(alike.any(axis=1))
+    if not len(twins):
+        return zero
+    twins = twins[np.argsort(weights[twins], kind="stable")]
+    _, first = np.unique(atoms[twins], axis=0, return_index=True)
+    return np.union1d(zero, np.delete(twins, first))
 
 
 def _is_read_as_it_is(spectra):
@@ -283,7 +312,8 @@ def _is_read_as_it_is(spectra):
 
 def _solve(spectra, endmembers, lams, sum_to_one, max_iter, n_jobs, block_size, out):
     """Solve for one λ or for each of an array, and hand what is left to ADMM."""
-    spectra, endmembers = _check_data(spectra, endmembers)
+    # That spectra are finite is seen on the way, without another pass over a scene.
+    spectra, endmembers = check_data(spectra, endmembers, finite=False)
     n_pixels, n_endmembers = len(spectra), len(endmembers)
     shape = (*np.shape(lams), n_pixels, n_endmembers)
     if out is None:
@@ -328,7 +358,8 @@ def _solve(spectra, endmembers, lams, sum_to_one, max_iter, n_jobs, block_size, 
 
 def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
     """Solve a block of pixels into out, n_iter and status: fast, then what is left with care."""
-    from ._active_set_kernel import NOT_FINITE, UNSOLVED, solve_with_gram, solve_with_qr
+    from ._active_set_kernel import NOT_FINITE, UNSOLVED, solve_with_gram
+    from ._careful_kernel import solve_with_qr
 
     n_iter, status = n_iter[:, block], status[:, block]
     # The kernel writes what is not zero.
@@ -359,12 +390,13 @@ def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
             )
         hard = np.flatnonzero((status == UNSOLVED).any(axis=0))
         careful = [np.ascontiguousarray(rest[:, hard]) for rest in (abundances, n_iter, status)]
-        rows = np.ascontiguousarray(spectra[block][hard], np.float64)
         solve_with_qr(
-            *library.with_extra_band(rows),
-            library.weights,
+            np.array(spectra[block][hard], np.float64, order="C") / library.unit,
+            *library.directions,
+            library.norms,
             lams,
             library.sum_to_one,
+            library.extra_band,
             library.capacity,
             max_iter,
             *careful,
@@ -400,18 +432,3 @@ def _fall_back(solution, spectra, endmembers, lams, sum_to_one):
         ConvergenceWarning,
         stacklevel=4,
     )
-
-
-def _check_data(spectra, endmembers):
-    check_labels(spectra, endmembers)
-    # That spectra are finite is seen on the way, without another pass over a scene.
-    spectra = check_array(spectra, dtype="numeric", ensure_all_finite=False, input_name="spectra")
-    endmembers = check_array(endmembers, dtype=np.float64, order="C", input_name="endmembers")
-    check_same_bands(spectra, endmembers)
-    return spectra, endmembers
-
-
-def _check_lam(lam):
-    check_scalar(lam, "lam", Real, min_val=0)
-    if not np.isfinite(lam):
-        raise ValueError(f"lam must be a finite number, but is {lam}; λ = 0 is no penalty.")

@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.utils import check_scalar, gen_batches
 
 from ..utils import map_threads
-from ._checks import check_problem
-from ._solution import CSRSolution
+from ._checks import check_problem, row_norms, units
+from ._solution import CSRSolution, normalize_abundances
 
 # Residuals are looked at every so many iterations, as looking costs about as much as iterating. The
 # count is fixed, so that a pixel's answer does not depend on its neighbours.
@@ -22,6 +22,10 @@ class ADMMFactorization:
     Without the constraint x = Mb with M = (AᵀA + µI)⁻¹; on the plane Σx = 1 it is
     x = PMb + s with s = M1/(1ᵀM1) and P = I − s1ᵀ.
 
+    An endmember whose norm is out of proportion, more than 1000 times the median (or less than a
+    thousandth, without the constraint), is brought to the median by a power of two: it alone would
+    set the scale of all. The x here is that of the scaled endmembers.
+
     Parameters
     ----------
     endmembers : ndarray of shape (n_endmembers, n_bands)
@@ -34,7 +38,13 @@ class ADMMFactorization:
     Attributes
     ----------
     endmembers, sum_to_one, mu
-        As given, µ with its default filled in.
+        As given, µ with its default filled in and over the unit squared.
+    unit : float
+        What spectra and endmembers are divided by: 1, but where their squares overflow or vanish.
+    scales : ndarray of shape (n_endmembers,)
+        What an endmember is divided by besides: 1, but for those out of proportion.
+    scaled : ndarray of shape (n_endmembers, n_bands)
+        The endmembers over unit and scales.
     matrix : ndarray of shape (n_endmembers, n_endmembers)
         M, or PM.
     offset : ndarray of shape (n_endmembers,)
@@ -46,21 +56,31 @@ class ADMMFactorization:
     def __init__(self, endmembers, *, sum_to_one=False, mu=None):
         self.endmembers = np.ascontiguousarray(endmembers, dtype=np.float64)
         self.sum_to_one = sum_to_one
-        eigenvalues, eigenvectors = np.linalg.eigh(self.endmembers @ self.endmembers.T)
-        self.mu = default_mu(eigenvalues) if mu is None else float(mu)
+        self.unit, self.scales = _scales(row_norms(self.endmembers), sum_to_one)
+        self.scaled = self.endmembers / self.unit / self.scales[:, np.newaxis]
+        eigenvalues, eigenvectors = np.linalg.eigh(self.scaled @ self.scaled.T)
+        self.mu = default_mu(eigenvalues) if mu is None else float(mu) / self.unit / self.unit
         # through the eigenvectors, as a tiny µ leaves AᵀA + µI too ill-conditioned to invert
         shrunk = np.maximum(eigenvalues, 0.0) + self.mu
         self.matrix = (eigenvectors / shrunk) @ eigenvectors.T
         self.offset = np.zeros(len(shrunk))
         if sum_to_one:
-            direction = self.matrix.sum(axis=1)
-            self.offset = direction / direction.sum()
+            direction = self.matrix @ (1.0 / self.scales)
+            self.offset = direction / np.sum(direction / self.scales)
             self.matrix = self.matrix - np.outer(self.offset, direction)
         self.gradient_scale = np.maximum(eigenvalues, 0.0).mean()
 
     def solve(self, right_hand_side):
         """Return x for each row b."""
         return right_hand_side @ self.matrix.T + self.offset
+
+
+def _scales(norms, sum_to_one):
+    typical = np.quantile(norms[norms > 0], 0.5, method="lower") if norms.any() else 1.0
+    ratio = np.where(norms > 0, norms / typical, 1.0)
+    # with the constraint a small one has an abundance of the size of the others all the same
+    moderate = (ratio < 1e3) & ((ratio > 1e-3) | sum_to_one)
+    return float(units(typical)), np.where(moderate, 1.0, 2.0 ** np.round(np.log2(ratio)))
 
 
 def default_mu(eigenvalues):
@@ -189,17 +209,32 @@ def csr_admm(
     block_size = max(64, _BLOCK_BYTES // (8 * n_endmembers))
 
     def solve_block(block):
+        unit, scales = factorization.unit, factorization.scales
+        rows = np.asarray(spectra[block], dtype=np.float64)
+        correlations = (rows if unit == 1.0 else rows / unit) @ factorization.scaled.T
+        # With the constraint λ is the same for every x, and only makes the way longer, and spectra
+        # have the unit of the endmembers.
+        penalty, units_of_pixels = 0.0, 1.0
+        if not factorization.sum_to_one:
+            penalty = lam / unit / unit
+            units_of_pixels = units(np.abs(correlations).max(axis=1, keepdims=True))
+            if (units_of_pixels != 1.0).any() or (scales != 1.0).any():
+                correlations /= units_of_pixels
+                penalty = penalty / scales / units_of_pixels
         abundances, solution.n_iter[block], solution.converged[block] = _admm_block(
-            np.asarray(spectra[block], dtype=np.float64) @ factorization.endmembers.T,
+            correlations,
             factorization,
-            lam,
+            penalty,
             max_iter,
             tol,
             relaxation,
         )
+        abundances *= units_of_pixels / scales
         if factorization.sum_to_one:
-            # z meets the plane within the tolerance only
-            abundances /= abundances.sum(axis=1, keepdims=True)
+            # z meets the plane within the tolerance only, and a pixel far from convergence not at
+            # all
+            solution.converged[block] &= abundances.any(axis=1)
+            normalize_abundances(abundances)
         solution.abundances[block] = abundances
 
     map_threads(solve_block, list(gen_batches(n_pixels, block_size)), n_jobs)
@@ -207,12 +242,16 @@ def csr_admm(
 
 
 def _admm_block(correlations, factorization, lam, max_iter, tol, relaxation):
-    """Iterate on the correlations Aᵀy of a block; pixels leave it as they converge."""
+    """Iterate on the correlations Aᵀy of a block; pixels leave it as they converge.
+
+    λ is a number, or has the shape of the correlations.
+    """
     abundances = np.empty_like(correlations)
     n_iter = np.full(len(correlations), max_iter)
     converged = np.zeros(len(correlations), dtype=bool)
 
     mu = factorization.mu
+    threshold = lam / mu
     z = np.zeros_like(correlations)
     d = np.zeros_like(correlations)
     pixels = np.arange(len(correlations))
@@ -221,7 +260,7 @@ def _admm_block(correlations, factorization, lam, max_iter, tol, relaxation):
         x = factorization.solve(correlations + mu * (z + d))
         x_relaxed = x if relaxation == 1 else relaxation * x + (1 - relaxation) * z
         # for a threshold ≥ 0, max(soft(v, threshold), 0) = max(v − threshold, 0)
-        z = np.maximum(x_relaxed - d - lam / mu, 0.0)
+        z = np.maximum(x_relaxed - d - threshold, 0.0)
         d = d - (x_relaxed - z)
 
         if iteration % _CHECK_EVERY and iteration != max_iter:
@@ -233,6 +272,7 @@ def _admm_block(correlations, factorization, lam, max_iter, tol, relaxation):
         converged[leaving] = True
         if done.any():
             correlations, z, d, pixels = (rows[~done] for rows in (correlations, z, d, pixels))
+            threshold = threshold[~done] if np.ndim(threshold) else threshold
         if not len(pixels):
             break
     abundances[pixels] = z

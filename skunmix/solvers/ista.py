@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils import gen_batches
 
-from ._checks import check_problem
+from ._checks import check_problem, units
 from ._solution import CSRSolution
 
 _BLOCK_BYTES = 2**18
@@ -61,6 +61,9 @@ def csr_ista(spectra, endmembers, *, lam=0.0, max_iter=10_000, tol=1e-6):
     array([[0.7, 0.3]])
     """
     spectra, endmembers = check_problem(spectra, endmembers, lam=lam, max_iter=max_iter)
+    # Powers of two keep squares from overflowing or vanishing, and change nothing else.
+    unit = float(units(np.abs(endmembers).max()))
+    endmembers = endmembers / unit
     gram = endmembers @ endmembers.T
     lipschitz = np.linalg.eigvalsh(gram)[-1] or 1.0
 
@@ -71,11 +74,14 @@ def csr_ista(spectra, endmembers, *, lam=0.0, max_iter=10_000, tol=1e-6):
     block_size = max(64, _BLOCK_BYTES // (8 * n_endmembers))
     for block in gen_batches(n_pixels, block_size):
         correlations = np.asarray(spectra[block], dtype=np.float64) @ endmembers.T
+        units_of_pixels = units(np.abs(correlations).max(axis=1, keepdims=True))
+        correlations /= units_of_pixels
+        penalty = lam / unit / units_of_pixels
         pixels = np.arange(block.start, block.stop)
         z = np.zeros_like(correlations)
         for iteration in range(1, max_iter + 1):
             z_previous = z
-            z = np.maximum(z + (correlations - z @ gram - lam) / lipschitz, 0.0)
+            z = np.maximum(z + (correlations - z @ gram - penalty) / lipschitz, 0.0)
             step = np.linalg.norm(z - z_previous, axis=1)
             going = step > tol * np.linalg.norm(z, axis=1)
             if going.all():
@@ -85,7 +91,9 @@ def csr_ista(spectra, endmembers, *, lam=0.0, max_iter=10_000, tol=1e-6):
             n_iter[leaving] = iteration
             converged[leaving] = True
             correlations, z, pixels = correlations[going], z[going], pixels[going]
+            penalty = penalty[going]
             if not len(pixels):
                 break
         abundances[pixels] = z
+        abundances[block] *= units_of_pixels / unit
     return CSRSolution(abundances, n_iter, converged)

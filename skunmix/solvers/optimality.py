@@ -1,15 +1,16 @@
 """How good given abundances are: the objective of CSR, and a certificate of its optimum."""
 
-from numbers import Real
-
 import numpy as np
-from sklearn.utils import check_array, check_scalar, gen_batches
+from sklearn.utils import check_array, gen_batches
 
 from ..utils import check_same_bands
-from ._checks import check_labels
+from ._checks import check_labels, check_lam, row_norms, units
+from ._resolution import Resolution
 
 # Of the arrays of one block together.
 _BLOCK_BYTES = 2**23
+# What is said of a pixel whose KKT residual is less, though its objective may be too high.
+_DOUBTFUL = 1e-7
 
 
 def csr_objective(spectra, endmembers, abundances, *, lam=0.0):
@@ -69,8 +70,14 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
     accordingly), or an endmember is. It covers all conditions: a negative abundance, a gradient
     left on the support or pointing inwards off it, an abundance that should be zero.
 
-    With the constraint, where the size of an abundance is fixed, ‖aⱼ‖² has the mean ‖a‖² added and
-    max(‖y‖, ‖Ax‖) is at least the root of that mean; ν is the multiplier with xᵀg = 0.
+    With the constraint, where the size of an abundance is fixed, Σxⱼ‖aⱼ‖ takes the place of ‖Ax‖,
+    and its square is added to ‖aⱼ‖²; ν is the multiplier with xᵀg = 0.
+
+    Where endmembers are nearly collinear, all this may be zero to the last digit at abundances that
+    are far from the optimum. The residual is therefore at least 1e-7 where steps of the endmembers
+    in use, and of one more, could lower the objective by more than 1e-8 of itself, or where
+    rounding keeps one from telling. (A distance ‖y − Ax‖ of about 1e-15 of the spectrum is an exact
+    fit, and endmembers of an angle of 1e-13 to others are linear combinations of them.)
 
     Parameters
     ----------
@@ -92,8 +99,8 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
     Returns
     -------
     residual : ndarray of shape (n_pixels,)
-        Without units. Up to 1e-8 certifies the optimum for practical purposes; exact solutions in
-        float64 reach 1e-15, and abundances rounded to float32 about 1e-7.
+        Without units. Up to 1e-8 certifies the optimum; exact solutions in float64 reach 1e-15,
+        and abundances rounded to float32 about 1e-7.
 
     Raises
     ------
@@ -113,29 +120,57 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
     array([0.   , 0.131])
     """
     spectra, endmembers, abundances = _check(spectra, endmembers, abundances, lam)
-    norms = np.linalg.norm(endmembers, axis=1)
-    smallest_scale = 0.0
+    norms = row_norms(endmembers)
+    norms[norms == 0] = norms.max() or 1.0  # one of all zeros has no scale of its own
+    unit = units(np.median(norms))
+    endmembers, norms, lam = endmembers / unit, norms / unit, lam / unit
+    resolution = Resolution(endmembers, norms, sum_to_one)
     if sum_to_one:
-        smallest_scale = np.sqrt(np.mean(norms**2))
-        norms = np.hypot(norms, smallest_scale)
-    # an endmember of all zeros has no scale of its own
-    norms[norms == 0] = norms.max() or 1.0
+        lam = 0.0  # it is the same for every x
 
     result = np.empty(len(spectra))
     for block, y, x in _blocks(spectra, endmembers, abundances):
+        y, x, penalty = _in_moderate_units(y, x, lam, unit, sum_to_one)
         reconstruction = x @ endmembers
-        gradient = (reconstruction - y) @ endmembers.T + lam
-        scale = np.maximum(np.linalg.norm(y, axis=1), np.linalg.norm(reconstruction, axis=1))
-        scale = np.maximum(scale, smallest_scale)
+        residual = y - reconstruction
+        gradient = penalty[:, None] - residual @ endmembers.T
+        size = np.abs(x) @ norms if sum_to_one else np.linalg.norm(reconstruction, axis=1)
+        scale = np.maximum(np.linalg.norm(y, axis=1), size)
         scale[scale == 0] = 1.0
-        sums = x.sum(axis=1)
+        lengths = norms
         if sum_to_one:
+            sums = x.sum(axis=1)
             gradient -= (np.sum(x * gradient, axis=1) / np.where(sums == 0, 1.0, sums))[:, None]
-        complementarity = np.minimum(x * norms, gradient / norms)
-        result[block] = np.abs(complementarity).max(axis=1) / scale
+            lengths = np.hypot(norms, size[:, None])
+        complementarity = np.minimum(x * lengths, gradient / lengths)
+        kkt = np.abs(complementarity).max(axis=1) / scale
         if sum_to_one:
-            result[block] = np.maximum(result[block], np.abs(sums - 1.0))
+            kkt = np.maximum(kkt, np.abs(sums - 1.0))
+
+        objective = 0.5 * np.sum(residual**2, axis=1) + penalty * np.sum(np.abs(x), axis=1)
+        seems = np.flatnonzero(kkt < _DOUBTFUL)
+        doubtful = resolution.is_doubtful(
+            *(rows[seems] for rows in (y, x, residual, gradient, objective, penalty))
+        )
+        kkt[seems[doubtful]] = _DOUBTFUL
+        # of values whose squares overflow even so, nothing can be told
+        result[block] = np.where(np.isfinite(kkt + scale), kkt, np.inf)
     return result
+
+
+def _in_moderate_units(y, x, lam, unit, sum_to_one):
+    """Return spectra, abundances and λ over the units of endmembers and of each spectrum.
+
+    With the constraint an abundance has no unit, and a spectrum that of the endmembers.
+    """
+    if sum_to_one:
+        return (y if unit == 1.0 else y / unit), x, np.zeros(len(y))
+    each = units(np.abs(y).max(axis=1))
+    if (each != 1.0).any():
+        y = y / each[:, np.newaxis]
+    if unit != 1.0 or (each != 1.0).any():
+        x = x / each[:, np.newaxis] * unit
+    return y, x, lam / each
 
 
 def _blocks(spectra, endmembers, abundances):
@@ -157,5 +192,5 @@ def _check(spectra, endmembers, abundances, lam):
             f"a column an endmember, but have {abundances.shape}; are they transposed, or of other "
             f"spectra?"
         )
-    check_scalar(lam, "lam", Real, min_val=0)
+    check_lam(lam)
     return spectra, endmembers, abundances

@@ -56,7 +56,7 @@ from .magnitudes import (
 from .optional import require, require_pyplot
 from .state import restored_on_error
 from .threads import map_threads, torch_beside_another, torch_on_one_thread
-from .validation import check_same_bands
+from .validation import check_same_bands, fill_values
 
 __all__ = [
     "BAND_NAMES",
@@ -80,6 +80,7 @@ __all__ = [
     "count_negative",
     "dimension_labels",
     "endmember_names",
+    "fill_values",
     "fit_context",
     "fitted_bands",
     "fused_adam",

@@ -1,7 +1,7 @@
-import builtins
 import hashlib
 import os
 import shutil
+import sys
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -81,14 +81,7 @@ def _no_settings(request, monkeypatch, tmp_path):
 
 @pytest.fixture
 def without_pooch(monkeypatch):
-    imported = builtins.__import__
-
-    def missing(name, *args, **kwargs):
-        if name.partition(".")[0] == "pooch":
-            raise ImportError(name)
-        return imported(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
+    monkeypatch.setitem(sys.modules, "pooch", None)  # so that importing it fails
 
 
 def content_of(folder):

@@ -204,7 +204,7 @@ def test_small_types_are_computed_in_double(metric):
     assert metric(y_true.astype(np.float16), y_pred.astype(np.float32)) == expected
 
 
-@pytest.mark.parametrize("metric", set(METRICS) - {spectral_angle_distance})
+@pytest.mark.parametrize("metric", [m for m in METRICS if m is not spectral_angle_distance])
 def test_one_endmember_may_be_a_vector(metric):
     y_true, y_pred = np.array([0.0, 0.3, 1.0]), np.array([0.1, 0.0, 0.9])
     expected = metric(y_true[:, np.newaxis], y_pred[:, np.newaxis])

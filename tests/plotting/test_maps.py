@@ -373,3 +373,16 @@ def test_errors(scene, model):
         AbundanceMapDisplay.from_estimator(model, np.full((15, 8), np.nan), shape=SHAPE)
     with pytest.raises(ValueError, match=r"X has shape \(8,\)"):
         AbundanceMapDisplay.from_estimator(model, spectra[0], shape=SHAPE)
+
+
+@pytest.mark.parametrize("kind", ["fractions", "any values"])
+def test_maps_that_come_first_are_refused(kind):
+    """As rasterio reads a file of abundances."""
+    rng = np.random.default_rng(0)
+    image = rng.dirichlet(np.ones(3), (60, 80))
+    first = np.moveaxis(image if kind == "fractions" else 7 * image, -1, 0)
+    with pytest.raises(ValueError, match=r"80 maps of 3 × 60 pixels.*3 maps of 60 × 80.*moveaxis"):
+        AbundanceMapDisplay.from_predictions(first)
+    assert AbundanceMapDisplay.from_predictions(image).abundances.shape == (60, 80, 3)
+    strip = rng.dirichlet(np.ones(30), (3, 60))  # of a library
+    assert AbundanceMapDisplay.from_predictions(strip).abundances.shape == (3, 60, 30)

@@ -109,3 +109,20 @@ def test_a_band_in_a_gap():
     with pytest.raises(ValueError, match=r"with gaps: the first is band 1, 1400 nm"):
         resampler(source, [1300, 1400], [20, 20]).fit(spectra)
     resampler(source, [1300, 1400], [20, 100]).fit(spectra)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_fill_values_are_not_spread(dtype):
+    model = resampler().fit(SPECTRA)
+    spectra = SPECTRA.astype(dtype)
+    used = np.flatnonzero(model.weights_.any(axis=0))
+    spectra[2, used[:2]] = -1.23e34
+    with pytest.raises(
+        ValueError, match=r"value -1.23e\+34 in 2 of 60 bands of spectrum 2 \(1 of 4"
+    ):
+        model.transform(spectra)
+    # where no band looks at it, it is no matter
+    spectra = SPECTRA.astype(dtype)
+    spectra[:, np.setdiff1d(np.arange(60), used)] = -1.23e34
+    expected = model.transform(SPECTRA.astype(dtype))
+    np.testing.assert_allclose(model.transform(spectra), expected, rtol=1e-6)

@@ -114,15 +114,16 @@ def test_a_worker_is_killed(client, cube, tmp_path, way):
     assert len(arrivals(tmp_path / "log")) > 1  # another went on
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_ten_workers_killed_at_random_moments(cube, tmp_path):
     np.save(tmp_path / "scene.npy", cube)
-    model = logging_model(tmp_path / "log", 0.02)
+    model = logging_model(tmp_path / "log", 0.01)
     output = tmp_path / "o.npy"
 
     def run():
         start = time.perf_counter()
-        unmix_file(model, tmp_path / "scene.npy", output, working_memory=0.002, progress=False)
+        unmix_file(model, tmp_path / "scene.npy", output, working_memory=0.004, progress=False)
         end = time.perf_counter()
         found = output.read_bytes()
         output.unlink()

@@ -1,4 +1,5 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -346,6 +347,22 @@ def test_masks_of_another_size(small, scenes, tmp_path):
         unmix_file(small.model, scenes["tif"], tmp_path / "o.tif", mask=scenes["bip"])
     with pytest.raises(ValueError, match="scene's shape"):
         unmix_file(small.model, scenes["tif"], tmp_path / "o.tif", mask=np.ones((2, 2)))
+
+
+@pytest.mark.parametrize("scene", ["nc", "zarr"])
+def test_threads_share_one_dataset(small, scenes, monkeypatch, scene):
+    """netCDF4 may crash where threads open a file at the same time."""
+    opened = []
+    original = xr.open_dataset
+    monkeypatch.setattr(
+        xr, "open_dataset", lambda path, **kw: opened.append(path) or original(path, **kw)
+    )
+    source = open_source(scenes[scene])
+    windows = [(slice(row, row + 1), slice(0, 17)) for row in range(23)]
+    with ThreadPoolExecutor(4) as pool:
+        rows = [values for values, _ in pool.map(source.read, windows)]
+    np.testing.assert_array_equal(np.concatenate(rows), small.cube)
+    assert len(opened) == 1
 
 
 def test_sources_go_to_other_processes(scenes):

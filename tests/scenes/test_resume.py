@@ -1,9 +1,11 @@
 """What a kill leaves, and that a run which goes on makes what an undisturbed one does."""
 
+import contextlib
 import itertools
 import json
 import multiprocessing
 import os
+import pickle
 import random
 import shutil
 import signal
@@ -16,11 +18,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from skunmix import SunSALRegressor, UADMMRegressor
 from skunmix.scenes import _checkpoint as checkpoint_module
 from skunmix.scenes import _files as files_module
 from skunmix.scenes import unmix_file
+from skunmix.scenes._identity import state_hash
 from skunmix.scenes.io import sinks as sinks_module
 
 
@@ -113,6 +121,35 @@ def test_memory_may_differ_from_the_run_before(made):
     made.run(working_memory=1, n_jobs=2)
 
 
+def test_less_memory_makes_smaller_windows(made, monkeypatch):
+    """Of what is left; and what was done by windows of any size is not done again."""
+    sizes = []
+    original = checkpoint_module.RawAbundances.write
+
+    def write(self, window, values):
+        sizes.append(values.size // 2)
+        original(self, window, values)
+
+    monkeypatch.setattr(checkpoint_module.RawAbundances, "write", write)
+    large = 0.02
+    Counting.stop_at = 2
+    with pytest.raises(Killed):
+        made.run(working_memory=large)
+    first = list(sizes)
+    assert max(first) > 40
+    sizes.clear()
+    Counting.calls, Counting.stop_at = 0, 4
+    with pytest.raises(Killed):
+        made.run(working_memory=0.0018)
+    second = list(sizes)
+    assert max(second) < 10
+    Counting.calls, Counting.stop_at = 0, None
+    sizes.clear()
+    made.run(working_memory=0.001)
+    assert max(sizes) < 6
+    assert sum(first) + sum(second) + sum(sizes) <= 300 + 10
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_only_what_the_checksum_confirms_counts(made, seed):
     rng = random.Random(seed)
@@ -152,7 +189,19 @@ def test_another_run_is_refused(made):
         made.run(nodata=3)
     with pytest.raises(ValueError, match="another options"):
         made.run(mask=np.arange(300).reshape(60, 5) == 3)
-    os.utime(made.folder / "scene.npy", ns=(0, 0))
+    with pytest.raises(ValueError, match="another options"):
+        made.run(variable="reflectance")
+    with pytest.raises(ValueError, match="another options"):
+        made.run(band_dim="wavelength")
+    elsewhere = made.folder / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy2(made.folder / "scene.npy", elsewhere)  # of the same name, size and time
+    with pytest.raises(ValueError, match="another scene"):
+        unmix_file(made.model, elsewhere / "scene.npy", made.output)
+    stat = os.stat(made.folder / "scene.npy")
+    content = (made.folder / "scene.npy").read_bytes()
+    (made.folder / "scene.npy").write_bytes(content)
+    os.utime(made.folder / "scene.npy", ns=(stat.st_atime_ns, stat.st_mtime_ns))
     with pytest.raises(ValueError, match="another scene"):
         made.run()
     assert (made.part / "values.raw").exists()
@@ -160,10 +209,185 @@ def test_another_run_is_refused(made):
 
 
 def test_a_model_that_was_saved_or_fitted_again_is_the_same(made):
-    import pickle
-
     stop(made, 15)
     made.run(model=pickle.loads(pickle.dumps(made.model)))
+
+
+class Rarely(Counting):
+    """The same as its parent, except where no probe looks."""
+
+    def __init__(self, offset=0.0):
+        super().__init__()
+        self.offset = offset
+
+    def predict(self, X):
+        return super().predict(X) + self.offset * (np.asarray(X)[:, :1] == 0.123)
+
+
+def test_a_model_that_differs_where_no_probe_looks_is_another(made):
+    rng = np.random.RandomState(0)
+    pairs = rng.uniform(size=(9, 6)), rng.uniform(size=(9, 2))
+    Counting.stop_at = 15
+    with pytest.raises(Killed):
+        unmix_file(
+            Rarely().fit(*pairs), made.folder / "scene.npy", made.output, working_memory=0.0018
+        )
+    Counting.calls, Counting.stop_at = 0, None
+    with pytest.raises(ValueError, match="another model"):
+        unmix_file(Rarely(1.0).fit(*pairs), made.folder / "scene.npy", made.output)
+
+
+MODELS = {
+    "SunSAL": lambda X, y: SunSALRegressor(solver="admm").fit(X, y),
+    "network": lambda X, y: UADMMRegressor(max_epochs=2, random_state=0).fit(X, y),
+    "pipeline": lambda X, y: make_pipeline(
+        FunctionTransformer(np.log1p),
+        StandardScaler(),
+        UADMMRegressor(max_epochs=1, random_state=0),
+    ).fit(X, y),
+    "search": lambda X, y: GridSearchCV(SunSALRegressor(), {"lam": [0, 1]}, cv=2).fit(X, y),
+    "forest": lambda X, y: RandomForestRegressor(3, random_state=0).fit(X, y),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_hash_of_a_model_is_that_of_its_fitted_state(name):
+    rng = np.random.default_rng(0)
+    y = rng.dirichlet(np.ones(3), 40)
+    X = y @ rng.uniform(0.1, 0.9, (3, 6))
+    model = MODELS[name](X, y)
+    expected = state_hash(model)
+    assert expected is not None
+    assert state_hash(pickle.loads(pickle.dumps(model))) == expected
+    assert state_hash(MODELS[name](X, y)) == expected  # fitted again
+    model.predict(X)
+    assert state_hash(model) == expected
+    assert state_hash(MODELS[name](X[::-1] ** 1.1, y[::-1])) != expected
+    script = """
+import pickle, sys
+from skunmix.scenes._identity import state_hash
+print(state_hash(pickle.load(sys.stdin.buffer)))
+"""
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", script], input=pickle.dumps(model), capture_output=True, check=True
+    )
+    assert elsewhere.stdout.decode().strip() == expected
+
+
+def test_a_scene_that_changes_while_it_is_read_makes_no_output(made, monkeypatch):
+    original = checkpoint_module.RawAbundances.write
+
+    def write(self, window, values):
+        os.utime(made.folder / "scene.npy")
+        original(self, window, values)
+
+    monkeypatch.setattr(checkpoint_module.RawAbundances, "write", write)
+    with pytest.raises(OSError, match=r"scene\.npy changed while it was read; nothing was put"):
+        made.run()
+    assert not made.output.exists()
+
+
+# Hostile surroundings
+
+
+posix = pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="of POSIX")
+
+
+@posix
+@pytest.mark.parametrize("name", ["lock", "values.raw", "done.jsonl", "job.json", "job.new"])
+def test_no_link_is_followed(made, name):
+    victim = made.folder / "victim"
+    victim.write_text("mine")
+    made.part.mkdir(mode=0o700)
+    (made.part / name).symlink_to(victim)
+    with contextlib.suppress(OSError):
+        made.run()
+    assert victim.read_text() == "mine"
+
+
+@posix
+def test_a_folder_that_is_a_link_or_a_file_is_refused(made):
+    elsewhere = made.folder / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    made.part.symlink_to(elsewhere)
+    with pytest.raises(NotADirectoryError, match="is not a folder.*remove it"):
+        made.run()
+    made.part.unlink()
+    made.part.write_text("mine")
+    with pytest.raises(NotADirectoryError, match="is not a folder"):
+        made.run()
+    assert made.part.read_text() == "mine"
+    assert list(elsewhere.iterdir()) == []
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777])
+def test_a_folder_that_others_may_write_to_is_refused(made, mode):
+    stop(made, 15)
+    assert made.part.stat().st_mode & 0o777 == 0o700
+    made.part.chmod(mode)
+    with pytest.raises(PermissionError, match="others may write to.*of your own"):
+        made.run()
+
+
+@posix
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only root may give away")
+def test_a_folder_of_another_user_is_refused(made):
+    made.part.mkdir(mode=0o700)
+    os.chown(made.part, 12345, -1)
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        made.run()
+
+
+def test_a_directory_that_is_no_output_is_never_replaced(made):
+    target = made.folder / "work.zarr"
+    target.mkdir()
+    (target / "thesis.txt").write_text("mine")
+    for overwrite, error in ((True, IsADirectoryError), (False, FileExistsError)):
+        with pytest.raises(error):
+            unmix_file(made.model, made.folder / "scene.npy", target, overwrite=overwrite)
+    assert (target / "thesis.txt").read_text() == "mine"
+    assert not (made.folder / "work.zarr.part").exists()
+
+
+@posix
+def test_an_output_that_is_a_link_is_replaced_and_not_what_it_leads_to(made):
+    victim = made.folder / "victim.npy"
+    victim.write_text("mine")
+    made.output.symlink_to(victim)
+    with pytest.raises(FileExistsError):
+        made.run()
+    made.run(overwrite=True)
+    assert victim.read_text() == "mine"
+    assert not made.output.is_symlink()
+
+
+def test_an_output_that_is_an_input_is_refused(made):
+    np.save(made.folder / "mask.npy", np.zeros((60, 5, 1)))
+    os.link(made.folder / "scene.npy", made.folder / "twin.npy")
+    os.link(made.folder / "mask.npy", made.folder / "mask_twin.npy")
+    for name, what in (
+        ("scene", "scene"), ("twin", "scene"), ("mask", "mask"), ("mask_twin", "mask")
+    ):  # fmt: skip
+        before = (made.folder / f"{name}.npy").read_bytes()
+        with pytest.raises(ValueError, match=f"is the {what} itself"):
+            unmix_file(
+                made.model,
+                made.folder / "scene.npy",
+                made.folder / f"{name}.npy",
+                mask=made.folder / "mask.npy",
+                overwrite=True,
+            )
+        assert (made.folder / f"{name}.npy").read_bytes() == before
+
+
+def test_an_output_inside_the_scene_is_refused(made):
+    xr, _ = pytest.importorskip("xarray"), pytest.importorskip("zarr")
+    cube = xr.DataArray(np.random.rand(3, 4, 6), dims=("y", "x", "band"), name="scene")
+    cube.to_dataset().to_zarr(made.folder / "scene.zarr", zarr_format=2, consolidated=False)
+    for output in (made.folder / "scene.zarr" / "out.npy", made.folder / "scene.zarr"):
+        with pytest.raises(ValueError, match="scene itself, or inside"):
+            unmix_file(made.model, made.folder / "scene.zarr", output, overwrite=True)
 
 
 def test_two_at_a_time_are_refused(made):
@@ -204,12 +428,18 @@ def test_what_a_stopped_writer_goes_on_writing_is_not_in_the_way(made, monkeypat
     assert not (made.folder / "late").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(
+    "forkserver" not in multiprocessing.get_all_start_methods(),
+    reason="no forkserver here",
+)
 @pytest.mark.parametrize("output", ["out.npy", "out.hdr", "out.zarr"])
 def test_killed_at_any_step_of_the_end(made, output):
     if output != "out.npy":
         pytest.importorskip("rasterio" if output == "out.hdr" else "zarr")
     target = made.folder / output
-    leftover = made.folder / f"{output}.part"
+    leftover, moved = (made.folder / f"{output}{end}" for end in (".part", ".part.moved"))
+    over = 0
     plain = LinearRegression().fit(np.eye(6), np.eye(6)[:, :2])
 
     def run():
@@ -219,7 +449,7 @@ def test_killed_at_any_step_of_the_end(made, output):
     expected = contents(target)
     # a process of its own, as its threads go on writing where only one of them is stopped
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["skunmix.scenes", "sklearn.linear_model", "xarray"])
+    context.set_forkserver_preload(IMPORTED)
     for at in itertools.count(1, 1 if output == "out.npy" else 3):
         remove(target)
         process = context.Process(
@@ -230,19 +460,22 @@ def test_killed_at_any_step_of_the_end(made, output):
         assert process.exitcode in (0, KILLED)
         if process.exitcode == 0:
             break
-        if leftover.exists() and list(leftover.iterdir()):
-            run()
-        elif target.exists():  # all was over
+        if target.exists() and not leftover.exists() and not moved.exists():  # all was over
+            over += 1
             with pytest.raises(FileExistsError):
                 run()
-        else:  # nothing had begun
+        else:
             run()
         assert contents(target) == expected, at
-        assert not leftover.exists() or not list(leftover.iterdir()), at
+        assert not leftover.exists(), at
+        assert not moved.exists(), at
     assert at > 15
+    assert over <= 1  # after the very last step
 
 
 KILLED = 77
+# The server imports these once for all processes; it skips what is not installed.
+IMPORTED = ["skunmix.scenes", "sklearn.linear_model", "rasterio", "xarray", "dask.array", "zarr"]
 
 
 def unmix_file_until(at, *args):
@@ -270,6 +503,8 @@ def unmix_file_until(at, *args):
         (Path, "write_text"),
         (shutil, "rmtree"),
         (Path, "rmdir"),
+        (Path, "mkdir"),
+        (checkpoint_module, "open_private"),
     ):
         setattr(owner, name, killing(getattr(owner, name)))
     unmix_file(*args, progress=False)
@@ -292,6 +527,7 @@ def remove(path):
             os.unlink(found)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_ten_kills_at_random_moments(tmp_path):
     rng = np.random.RandomState(0)
@@ -302,7 +538,7 @@ def test_ten_kills_at_random_moments(tmp_path):
     expected = expected.read_bytes()
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["skunmix.scenes", "sklearn.linear_model"])
+    context.set_forkserver_preload(IMPORTED)
     output = tmp_path / "out.npy"
 
     def start():
@@ -341,6 +577,7 @@ def test_ten_kills_at_random_moments(tmp_path):
         "expected.npy",
         "out.npy",
         "out.npy.part",
+        "out.npy.part.moved",
     }
 
 

@@ -289,6 +289,16 @@ def test_early_stopping_of_the_user_is_success(problem):
 
 
 @pytest.mark.parametrize("network", NETWORKS)
+def test_shade_is_learned_from_its_abundances(problem, network):
+    spectra, abundances, endmembers = problem
+    light = np.linspace(0.3, 0.9, len(spectra))[:, np.newaxis]
+    with_shade = np.column_stack([light * abundances, 1 - light])
+    model = quick(network, np.vstack([endmembers, np.zeros(N_BANDS)]), max_epochs=60)
+    found = model.fit(light * spectra, with_shade).predict(light * spectra)
+    assert np.corrcoef(with_shade[:, -1], found[:, -1])[0, 1] > 0.8
+
+
+@pytest.mark.parametrize("network", NETWORKS)
 def test_a_dead_endmember_is_named(problem, network):
     spectra, abundances, endmembers = problem
 
@@ -621,6 +631,7 @@ def test_sparse_input_is_refused(problem, network):
         quick(network, endmembers).fit(spectra, scipy.sparse.csr_array(abundances))
 
 
+@pytest.mark.slow
 def test_jasper_ridge_is_learnt_by_u_admm_better_than_by_its_peers(jasper):
     """The README's figures: means of five seeds; no endmember dies in any."""
     errors = {SunSALRegressor: [], ISTANetRegressor: [], UADMMRegressor: []}

@@ -17,21 +17,34 @@ class Decoding:
     Parameters
     ----------
     dtype : dtype
-        Of the stored values.
+        Of the stored values. Integers that arrive with another sign are read as these.
     nodata : tuple of float
         Stored values that stand for none.
     scale, offset : float or tuple of float, one a band
         A spectrum is stored · scale + offset.
+    valid_range : (float, float)
+        The smallest and the largest stored value that is one.
     """
 
     dtype: np.dtype
     nodata: tuple = ()
     scale: float | tuple = 1.0
     offset: float | tuple = 0.0
+    valid_range: tuple = (-np.inf, np.inf)
     _fill: tuple = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
         object.__setattr__(self, "_fill", tuple(stored_nodata(self.dtype, self.nodata)))
+
+    def __str__(self):
+        parts = [f"{self.dtype} values"]
+        if self.scaled:
+            parts.append(f"spectra = stored · {_range(self.scale)} + {_range(self.offset)}")
+        if self.nodata:
+            parts.append(f"no data: {', '.join(f'{value:g}' for value in self.nodata)}")
+        if np.isfinite(self.valid_range).any():
+            parts.append("valid from {:g} to {:g}".format(*self.valid_range))
+        return ", ".join(parts)
 
     @property
     def scaled(self):
@@ -66,6 +79,8 @@ class Decoding:
         """
         n_bands = block.shape[-1]
         stored = _native(block).reshape(-1, n_bands)
+        if {stored.dtype.kind, self.dtype.kind} == {"i", "u"}:
+            stored = stored.view(self.dtype.newbyteorder("="))
         spectra = stored
         if self.scaled:
             dtype = self.spectra_dtype
@@ -97,12 +112,18 @@ class Decoding:
                 if not usable.all():
                     void = ~usable
                     too_large = void & np.isfinite(stored)
-        for value in self._fill:
-            equal = stored == value
-            if equal.any():
-                void = equal if void is None else np.logical_or(void, equal, out=void)
+        low, high = self.valid_range
+        found = [lambda value=value: stored == value for value in self._fill]
+        if low > -np.inf:
+            found.append(lambda: stored < low)
+        if high < np.inf:
+            found.append(lambda: stored > high)
+        for is_none in found:
+            none = is_none()
+            if none.any():
+                void = none if void is None else np.logical_or(void, none, out=void)
                 if too_large is not None:
-                    too_large &= ~equal
+                    too_large &= ~none
         return void, too_large
 
 
@@ -110,6 +131,12 @@ def _native(block):
     if block.dtype.isnative:
         return block
     return block.astype(block.dtype.newbyteorder("="))
+
+
+def _range(value):
+    values = np.atleast_1d(value)
+    low, high = values.min(), values.max()
+    return f"{low:g}" if low == high else f"({low:g} to {high:g}, by band)"
 
 
 def stored_nodata(dtype, nodata):
@@ -123,10 +150,21 @@ def stored_nodata(dtype, nodata):
                 continue
             yield dtype.newbyteorder("=").type(int(value))
         elif not np.isnan(value):  # NaN is seen without
-            yield dtype.newbyteorder("=").type(value)
+            with np.errstate(over="ignore"):  # what is too large is infinite, which is seen, too
+                yield dtype.newbyteorder("=").type(value)
 
 
-def decoding_of(dtype, attributes, *, decoded, nodata=None, scale_factor=None, add_offset=None):
+def decoding_of(
+    dtype,
+    attributes,
+    *,
+    decoded,
+    encoding=None,
+    from_envi=False,
+    nodata=None,
+    scale_factor=None,
+    add_offset=None,
+):
     """Read a scene's attributes into a Decoding.
 
     Parameters
@@ -134,52 +172,179 @@ def decoding_of(dtype, attributes, *, decoded, nodata=None, scale_factor=None, a
     dtype : dtype
         Of the values at hand.
     attributes : dict
-        Those of the values, as CF names them.
+        Those of the values, as CF names them, and ENVI's ``reflectance_scale_factor``.
     decoded : bool or None
         Whether scale and offset have been applied; None where that can only be told from the
         type.
+    encoding : dict, default=None
+        What was applied to get the values at hand, as xarray notes it.
+    from_envi : bool, default=False
+        Whether the attributes are those of an ENVI header, whose reflectance scale factor is that
+        of the values, whatever their type. Elsewhere it may be what is left of a scene that has
+        been divided.
     nodata, scale_factor, add_offset : float or sequence of float, default=None
-        What the caller says, which goes first.
+        What the caller says, which goes first. `nodata` replaces a valid range, too.
 
     Raises
     ------
     TypeError
         If the values are not real numbers.
     ValueError
-        If it cannot be told whether scale and offset have been applied.
+        If it cannot be told whether scale and offset have been applied, or they are not numbers.
     """
+    encoding = encoding or {}
     dtype = np.dtype(dtype)
     if dtype.kind not in "biuf":
         raise TypeError(
             f"The scene holds values of type {dtype}, but spectra are real numbers; convert it."
         )
-    if nodata is None:
-        nodata = [attributes[name] for name in _FILL_ATTRIBUTES if attributes.get(name) is not None]
-    nodata = tuple(float(v) for value in np.atleast_1d(nodata) for v in np.atleast_1d(value))
-    found = {"scale_factor": 1.0, "add_offset": 0.0}
-    for name, plural in (("scale_factor", "scales"), ("add_offset", "offsets")):
-        value = attributes.get(name, attributes.get(plural))
-        if value is not None and not decoded:
-            found[name] = _one_or_each(value)
-    stated = Decoding(dtype, (), found["scale_factor"], found["add_offset"])
-    nothing_said = scale_factor is None and add_offset is None
-    if decoded is None and dtype.kind == "f" and nothing_said and stated.scaled:
-        first = {name: np.ravel(value)[0] for name, value in found.items()}
+    dtype = _with_sign(dtype, attributes)
+    said = {"scale_factor": scale_factor, "add_offset": add_offset}
+    said = {name: value for name, value in said.items() if value is not None}
+    scaling = _scaling({**({} if decoded else attributes), **said})
+    scaled = Decoding(dtype, (), *scaling.values()).scaled
+    if decoded is None and dtype.kind == "f" and scaled and not said:
+        first = {name: np.ravel(value)[0] for name, value in scaling.items()}
         raise ValueError(
             f"The scene's attributes give scale_factor={first['scale_factor']:g} and "
             f"add_offset={first['add_offset']:g} (in the first band), but its values are "
             f"{dtype}, so that it cannot be told whether these have been applied; pass "
             f"scale_factor=1, add_offset=0 if they have, or pass theirs."
         )
-    if scale_factor is not None:
-        found["scale_factor"] = _one_or_each(scale_factor)
-    if add_offset is not None:
-        found["add_offset"] = _one_or_each(add_offset)
-    return Decoding(dtype, nodata, found["scale_factor"], found["add_offset"])
+    factor = 1.0 if "scale_factor" in said else _reflectance_factor(attributes)
+    if factor != 1:
+        twice = scaling["scale_factor"] != 1 or encoding.get("scale_factor", 1) != 1
+        twice = twice or ("add_offset" not in said and scaling["add_offset"] != 0)
+        _check_one_scaling(dtype, factor, twice, from_envi)
+        scaling["scale_factor"] = 1 / factor
+
+    valid_range = (-np.inf, np.inf)
+    if nodata is None:
+        nodata = _fill_values(attributes, dtype)
+        applied = bool({"scale_factor", "add_offset"} & set(encoding))
+        packed = _with_sign(np.dtype(encoding.get("dtype") or dtype), {**attributes, **encoding})
+        to_spectra = _scaling(encoding) if applied else scaling
+        valid_range = _valid_range(attributes, packed, to_spectra, applied)
+    nodata = tuple(float(v) for value in np.atleast_1d(nodata) for v in np.atleast_1d(value))
+    return Decoding(dtype, nodata, *scaling.values(), valid_range)
 
 
-def _one_or_each(value):
-    values = np.atleast_1d(np.asarray(value, dtype=float))
+def _with_sign(dtype, attributes):
+    """Return the type of integers that are stored as those of another sign, as netCDF-3 had to."""
+    unsigned = str(attributes.get("_Unsigned", "")).lower()
+    if dtype.kind in "iu" and unsigned in ("true", "false"):
+        return np.dtype(f"{dtype.byteorder}{'u' if unsigned == 'true' else 'i'}{dtype.itemsize}")
+    return dtype
+
+
+def _scaling(attributes):
+    """Return scale and offset, by which values become spectra."""
+    scaling = {"scale_factor": 1.0, "add_offset": 0.0}
+    for name, plural in (("scale_factor", "scales"), ("add_offset", "offsets")):
+        value = attributes.get(name, attributes.get(plural))
+        if value is not None:
+            scaling[name] = _one_or_each(name, value)
+    return scaling
+
+
+def _reflectance_factor(attributes):
+    """Return what ENVI has values divided by to get reflectances."""
+    name = "reflectance_scale_factor"
+    factor = _one_or_each(name, attributes.get(name, 1.0))
+    if not isinstance(factor, float) or not 0 < factor < np.inf:
+        raise ValueError(
+            f"The scene's reflectance scale factor is {factor}, expected one positive number, by "
+            f"which values are divided; correct it, or pass scale_factor=1."
+        )
+    return factor
+
+
+def _check_one_scaling(dtype, factor, scaled, from_envi):
+    """Raise if it cannot be told whether dividing by the reflectance scale factor gives spectra."""
+    if scaled:
+        raise ValueError(
+            f"The scene gives both a reflectance scale factor of {factor:g} and a scale or "
+            f"offset (data gain values and data offset values in ENVI), so that it cannot be "
+            f"told which makes spectra of its values; pass scale_factor and add_offset."
+        )
+    if dtype.kind == "f" and not from_envi:
+        raise ValueError(
+            f"The scene's attributes give reflectance_scale_factor={factor:g}, but its values "
+            f"are {dtype}, so that it cannot be told whether they have been divided by it; "
+            f"pass scale_factor=1 if they have, scale_factor={1 / factor:g} if not."
+        )
+
+
+def _fill_values(attributes, dtype):
+    """Return the values that stand for none, in the type of the stored ones."""
+    values = [attributes[name] for name in _FILL_ATTRIBUTES if attributes.get(name) is not None]
+    return [_number("_FillValue", v, dtype) for value in values for v in np.atleast_1d(value)]
+
+
+def _number(name, value, dtype):
+    """Return an attribute as a number; one of another sign than its integers as one of theirs."""
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    kind = getattr(value, "dtype", np.dtype(object)).kind
+    if {kind, dtype.kind} == {"i", "u"} and value.dtype.itemsize == dtype.itemsize:
+        return float(value.astype(dtype))
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"The scene's attribute {name} is {value!r}, expected a number; correct it, or pass "
+            f"nodata."
+        ) from None
+
+
+def _valid_range(attributes, packed, scaling, applied):
+    """Return the smallest and the largest valid value, in the units of the values at hand.
+
+    Parameters
+    ----------
+    attributes : dict
+    packed : dtype
+        Of the values in the file. Limits of this type are in their units, and limits of floats for
+        packed integers in those of the spectra.
+    scaling : dict
+        From packed values to spectra.
+    applied : bool
+        Whether the values at hand are the spectra.
+    """
+    limits = attributes.get("valid_range")
+    limits = np.ravel(limits) if np.size(limits) == 2 else (None, None)
+    limits = [attributes.get(n, v) for n, v in zip(("valid_min", "valid_max"), limits)]
+    scale, offset = scaling["scale_factor"], scaling["add_offset"]
+    if limits == [None, None] or not isinstance(scale, float) or not isinstance(offset, float):
+        return -np.inf, np.inf  # no convention has a range for bands that are scaled one by one
+    integers = packed.kind in "iu"
+    in_spectra = integers and any(np.asarray(limit).dtype.kind == "f" for limit in limits)
+    low, high = (
+        open_end if limit is None else _number("valid_range", limit, packed)
+        for limit, open_end in zip(limits, (-np.inf, np.inf))
+    )
+    if in_spectra:
+        low, high = sorted(((low - offset) / scale, (high - offset) / scale))
+    if integers:  # half a step away there is no other value, and no rounding error as large
+        low, high = low - 0.5, high + 0.5
+    if applied:
+        low, high = sorted((low * scale + offset, high * scale + offset))
+    return low, high
+
+
+def _one_or_each(name, value):
+    """Return a number, or a tuple of one a band."""
+    try:
+        values = np.ravel(np.asarray(value, dtype=float))
+    except (TypeError, ValueError):
+        values = np.array([np.nan])
+    zero_or_none = not values.size or (name != "add_offset" and not values.all())
+    if zero_or_none or not np.isfinite(values).all():
+        raise ValueError(
+            f"{name} is {value!r}, expected a finite number"
+            f"{'' if name == 'add_offset' else ' other than 0'}, or one a band; correct it, or "
+            f"pass scale_factor and add_offset."
+        )
     if (values == values[0]).all():
         return float(values[0])
     return tuple(values.tolist())

@@ -21,6 +21,9 @@ _DTYPES = {
     14: "i8",
     15: "u8",
 }
+_BRACKETS = {"{": "}", "[": "]"}
+# What a list of names cannot hold.
+_IN_NAMES = str.maketrans({",": ";", "{": "(", "}": ")", "=": ":"})
 
 
 def data_file_of(path):
@@ -131,41 +134,149 @@ class RawLayout:
 def read_header(path):
     """Return the fields of a header as strings, without braces, by name in lower case.
 
-    It is read as it is: what GDAL tells may be from an earlier one, which it keeps in .aux.xml.
+    It is read as it is: what GDAL tells may be from an earlier one, which it keeps in .aux.xml. And
+    GDAL takes an interleave that it does not know for bsq, and a missing type for bytes.
+
+    Raises
+    ------
+    OSError
+        If a list has no end.
     """
-    text = Path(path).read_text(encoding="utf-8", errors="replace")
-    fields = re.findall(r"^([^=\n{}]+)=\s*(\{[^}]*\}|.*)$", text, flags=re.MULTILINE)
-    return {name.strip().lower(): value.strip("{} \t\r\n") for name, value in fields}
+    fields = {}
+    lines = iter(Path(path).read_text(encoding="utf-8", errors="replace").splitlines())
+    for line in lines:
+        name, equals, value = line.partition("=")
+        if not equals or name.lstrip().startswith(";"):
+            continue
+        name, value = " ".join(name.lower().split()), value.strip()
+        if value[:1] in _BRACKETS:
+            value = _list_of(name, value, lines, path)
+        else:
+            value = value.partition(";")[0].strip()
+        fields[name] = value
+    return fields
 
 
-def raw_layout(dataset, path):
+def _list_of(name, text, lines, path):
+    """Return what stands between brackets, which may be lines further down."""
+    opening, closing = text[0], _BRACKETS[text[0]]
+    parts, depth = [], 0
+    while True:
+        for position, letter in enumerate(text):
+            depth += (letter == opening) - (letter == closing)
+            if not depth:
+                return "\n".join([*parts, text[:position]])[1:].strip()
+        parts.append(text)
+        for line in lines:
+            if not line.lstrip().startswith(";"):
+                text = line.strip()
+                break
+        else:
+            raise OSError(
+                f"In {path} the list of {name!r} begins with {opening!r} and does not end; add "
+                f"{closing!r} after it."
+            )
+
+
+def split_list(text):
+    """Return the items of a list, without comments behind lines and a comma behind the last."""
+    text = "\n".join(line.partition(";")[0] for line in text.splitlines())
+    items = [item.strip() for item in text.split(",")]
+    return items if items[-1] else items[:-1]
+
+
+def list_of_names(names):
+    """Return names as a header has them: in a list that readers split again at its commas."""
+    clean = [" ".join(name.translate(_IN_NAMES).split()).lstrip("; ") for name in names]
+    return ",\n".join(name or f"endmember{i}" for i, name in enumerate(clean))
+
+
+def scaling_of(header, n_bands, path):
+    """Return what a header says of the units of the values, as attributes.
+
+    Parameters
+    ----------
+    header : dict
+    n_bands : int
+    path : pathlib.Path
+        For errors.
+
+    Returns
+    -------
+    attributes : dict
+        With those of `scales`, `offsets` and `reflectance_scale_factor` that there are.
+
+    Raises
+    ------
+    OSError
+        If there are not as many numbers as bands.
+    """
+    attributes = {}
+    for field, name in (("data gain values", "scales"), ("data offset values", "offsets")):
+        items = split_list(header.get(field, ""))
+        try:
+            values = [float(item) for item in items]
+        except ValueError:
+            values = []
+        if len(values) != (n_bands if items else 0):
+            raise OSError(
+                f"The header of {path} gives {header[field]!r} as {field!r}, expected "
+                f"{n_bands} numbers, one a band; correct the header."
+            )
+        if items:
+            attributes[name] = tuple(values)
+    if header.get("reflectance scale factor"):
+        attributes["reflectance_scale_factor"] = header["reflectance scale factor"]
+    return attributes
+
+
+def raw_layout(dataset, path, header):
     """Return how a raster's values lie in its file if they lie there as they are, or None.
 
     Parameters
     ----------
     dataset : rasterio.DatasetReader
+        Of the driver "ENVI".
     path : pathlib.Path
+    header : dict
 
     Raises
     ------
     OSError
-        If file and header disagree on how much there is.
+        If the header lacks what is needed to read the file, or says what cannot be; if file and
+        header disagree on how much there is.
     """
-    if dataset.driver != "ENVI":
-        return None
-    header = read_header(next(file for file in dataset.files if file.lower().endswith(".hdr")))
-    n_wavelengths = header["wavelength"].count(",") + 1 if "wavelength" in header else None
+    n_wavelengths = len(split_list(header["wavelength"])) if header.get("wavelength") else None
     if n_wavelengths not in (None, dataset.count):
         raise OSError(
             f"The header of {path} gives {n_wavelengths} wavelengths, but {dataset.count} bands; "
             f"correct the header."
         )
-    code = int(header.get("data type", 0))
-    if int(header.get("file compression", 0)) or code not in _DTYPES:
+    shape = tuple(_integer(header, name, path) for name in ("lines", "samples", "bands"))
+    if shape != (dataset.height, dataset.width, dataset.count):
+        raise OSError(
+            f"The header of {path} gives {shape} lines, samples and bands, but GDAL reads "
+            f"{(dataset.height, dataset.width, dataset.count)} there; remove comments and "
+            f"unfinished lists from the header."
+        )
+    code = _integer(header, "data type", path)
+    if _integer(header, "file compression", path, 0) or code not in _DTYPES:
         return None
-    dtype = np.dtype(_DTYPES[code]).newbyteorder("<>"[int(header.get("byte order", 0))])
-    shape = (dataset.height, dataset.width, dataset.count)
-    offset = int(header.get("header offset", 0))
+    dtype = np.dtype(_DTYPES[code])
+    # of bytes there is no order, and of one band no interleave
+    byte_order = _integer(header, "byte order", path, 0 if dtype.itemsize == 1 else None)
+    interleave = header.get("interleave", "").lower() or ("bsq" if shape[2] == 1 else "")
+    for field, value, expected in (
+        ("byte order", byte_order, (0, 1)),
+        ("interleave", interleave, ("bsq", "bil", "bip")),
+    ):
+        if value not in expected:
+            raise OSError(
+                f"The header of {path} gives {header.get(field, '')!r} as {field!r}, expected one "
+                f"of {', '.join(map(str, expected))}; correct the header."
+            )
+    dtype = dtype.newbyteorder("<>"[byte_order])
+    offset = _integer(header, "header offset", path, 0)
     expected = offset + dtype.itemsize * shape[0] * shape[1] * shape[2]
     found = os.path.getsize(path)
     if found != expected:
@@ -174,4 +285,18 @@ def raw_layout(dataset, path):
             f"{shape[1]} samples × {shape[2]} bands of {dtype.itemsize} bytes after {offset}; the "
             f"file is {'truncated' if found < expected else 'longer'}, or the header another's."
         )
-    return RawLayout(path, shape, dtype, header.get("interleave", "bsq").lower(), offset)
+    return RawLayout(path, shape, dtype, interleave, offset)
+
+
+def _integer(header, name, path, default=None):
+    """Return a field that is a number of something."""
+    text = header.get(name, "")
+    if not text and default is not None:
+        return default
+    if not re.fullmatch(r"\+?\d+", text, flags=re.ASCII):
+        raise OSError(
+            f"The header of {path} "
+            + (f"gives {text!r} as {name!r}" if text else f"lacks {name!r}")
+            + ", expected a whole number; correct the header."
+        )
+    return int(text)

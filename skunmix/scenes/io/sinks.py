@@ -4,7 +4,6 @@ import logging
 import os
 import warnings
 from contextlib import contextmanager
-from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +11,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from ...utils import require
+from .envi import list_of_names
 from .gdal import gdal
+from .groups import netcdf_engine
 from .windows import block_slices
 
 _TILE = 256
@@ -45,7 +46,7 @@ def check_output(path, creation_options=None):
         require("dask.array", purpose)
         if suffix == ".zarr":
             require("zarr", purpose)
-        elif _netcdf_engine() is None:
+        elif netcdf_engine() is None:
             require("netCDF4", purpose)
     elif suffix != ".npy":
         raise ValueError(
@@ -116,6 +117,46 @@ def _check_xarray_options(suffix, options):
         raise ValueError(
             f"{writer.__name__} of xarray has no option {unknown[0]!r} as creation_options have, "
             f"expected one of {', '.join(sorted(known))}."
+        )
+
+
+def check_grid(path, source):
+    """Raise before any work is done if the output cannot hold where the scene's pixels are.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    source : Source
+
+    Raises
+    ------
+    ValueError
+        If the scene has no grid that a raster could hold, or ENVI has no way to say its own: its
+        pixels are turned by an angle, but not sheared or mirrored.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _DRIVERS:
+        return
+    grid = source.grid()
+    transform = grid.get("transform")
+    if _DRIVERS[suffix] != "ENVI" or transform is None:
+        return
+    rasterio = require("rasterio", f"Writing {path.name}")
+    with TemporaryDirectory() as folder:
+        trial = Path(folder, "trial.img")
+        profile = {"driver": "ENVI", "height": 1, "width": 1, "count": 1, "dtype": "uint8"}
+        with gdal(), rasterio.open(trial, "w", **profile, **grid) as dataset:
+            dataset.write(np.zeros((1, 1, 1), np.uint8))
+        with gdal(), rasterio.open(trial) as dataset:
+            found = dataset.transform
+    # a thousandth of a pixel over the whole scene
+    most = 1e-3 / max(source.shape)
+    size = max(map(abs, (transform.a, transform.b, transform.d, transform.e)))
+    if any(abs(getattr(found, n) - getattr(transform, n)) > most * size for n in "abde"):
+        raise ValueError(
+            f"{path.name} cannot hold the scene's grid, whose transform is "
+            f"{tuple(transform)[:6]}: ENVI's map info can only rotate square pixels, and does not "
+            f"shear or mirror them; write GeoTIFF (.tif) instead."
         )
 
 
@@ -191,6 +232,7 @@ def _same(a, b):
 def _write_raster(path, values, source, names, windows, driver, options):
     rasterio = require("rasterio", f"Writing {path.name}")
     rows, cols, n_endmembers = values.shape
+    names = [" ".join(name.split()) for name in names]  # a line each in a header
     target = path
     profile = {}
     if driver == "ENVI":
@@ -213,10 +255,15 @@ def _write_raster(path, values, source, names, windows, driver, options):
         dataset.descriptions = names
         for window in windows:
             dataset.write(np.moveaxis(values.read(window), -1, 0), window=window)
-    if driver == "ENVI":  # which GDAL describes by where it was made
+    if driver == "ENVI":
         target.with_suffix(".hdr").replace(header)  # of the case that was asked for
-        text = header.read_bytes().replace(os.fsencode(target), os.fsencode(target.name))
-        header.write_bytes(text)
+        text = header.read_text(encoding="utf-8", errors="surrogateescape")
+        # which GDAL describes by where it was made
+        text = text.replace(os.fspath(target), target.name)
+        # GDAL reads names from .aux.xml; others would take one with a comma for two
+        lists = (",\n".join(names), list_of_names(names))
+        given, clean = (f"band names = {{\n{some}}}" for some in lists)
+        header.write_text(text.replace(given, clean), encoding="utf-8", errors="surrogateescape")
 
     def read(window):
         with gdal(), rasterio.open(target) as dataset:
@@ -243,7 +290,7 @@ def _write_xarray(path, values, source, names, max_pixels, options):
     from .xarrays import abundance_array
 
     template, band_dim = source.template(), source.template_band_dim
-    dims = tuple(dim for dim in template.dims if dim != band_dim)
+    dims = source.dims
     side = max(1, min(4 * _TILE, int(max_pixels**0.5)))
     lazy = da.from_array(
         values, chunks=(side, side, -1), name=False, meta=np.empty((0, 0, 0), values.dtype)
@@ -261,7 +308,7 @@ def _write_xarray(path, values, source, names, max_pixels, options):
                 dataset.to_zarr(path, mode="w", **options)
         else:
             dataset["abundance"].encoding["chunksizes"] = chunks
-            dataset.to_netcdf(path, engine=_netcdf_engine(), **options)
+            dataset.to_netcdf(path, engine=netcdf_engine(), **options)
 
     def read(window):
         kind = {"engine": "zarr", "consolidated": False} if path.is_dir() else {}
@@ -279,9 +326,3 @@ def _os_errors():
         yield
     except RuntimeError as error:  # netCDF4's
         raise OSError(str(error)) from error
-
-
-def _netcdf_engine():
-    if find_spec("netCDF4"):
-        return "netcdf4"
-    return "h5netcdf" if find_spec("h5netcdf") and find_spec("h5py") else None

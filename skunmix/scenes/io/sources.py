@@ -1,6 +1,5 @@
 """Scenes on disk, read by windows: what GDAL reads, netCDF and Zarr, NumPy's own files."""
 
-import os
 import threading
 from pathlib import Path
 
@@ -8,10 +7,18 @@ import numpy as np
 
 from ...utils import dimension_labels, require
 from .decoding import decoding_of
-from .envi import data_file_of, raw_layout
-from .gdal import GDAL_CACHE, gdal_cache
+from .envi import data_file_of, raw_layout, read_header, scaling_of
+from .gdal import GDAL_CACHE, gdal_cache, open_raster
+from .grids import grid_of, rows_and_columns
+from .groups import open_variable, variables_of
+from .windows import chunk_bytes
 
-_XARRAY_SUFFIXES = {".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".zarr"}
+_REFLECTANCE_FACTOR = "reflectance_scale_factor"
+_XARRAY_SUFFIXES = {".nc", ".nc4", ".cdf", ".h5", ".he5", ".hdf5", ".hdf", ".zarr"}
+# By which netCDF and HDF5 files begin that are named otherwise.
+_XARRAY_SIGNATURES = (b"CDF\1", b"CDF\2", b"CDF\5", b"\x89HDF\r\n\x1a\n")
+_HANDLES = {"_local", "_opened"}  # attributes that stay in their process
+_OPENING = threading.Lock()
 
 
 def open_source(path, *, band_dim="band", variable=None):
@@ -23,7 +30,8 @@ def open_source(path, *, band_dim="band", variable=None):
     band_dim : str, default="band"
         The dimension of the bands in netCDF and Zarr.
     variable : str, default=None
-        The variable in netCDF and Zarr, where there are several.
+        The variable in netCDF, HDF5 and Zarr, where there are several, as "group/name" where it is
+        in a group.
 
     Returns
     -------
@@ -43,9 +51,14 @@ def open_source(path, *, band_dim="band", variable=None):
         raise FileNotFoundError(f"There is no scene at {path}; check the path.")
     if path.suffix == ".npy":
         return NumpySource(path)
-    if path.suffix.lower() in _XARRAY_SUFFIXES:
+    if path.suffix.lower() in _XARRAY_SUFFIXES or path.is_dir() or _is_xarrays(path):
         return XarraySource(path, band_dim, variable)
     return RasterSource(path)
+
+
+def _is_xarrays(path):
+    with open(path, "rb") as file:
+        return file.read(8).startswith(_XARRAY_SIGNATURES)
 
 
 class Source:
@@ -58,22 +71,28 @@ class Source:
         Rows, columns and bands.
     chunk_shape : tuple of int
         Rows and columns that are stored together.
+    chunk_bytes : int
+        What is in memory, whole, while any part of a chunk is read.
     in_one_piece : bool
         Whether it costs no more to read by small windows.
+    dims : tuple of str
+        Names of rows and columns in the template.
     where : str
         What to call the scene's bands in an error.
     """
 
     chunk_shape = (1, 1)
+    chunk_bytes = 0
     in_one_piece = False
+    dims = ("y", "x")
 
     def __init__(self, path):
         self.path = path
         self._local = threading.local()
 
     def __getstate__(self):
-        # handles belong to a process, and most of them to a thread
-        return {name: value for name, value in vars(self).items() if name != "_local"}
+        # handles belong to a process, and those of GDAL to a thread
+        return {name: value for name, value in vars(self).items() if name not in _HANDLES}
 
     def __setstate__(self, state):
         vars(self).update(state)
@@ -148,44 +167,62 @@ class NumpySource(Source):
 
 
 class RasterSource(Source):
-    """A raster that GDAL reads, such as GeoTIFF or ENVI."""
+    """A raster that GDAL reads: GeoTIFF, ENVI and others that hold their values themselves."""
 
     def __init__(self, path):
         super().__init__(data_file_of(path))
         rasterio = require("rasterio", f"Reading {path.name}")
-        try:
-            dataset = self._dataset()
-        except rasterio.errors.RasterioIOError as error:
-            raise OSError(
-                f"{self.path} could not be opened as a raster ({error}); scenes are ENVI, GeoTIFF "
-                f"or what else GDAL reads, netCDF (.nc), Zarr (.zarr) and NumPy (.npy)."
-            ) from error
-        if not dataset.count:
-            raise ValueError(
-                f"{self.path} has no bands of its own but {len(dataset.subdatasets)} subdatasets; "
-                f"convert one of them to GeoTIFF."
-            )
+        dataset = self._dataset()
         self.shape = (dataset.height, dataset.width, dataset.count)
         self.dtype = np.dtype(np.result_type(*{np.dtype(name) for name in dataset.dtypes}))
         self.where = self.path.name
-        self.raw = raw_layout(dataset, self.path)
-        self.in_one_piece = self.raw is not None
-        if self.raw is None:
-            self.chunk_shape = dataset.block_shapes[0]
+        self.raw = None
         no_data = {value for value in dataset.nodatavals if value is not None}
         self.attributes = {
             "nodata": sorted(no_data) or None,
             "scales": dataset.scales,
             "offsets": dataset.offsets,
         }
+        self._is_envi = dataset.driver == "ENVI"
+        if self._is_envi:
+            header = read_header(self._header_of(dataset, path))
+            self.attributes |= scaling_of(header, dataset.count, self.path)
+            self.raw = raw_layout(dataset, self.path, header)
+        else:  # where it was written with the tags of an ENVI scene
+            tags = {**dataset.tags(), **dataset.tags(ns="ENVI")}
+            tags = {name.lower(): value for name, value in tags.items()}
+            if _REFLECTANCE_FACTOR in tags:
+                self.attributes[_REFLECTANCE_FACTOR] = tags[_REFLECTANCE_FACTOR]
+        self.in_one_piece = self.raw is not None
+        if self.raw is None:
+            self.chunk_shape = dataset.block_shapes[0]
+            self.chunk_bytes = int(np.prod(self.chunk_shape)) * self.bytes_per_pixel()
+        else:
+            self.dtype = self.raw.dtype.newbyteorder("=")
         flags = rasterio.enums.MaskFlags
         self._has_mask = flags.per_dataset in dataset.mask_flag_enums[0]
+
+    def decoding(self, **overrides):
+        """Return how stored values become spectra, from the file and what the caller says."""
+        return decoding_of(
+            self.dtype, self.attributes, decoded=False, from_envi=self._is_envi, **overrides
+        )
+
+    def _header_of(self, dataset, path):
+        """Return the header of an ENVI scene, which is the one given where one is."""
+        header = next(Path(file) for file in dataset.files if file.lower().endswith(".hdr"))
+        if path.suffix.lower() == ".hdr" and not path.samefile(header):
+            raise OSError(
+                f"{path} is not the header that GDAL reads beside {self.path}, which is {header}; "
+                f"remove one of them, or name the data."
+            )
+        return header
 
     def _dataset(self):
         """Return a handle of this thread's own."""
         dataset = getattr(self._local, "dataset", None)
         if dataset is None:
-            dataset = self._local.dataset = require("rasterio", "Reading a raster").open(self.path)
+            dataset = self._local.dataset = open_raster(self.path)
         return dataset
 
     def _read(self, window):
@@ -193,8 +230,7 @@ class RasterSource(Source):
             values = self.raw.read(window)
         else:
             dataset = self._dataset()
-            tile = int(np.prod(dataset.block_shapes[0])) * self.bytes_per_pixel()
-            with gdal_cache(max(GDAL_CACHE, 2 * tile)):
+            with gdal_cache(max(GDAL_CACHE, 2 * self.chunk_bytes)):
                 values = dataset.read(window=window, out_dtype=self.dtype)
             values = np.moveaxis(values, 0, -1)
         mask = None
@@ -230,16 +266,18 @@ class RasterSource(Source):
     def template(self):
         """Return a DataArray of the scene as rioxarray sees it, unread."""
         rioxarray = require("rioxarray", f"Writing the grid of {self.path.name} to netCDF or Zarr")
-        return rioxarray.open_rasterio(self.path)
+        return rioxarray.open_rasterio(self.path, driver=self._dataset().driver)
 
 
 class XarraySource(Source):
-    """A variable of netCDF or Zarr, of two dimensions and one of bands."""
+    """A variable of netCDF, HDF5 or Zarr, of two dimensions and one of bands."""
+
+    _opened = None
 
     def __init__(self, path, band_dim, variable):
         super().__init__(path)
         self._band_dim = self.template_band_dim = band_dim
-        self._variable = variable
+        self._variable = self._find(variable)
         scene = self._scene()
         if band_dim not in scene.dims:
             raise ValueError(
@@ -251,63 +289,46 @@ class XarraySource(Source):
                 f"{scene.name!r} of {path.name} has the dimensions {dict(scene.sizes)}, expected "
                 f"two and the bands'; select from it and save that, or use unmix."
             )
-        self.dims = tuple(dim for dim in scene.dims if dim != band_dim)
+        self.dims = rows_and_columns(scene, band_dim)
         self.shape = tuple(scene.sizes[dim] for dim in (*self.dims, band_dim))
         self.dtype = scene.dtype
         self.attributes = dict(scene.attrs)
         self.where = f"dimension {band_dim!r} of {path.name}"
         chunks = scene.encoding.get("preferred_chunks") or {}
         self.chunk_shape = tuple(int(chunks.get(dim, 1)) for dim in self.dims)
+        self.chunk_bytes = chunk_bytes(scene)
 
-    def _scene(self):
-        scene = getattr(self._local, "scene", None)
-        if scene is None:
-            scene = self._local.scene = self._open()
-        return scene
-
-    def _open(self):
-        xr = require("xarray", f"Reading {self.path.name}")
-        options = {"engine": "zarr", "consolidated": False} if self.path.is_dir() else {}
-        if options:
-            require("zarr", f"Reading {self.path.name}")
-        try:
-            # stored values, as `decoding` is to know of all that is done to them
-            dataset = xr.open_dataset(
-                self.path,
-                chunks=None,
-                cache=False,
-                mask_and_scale=False,
-                decode_times=False,
-                decode_coords="all",
-                **options,
+    def _find(self, variable):
+        """Return the variable that is the scene, with its group."""
+        there = variables_of(self.path)
+        if variable is not None:
+            name = variable.strip("/")
+            if name in there:
+                return name
+            raise ValueError(
+                f"{self.path.name} has no variable {variable!r}; name one of {_listed(there)}."
             )
-        except ValueError as error:
-            if "engine" in str(error) or "IO backends" in str(error):
-                raise ImportError(
-                    f"xarray could not open {self.path}: it is damaged, or reading it needs "
-                    f"netCDF4 or h5netcdf; `pip install skunmix[scenes]`."
-                ) from error
-            raise OSError(f"{self.path} could not be opened ({error}).") from error
-        except OSError as error:
-            raise OSError(
-                f"{self.path} could not be opened ({error}); it may be truncated."
-            ) from error
-        if self._variable is not None:
-            if self._variable not in dataset:
-                raise ValueError(
-                    f"{self.path.name} has no variable {self._variable!r}, but "
-                    f"{list(dataset.data_vars)}."
-                )
-            return dataset[self._variable]
-        found = [name for name, v in dataset.data_vars.items() if self._band_dim in v.dims]
-        found = [name for name in found if dataset[name].ndim == 3] or found
+        banded = {
+            name: dims
+            for name, dims in there.items()
+            if len(dims) > 1 and self._band_dim in dict(dims)
+        }
+        found = [name for name, dims in banded.items() if len(dims) == 3] or list(banded)
         if len(found) != 1:
             raise ValueError(
-                f"{self.path.name} has {len(found)} variables with a dimension {self._band_dim!r} "
-                f"of {dict(dataset.sizes)}; name the scene as variable, one of "
-                f"{list(dataset.data_vars)}, and the dimension of its bands as band_dim."
+                f"{self.path.name} has {len(found)} variables with a dimension {self._band_dim!r}; "
+                f"name the scene as variable, and the dimension of its bands as band_dim: it has "
+                f"{_listed(there)}."
             )
-        return dataset[found[0]]
+        return found[0]
+
+    def _scene(self):
+        # One dataset for all threads: netCDF4 crashes if a thread opens a file while another one
+        # opens or reads, and xarray locks reading only.
+        with _OPENING:
+            if self._opened is None:
+                self._opened = open_variable(self.path, self._variable)
+            return self._opened
 
     def _read(self, window):
         variable = self._scene().variable.isel(dict(zip(self.dims, window)))
@@ -322,26 +343,16 @@ class XarraySource(Source):
 
     def grid(self):
         """Return CRS and transform, which rioxarray finds."""
-        scene = self._scene()
-        if not hasattr(scene, "rio"):
-            require("rioxarray", f"Writing the grid of {self.path.name} to a raster")
-        scene = scene.rio.set_spatial_dims(x_dim=self.dims[1], y_dim=self.dims[0])
-        return {"crs": scene.rio.crs, "transform": scene.rio.transform()}
+        return grid_of(self._scene(), self.dims, self.path.name)
 
     def template(self):
         """Return the variable, unread."""
         return self._scene()
 
 
-def identity(source):
-    """Return what tells a scene from another, or from itself after a change."""
-    files = [path for path in source.files() if path.exists()]
-    stats = [os.stat(path) for path in files]
-    return {
-        "name": source.path.name,
-        "shape": list(source.shape),
-        "dtype": str(source.dtype),
-        "files": len(files),
-        "bytes": sum(stat.st_size for stat in stats),
-        "changed": max(stat.st_mtime_ns for stat in stats),
-    }
+def _listed(variables):
+    """Return variables for an error, with their dimensions and sizes."""
+    return "; ".join(
+        f"{name!r} ({', '.join(f'{dim}: {size}' for dim, size in dims)})"
+        for name, dims in variables.items()
+    )

@@ -1,0 +1,173 @@
+"""Whether the objective may be lowered by what a KKT residual does not show.
+
+A gradient that is all but zero says little where endmembers are nearly collinear: at an angle θ
+between an endmember and those in use, a gradient of sinθ·ρ is all that is left by a reconstruction
+which could come nearer to the spectrum by ρ. Here the gradient is compared with what a step along
+it lowers the objective by, and what rounding may hide counts as if it were there.
+"""
+
+import numpy as np
+
+# Of its objective, the share by which a pixel's may be too high.
+LARGEST_SHARE = 1e-8
+# What rounding leaves of a residual, over the size of what is subtracted.
+_ROUNDING = 2e-15
+# What rounding leaves of a direction, over the sine between what is subtracted.
+_ROUNDING_OF_DIRECTION = 1e-15
+# Endmembers of a smaller sine to the others are linearly dependent, as far as float64 can tell.
+_DEPENDENT = 1e-13
+
+
+class Resolution:
+    """What endmembers resolve; made once, for all pixels.
+
+    Parameters
+    ----------
+    endmembers : ndarray of shape (n_endmembers, n_bands)
+    norms : ndarray of shape (n_endmembers,)
+        Of the endmembers; 1 for one of all zeros.
+    sum_to_one : bool
+    """
+
+    def __init__(self, endmembers, norms, sum_to_one):
+        self.endmembers, self.norms, self.sum_to_one = endmembers, norms, sum_to_one
+        atoms = endmembers / norms[:, np.newaxis]
+        # All endmembers lean to one side, if they do: Σ‖aⱼ‖xⱼ ≤ ‖Ax‖ / lean.
+        mean = atoms.mean(axis=0)
+        self.lean = (atoms @ mean).min() / (np.linalg.norm(mean) or 1.0)
+        self.lengths = norms
+        if sum_to_one:  # as one more band of the endmembers, as steps keep the sum
+            band = np.quantile(norms, 0.5, method="lower")
+            self.lengths = np.hypot(norms, band)
+            atoms = np.column_stack([endmembers, np.full(len(norms), band)])
+            atoms /= self.lengths[:, np.newaxis]
+        self.least_sine = 0.0
+        if len(atoms) <= atoms.shape[1]:
+            self.least_sine = np.linalg.svd(atoms, compute_uv=False)[-1]
+
+    def is_doubtful(self, y, x, residual, gradient, objective, lam):
+        """Return whether a pixel's objective may be too high by more than `LARGEST_SHARE` of it.
+
+        Parameters
+        ----------
+        y, residual : ndarray of shape (n_pixels, n_bands)
+            Spectra, and y − Ax.
+        x, gradient : ndarray of shape (n_pixels, n_endmembers)
+            The gradient with λ or, with the constraint, its multiplier.
+        objective, lam : ndarray of shape (n_pixels,)
+
+        Returns
+        -------
+        doubtful : ndarray of shape (n_pixels,), bool
+        """
+        spectrum = np.linalg.norm(y, axis=1)
+        rounding = _ROUNDING * (spectrum + np.abs(x) @ self.norms)
+        allowed = 2 * LARGEST_SHARE * objective
+        # A residual of nothing but rounding is the optimum, where the objective is nothing else.
+        open_ = (lam > 0) | (np.linalg.norm(residual, axis=1) > rounding)
+        open_ &= ~self._is_bounded(x, gradient, spectrum, rounding, allowed)
+        doubtful = np.zeros(len(y), dtype=bool)
+        pixels = np.flatnonzero(open_)
+        if len(pixels):
+            lowers = self._lowers_on_simplex if self.sum_to_one else self._lowers
+            allowed = allowed + rounding**2
+            doubtful[pixels] = lowers(*(rows[pixels] for rows in (x, residual, lam, allowed)))
+        return doubtful
+
+    def _is_bounded(self, x, gradient, spectrum, rounding, allowed):
+        """Return whether a bound shows that the objective is as low as it has to be.
+
+        A step d lowers twice the objective by −2gᵀd − ‖Ad‖², which is at most (‖g‖/s)² with the
+        least singular value s of A, and at most 2 max|g| Σ|d|.
+        """
+        lengths, gradient = x * self.lengths, gradient / self.lengths
+        slopes, linear = _split(lengths, gradient)
+        slopes += rounding[:, np.newaxis]
+        least_sine = self.least_sine if self.least_sine > _DEPENDENT else 0.0
+        if self.sum_to_one:
+            steepest, path = (slopes * self.lengths).max(axis=1), 2.0
+        else:
+            steepest = slopes.max(axis=1)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                path = spectrum / max(self.lean, 0.0) + lengths.sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            bounded = linear + (np.linalg.norm(slopes, axis=1) / least_sine) ** 2 <= allowed
+        return bounded | (linear + 2 * steepest * path <= allowed)
+
+    def _lowers(self, x, residual, lam, allowed):
+        """Return whether steps along endmembers that are in use, or one more, lower it too far."""
+        return _lowers(self.endmembers, self.norms, x, residual, lam, allowed)
+
+    def _lowers_on_simplex(self, x, residual, lam, allowed):
+        """Do the same for steps that keep the sum.
+
+        From the endmember of the largest abundance each goes to the others, of abundances ≥ 0.
+        """
+        result = np.zeros(len(x), dtype=bool)
+        vertices = np.argmax(x, axis=1)
+        for vertex in np.unique(vertices):
+            pixels = np.flatnonzero(vertices == vertex)
+            others = np.arange(len(self.norms)) != vertex
+            edges = self.endmembers[others] - self.endmembers[vertex]
+            norms = np.linalg.norm(edges, axis=1)
+            norms[norms == 0] = 1.0
+            result[pixels] = _lowers(
+                edges,
+                norms,
+                x[np.ix_(pixels, others)],
+                *(rows[pixels] for rows in (residual, lam, allowed)),
+            )
+        return result
+
+
+def _lowers(endmembers, norms, x, residual, lam, allowed):
+    atoms, weights = endmembers / norms[:, np.newaxis], 1.0 / norms
+    lengths = x * norms
+    slopes = lam[:, np.newaxis] * weights - residual @ atoms.T
+    linear = _split(lengths, slopes)[1]
+    supports, group_of = np.unique(lengths > np.maximum(slopes, 0.0), axis=0, return_inverse=True)
+    lowered = np.zeros(len(x))
+    for group, support in enumerate(supports):
+        pixels = np.flatnonzero(np.ravel(group_of) == group)
+        lowered[pixels] = _attainable(atoms, weights, support, residual[pixels], lam[pixels])
+    return linear + lowered > allowed
+
+
+def _split(lengths, slopes):
+    """Return the slopes that steps may follow, and what twice the objective falls by on others.
+
+    An abundance that is nearer to zero than its slope, and should go there, cannot go far.
+    """
+    ends = (slopes > 0) & (lengths <= slopes)
+    linear = 2 * np.sum(np.maximum(lengths, 0.0) * slopes, axis=1, where=ends)
+    return np.where(ends, 0.0, np.abs(slopes)), linear
+
+
+def _attainable(atoms, weights, support, residual, lam):
+    """Return what twice the objective falls by to the minimiser on a support, and on one more.
+
+    With the singular value decomposition A_P = V S Uᵀ of the atoms in the support, it moves the
+    reconstruction by U(Uᵀr − λS⁻¹Vᵀc). Then an atom a = Uw + a⊥ moves it by
+    (a⊥ᵀr − λ(c − wᵀS⁻¹Vᵀc)) / ‖a⊥‖.
+    """
+    distance = np.linalg.norm(residual, axis=1)
+    V, S, basis = np.linalg.svd(atoms[support], full_matrices=False)
+    kept = S > _DEPENDENT
+    V, S, basis = V[:, kept], S[kept], basis[kept]
+    u = (V.T @ weights[support]) / S
+    move = residual @ basis.T - np.outer(lam, u)
+    hidden = _ROUNDING_OF_DIRECTION * distance / S.min(initial=1.0)
+    lowered = (np.linalg.norm(move, axis=1) + hidden) ** 2
+
+    outside, weights = atoms[~support], weights[~support]
+    w = outside @ basis.T
+    rest = outside - w @ basis
+    rest -= (rest @ basis.T) @ basis
+    sines = np.linalg.norm(rest, axis=1)
+    independent = sines > _DEPENDENT
+    if not independent.any():
+        return lowered
+    w, rest, sines, weights = (rows[independent] for rows in (w, rest, sines, weights))
+    gains = ((residual - move @ basis) @ rest.T - np.outer(lam, weights - w @ u)) / sines
+    gains += _ROUNDING_OF_DIRECTION * distance[:, np.newaxis] / sines
+    return lowered + np.maximum(gains, 0.0).max(axis=1) ** 2
