@@ -1,4 +1,4 @@
-"""Scenes and spectral libraries: made on the spot, or fetched and kept."""
+"""Scenes and spectral libraries, simulated or downloaded."""
 
 from ._fetchers import fetch_jasper_ridge, fetch_usgs_library
 from ._generators import make_endmembers, make_mixtures, make_scene

@@ -11,22 +11,22 @@ def angles_between(spectra, others):
     ----------
     spectra : ndarray of shape (n_spectra, n_bands)
     others : ndarray of shape (n_others, n_bands)
-        None of the rows of either is zero.
+        No row of either may be zero.
 
     Returns
     -------
     angles : ndarray of shape (n_spectra, n_others)
     """
     u, v = (X / np.linalg.norm(X, axis=1, keepdims=True) for X in (spectra, others))
-    # the chord between unit vectors: unlike their scalar product, exact for small angles
+    # use the chord between unit vectors, which is accurate for small angles; their product is not
     return np.degrees(2 * np.arcsin(np.minimum(cdist(u, v) / 2, 1)))
 
 
 def prune(spectra, min_angle):
     """Return the indices of spectra that are pairwise more than `min_angle` apart.
 
-    Greedy, in the order given: a spectrum stays if its angle to each one kept before it exceeds
-    `min_angle`. The order matters; the first spectrum always stays.
+    The selection is greedy and depends on the order: a spectrum is kept if its angle to each one
+    kept before it exceeds `min_angle`. The first spectrum is always kept.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Real data: fetched once, checked against a pinned sha256, kept in a data home."""
+"""Real data, which are downloaded once, checked against a known sha256 and kept."""
 
 from numbers import Integral, Real
 from os import PathLike
@@ -28,7 +28,7 @@ _USGS_LIBRARY = RemoteFile(
     sha256="fe2be84e4da2abf6ab00091b36f30a1a8dd247d18a78146f61235c8b5229da63",
 )
 
-# What the file's endmembers are relative to: times this, three of them are pixels of the image.
+# The endmembers of the file are divided by this; times it, three of them are pixels of the image.
 _JASPER_RIDGE_ENDMEMBER_SCALE = 5300
 
 _FETCHING = {
@@ -58,15 +58,14 @@ def fetch_jasper_ridge(
     Parameters
     ----------
     data_home : str or path-like, default=None
-        Folder of the file. None takes the one that the environment variable ``SKUNMIX_DATA``
-        names or else the user's cache for skunmix.
+        Folder of the file. None takes the folder in the environment variable ``SKUNMIX_DATA``, or
+        the user's cache for skunmix if the variable is not set.
     download_if_missing : bool, default=True
-        If False, raise an OSError where the file is not there, instead of downloading it.
+        Whether to download the file if it is missing; False raises an OSError instead.
     return_X_y : bool, default=False
-        If True, return ``(spectra, abundances)`` instead of a Bunch.
+        Whether to return ``(spectra, abundances)`` instead of a Bunch.
     n_retries : int, default=3
-        How often to try again when the connection or the server fails, or the file arrives
-        damaged.
+        Number of further tries if the connection or the server fails, or the file is damaged.
     delay : float, default=1.0
         Seconds between tries.
 
@@ -91,22 +90,22 @@ def fetch_jasper_ridge(
         shape : tuple of (int, int)
             Rows and columns, (100, 100).
         DESCR : str
-            Scale, provenance, and the absence of a licence.
+            Description: scale, provenance, and the missing licence.
 
     (spectra, abundances) : tuple if `return_X_y` is True
 
     Raises
     ------
     OSError
-        If the file is not there and may not, or cannot, be downloaded, or what arrives has
-        another sha256.
+        If the file is missing and cannot or may not be downloaded, or if the download has another
+        sha256.
     ImportError
-        If it has to be downloaded, or the user's cache to be found, and pooch is not installed.
+        If pooch is not installed, and is needed to download the file or to find the user's cache.
 
     Warns
     -----
     UserWarning
-        If there is another file of that name, which is kept under a new one.
+        If the folder holds another file of this name, which is renamed.
 
     Examples
     --------
@@ -159,17 +158,16 @@ def fetch_usgs_library(
     Parameters
     ----------
     data_home : str or path-like, default=None
-        Folder of the file. None takes the one that the environment variable ``SKUNMIX_DATA``
-        names or else the user's cache for skunmix.
+        Folder of the file. None takes the folder in the environment variable ``SKUNMIX_DATA``, or
+        the user's cache for skunmix if the variable is not set.
     download_if_missing : bool, default=True
-        If False, raise an OSError where the file is not there, instead of downloading it.
+        Whether to download the file if it is missing; False raises an OSError instead.
     min_angle : float, default=None
-        If given, keep a spectrum only if its angle to each one kept before it, in the order of
-        the file, exceeds this, in degrees. 4.44 leaves the 240 spectra that the literature on
-        sparse unmixing uses. None keeps all.
+        Smallest angle between spectra, in degrees: in the order of the file, a spectrum is kept if
+        its angle to each one kept before it is larger. 4.44 keeps the 240 spectra that the
+        literature on sparse unmixing uses. None keeps all.
     n_retries : int, default=3
-        How often to try again when the connection or the server fails, or the file arrives
-        damaged.
+        Number of further tries if the connection or the server fails, or the file is damaged.
     delay : float, default=1.0
         Seconds between tries.
 
@@ -177,12 +175,12 @@ def fetch_usgs_library(
     -------
     library : :class:`~sklearn.utils.Bunch`
         Dictionary-like object, with the following attributes. The bands are sorted by
-        wavelength; in the file they are not.
+        wavelength, which they are not in the file.
 
         endmembers : ndarray of shape (n_endmembers, 224)
-            Reflectances, one spectrum a row.
+            Reflectances, one spectrum per row.
         endmember_names : list of str
-            Such as "Actinolite HS116.3B"; no two are the same.
+            Unique names, such as "Actinolite HS116.3B".
         wavelengths : ndarray of shape (224,)
             Centres of the bands, in µm, ascending.
         resolution : ndarray of shape (224,)
@@ -190,24 +188,25 @@ def fetch_usgs_library(
         bands : ndarray of shape (224,)
             Numbers of the channels in the order of the file, from 1.
         DESCR : str
-            Provenance, and the absence of a licence.
+            Description: provenance, and the missing licence.
 
     Raises
     ------
     OSError
-        If the file is not there and may not, or cannot, be downloaded, or what arrives has
-        another sha256.
+        If the file is missing and cannot or may not be downloaded, or if the download has another
+        sha256.
     ImportError
-        If it has to be downloaded, or the user's cache to be found, and pooch is not installed.
+        If pooch is not installed, and is needed to download the file or to find the user's cache.
 
     Warns
     -----
     UserWarning
-        If there is another file of that name, which is kept under a new one.
+        If the folder holds another file of this name, which is renamed.
 
     See Also
     --------
-    make_scene : An image of some of these spectra, and :func:`make_mixtures`, mixtures of them.
+    make_scene : Simulate an image from some of these spectra.
+    make_mixtures : Simulate mixtures of them.
 
     Examples
     --------
@@ -223,7 +222,7 @@ def fetch_usgs_library(
     )
     content = loadmat(path)
     order = np.argsort(content["datalib"][:, 0], kind="stable")
-    # three columns that describe the bands, then a spectrum a column; names likewise
+    # three columns describe the bands, and each further column is a spectrum; so are the names
     columns = content["datalib"][order].T
     wavelengths, resolution, endmembers = columns[0], columns[1], columns[3:]
     names = [bytes(codes).decode("ascii").strip() for codes in content["names"][3:]]

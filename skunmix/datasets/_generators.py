@@ -1,4 +1,4 @@
-"""Endmembers, scenes and mixtures, made from a random state."""
+"""Simulated endmembers, scenes and mixtures."""
 
 from numbers import Integral, Real
 
@@ -10,8 +10,8 @@ from sklearn.utils import Bunch, check_array, check_random_state
 from ..utils import Interval, axis_labels, name_labels, refuse_masked, validate_params
 from ._angles import angles_between
 
-# Where the curves of make_endmembers are defined, in µm; a little more than 0.4-2.5, so that the
-# channels of AVIRIS (0.37-2.51) fit in.
+# Range of the curves of make_endmembers, in µm. It is a little more than 0.4-2.5, to include the
+# channels of AVIRIS (0.37-2.51).
 _FIRST_WAVELENGTH, _LAST_WAVELENGTH = 0.35, 2.55
 _MAX_DRAWS = 1000
 
@@ -31,10 +31,10 @@ _POSITIVE = Interval(Integral, 1, None, closed="left")
 def make_endmembers(
     n_endmembers=6, n_bands=224, *, wavelengths=None, min_angle=5.0, random_state=None
 ):
-    r"""Make spectra that look like those of materials: smooth, with absorption bands.
+    r"""Simulate spectra that resemble those of materials: smooth, with absorption bands.
 
-    A reflectance is a smooth continuum :math:`c` through random knots, with absorption bands cut
-    into it:
+    A reflectance is a smooth continuum :math:`c` through random knots, multiplied by absorption
+    bands:
 
     .. math:: r(\lambda) = c(\lambda) \prod_k \left(
               1 - d_k \exp\left(-\tfrac12 (\lambda - \lambda_k)^2 / s_k^2\right)\right)
@@ -44,15 +44,15 @@ def make_endmembers(
     n_endmembers : int, default=6
         Number of spectra.
     n_bands : int, default=224
-        Number of bands, equally spaced from 0.4 to 2.5 µm. Not used if `wavelengths` are given.
+        Number of bands, equally spaced from 0.4 to 2.5 µm. Ignored if `wavelengths` are given.
     wavelengths : array-like of shape (n_bands,), default=None
         Centres of the bands, in µm, from 0.35 to 2.55, in any order.
     min_angle : float, default=5.0
-        Every two spectra are at a larger angle than this, in degrees, so that none of them is
+        The angle between any two spectra is larger than this, in degrees, so that no spectrum is
         nearly a multiple of another.
     random_state : int, RandomState instance or None, default=None
-        Determines the spectra. Those of the same `random_state` and bands start alike, however
-        many there are. None draws from a fresh generator, and not from NumPy's global one.
+        Determines the spectra. For the same `random_state` and bands, a larger number adds spectra
+        to those of a smaller number. None draws from a new generator, not from NumPy's global one.
 
     Returns
     -------
@@ -60,19 +60,19 @@ def make_endmembers(
         Dictionary-like object, with the following attributes.
 
         endmembers : ndarray of shape (n_endmembers, n_bands)
-            Reflectances, from 0 to 1, one spectrum a row.
+            Reflectances, from 0 to 1, one spectrum per row.
         endmember_names : list of str
             "endmember0", "endmember1", …
         wavelengths : ndarray of shape (n_bands,)
             Centres of the bands, in µm.
         DESCR : str
-            What this is.
+            Description.
 
     Raises
     ------
     ValueError
-        If a wavelength is out of range, or so many spectra so far apart are not found: with few
-        bands there is no room for them.
+        If a wavelength is out of range, or if random draws find fewer than `n_endmembers` spectra
+        at these angles, as with few bands.
 
     See Also
     --------
@@ -103,9 +103,9 @@ def make_endmembers(
                 break
         else:
             raise ValueError(
-                f"{n_endmembers} endmembers of {len(wavelengths)} bands that are pairwise more "
-                f"than {min_angle:g}° apart were asked for, but after {i} no further one was found "
-                f"in {_MAX_DRAWS} draws; ask for fewer, more bands or a smaller min_angle."
+                f"Expected {n_endmembers} endmembers of {len(wavelengths)} bands that are pairwise "
+                f"more than {min_angle:g}° apart, got {i}, and no further one in {_MAX_DRAWS} "
+                f"draws; pass a smaller n_endmembers or min_angle, or more bands."
             )
     return Bunch(
         endmembers=endmembers,
@@ -113,8 +113,8 @@ def make_endmembers(
         wavelengths=wavelengths,
         DESCR=(
             f"{n_endmembers} synthetic reflectance spectra of {len(wavelengths)} bands, pairwise "
-            f"more than {min_angle:g}° apart, made by skunmix.datasets.make_endmembers: smooth "
-            f"random continua with absorption bands. They are not those of any material."
+            f"more than {min_angle:g}° apart, by skunmix.datasets.make_endmembers: smooth random "
+            f"continua with absorption bands. They belong to no real material."
         ),
     )
 
@@ -147,11 +147,11 @@ def make_scene(
     random_state=None,
     return_X_y=False,
 ):
-    r"""Make the synthetic image on which unrolled unmixing networks are compared.
+    r"""Simulate the synthetic image on which unrolled unmixing networks are compared.
 
-    The image is laid out in square patches, each a mix of two random endmembers; the maps of
-    abundances are blurred by a Gaussian filter and rescaled to sum to one, so that pixels near
-    the edges of patches are mixtures of more; the spectra are mixed linearly,
+    The image consists of square patches, each a mixture of two random endmembers. A Gaussian filter
+    blurs the abundance maps, which are then rescaled to sum to one, so that pixels near the edges
+    of patches contain more endmembers. The spectra are linear mixtures,
     :math:`y = \sum_j x_j a_j + n`, with white noise :math:`n` of the same variance in each of the
     :math:`N_B` bands,
 
@@ -160,31 +160,30 @@ def make_scene(
     Parameters
     ----------
     endmembers : array-like of shape (n_endmembers, n_bands), DataFrame or Bunch, default=None
-        Spectra, one a row. A DataFrame's index and a library's `endmember_names` are kept (and
-        its `wavelengths`). None takes :func:`make_endmembers`.
+        Spectra, one per row. The index of a DataFrame, and `endmember_names` and `wavelengths` of a
+        library, are kept. None takes the result of :func:`make_endmembers`.
     n_endmembers : int, default=None
-        How many of `endmembers`, drawn at random, the scene is made of. None takes all of them,
-        or 6 if `endmembers` is None.
+        Number of endmembers in the scene, drawn at random from `endmembers`. None takes all of
+        them, or 6 if `endmembers` is None.
     shape : (int, int), default=(100, 100)
-        Rows and columns of the image. One of few patches may lack some of the endmembers.
+        Rows and columns of the image. An image with few patches may lack some of the endmembers.
     patch_size : int, default=10
-        Side of a patch, in pixels. Patches at the lower and right edges are cut where the shape
-        is not a multiple.
+        Side of a patch, in pixels. If the shape is not a multiple of it, patches at the lower and
+        right edges are smaller.
     fractions : sequence of float, default=(0.8, 0.2)
-        Abundances of the random, different endmembers of a patch before the filter; they sum
-        to one.
+        Abundances of the random, distinct endmembers of a patch before the filter. They sum to one.
     sigma : float, default=sqrt(2)
         Standard deviation of the Gaussian filter, in pixels. 0 leaves the patches sharp.
     window : int, default=11
-        Side of the filter's window, in pixels; odd. Beyond the image there is nothing: near its
-        edge the filter is rescaled to what lies inside.
+        Side of the window of the filter, in pixels, an odd number. Near the edge of the image, the
+        filter is rescaled to the part inside.
     snr : float or None, default=15.0
         Signal-to-noise ratio in dB. None or infinity adds no noise.
     random_state : int, RandomState instance or None, default=None
-        Determines layout, noise and, where they are not given, the endmembers. None draws from a
-        fresh generator, and not from NumPy's global one.
+        Determines the layout, the noise and, if they are not given, the endmembers. None draws from
+        a new generator, not from NumPy's global one.
     return_X_y : bool, default=False
-        If True, return ``(spectra, abundances)`` instead of a Bunch.
+        Whether to return ``(spectra, abundances)`` instead of a Bunch.
 
     Returns
     -------
@@ -193,21 +192,21 @@ def make_scene(
         ``abundances.reshape(*shape, -1)`` is the image.
 
         spectra : ndarray of shape (n_pixels, n_bands)
-            Noisy mixtures, in the unit of the endmembers; noise may make them negative.
+            Noisy mixtures, in the unit of the endmembers. Noise may make them negative.
         abundances : ndarray of shape (n_pixels, n_endmembers)
             At least 0; rows sum to one.
         endmembers : ndarray of shape (n_endmembers, n_bands)
-            The spectra that were mixed.
+            The spectra in the mixtures.
         endmember_names : list of str
             Their names.
         wavelengths : ndarray of shape (n_bands,) or None
-            Centres of the bands, in µm, where known.
+            Centres of the bands, in µm, if known.
         shape : tuple of (int, int)
             Rows and columns.
         noise_std : float
             Standard deviation of the noise, the same in each band.
         DESCR : str
-            What this is.
+            Description.
 
     (spectra, abundances) : tuple if `return_X_y` is True
 
@@ -244,7 +243,7 @@ def make_scene(
     fractions = _check_fractions(fractions)
     if window % 2 == 0:
         raise ValueError(
-            f"window must be odd, so that the filter has a centre, but it is {window}; use "
+            f"Expected an odd window, so that the filter has a centre, got {window}; pass "
             f"{window + 1}."
         )
     if endmembers is None:
@@ -253,15 +252,15 @@ def make_scene(
     if n_endmembers is not None and n_endmembers != len(endmembers):
         if n_endmembers > len(endmembers):
             raise ValueError(
-                f"n_endmembers={n_endmembers} were asked for, but `endmembers` has "
-                f"{len(endmembers)}; ask for at most that many."
+                f"Expected n_endmembers of at most {len(endmembers)}, the number of `endmembers`, "
+                f"got {n_endmembers}; pass fewer, or more endmembers."
             )
         chosen = rng.permutation(len(endmembers))[:n_endmembers]
         endmembers, names = endmembers[chosen], [names[i] for i in chosen]
     if len(endmembers) < len(fractions):
         raise ValueError(
-            f"A patch mixes {len(fractions)} different endmembers, one for each of `fractions`, "
-            f"but there are {len(endmembers)}; pass more endmembers or fewer fractions."
+            f"Expected at least {len(fractions)} endmembers, one for each of `fractions`, got "
+            f"{len(endmembers)}; pass more endmembers or fewer fractions."
         )
 
     patches = _draw_patches(shape, patch_size, fractions, len(endmembers), rng)
@@ -279,11 +278,11 @@ def make_scene(
         noise_std=noise_std,
         DESCR=(
             f"A synthetic image of {shape[0]} × {shape[1]} pixels and {endmembers.shape[1]} bands "
-            f"with {len(endmembers)} endmembers, made by skunmix.datasets.make_scene: patches of "
-            f"{patch_size} × {patch_size} pixels, each a mix of {len(fractions)} random endmembers "
-            f"in the fractions {', '.join(f'{f:g}' for f in fractions)}, blurred by a Gaussian "
-            f"filter (window {window} × {window}, σ = {sigma:.4g}), rescaled to sum to one and "
-            f"mixed linearly, {_describe_noise(snr)}. Pixels are in row-major order."
+            f"with {len(endmembers)} endmembers, by skunmix.datasets.make_scene: patches of "
+            f"{patch_size} × {patch_size} pixels, each a mixture of {len(fractions)} random "
+            f"endmembers in the fractions {', '.join(f'{f:g}' for f in fractions)}, blurred by a "
+            f"Gaussian filter (window {window} × {window}, σ = {sigma:.4g}), rescaled to sum to "
+            f"one and mixed linearly, {_describe_noise(snr)}. Pixels are in row-major order."
         ),
     )
 
@@ -310,7 +309,7 @@ def make_mixtures(
     random_state=None,
     return_X_y=False,
 ):
-    r"""Make random linear mixtures of a few endmembers each, from a library of any size.
+    r"""Simulate random linear mixtures of a few endmembers each, from a library of any size.
 
     Each pixel mixes some endmembers, drawn at random without replacement, with abundances from
     a symmetric Dirichlet distribution, and white noise as in :func:`make_scene`.
@@ -318,23 +317,22 @@ def make_mixtures(
     Parameters
     ----------
     endmembers : array-like of shape (n_endmembers, n_bands), DataFrame or Bunch
-        Spectra, one a row. A DataFrame's index and a library's `endmember_names` are kept (and
-        its `wavelengths`).
+        Spectra, one per row. The index of a DataFrame, and `endmember_names` and `wavelengths` of a
+        library, are kept.
     n_pixels : int, default=1000
         Number of mixtures.
     n_active : int, (int, int) or None, default=None
-        Number of endmembers that a pixel mixes: this many in every pixel, or a number drawn
-        for each pixel from this range, both ends included. None mixes all of them.
+        Number of endmembers in a pixel: this number in every pixel, or a number drawn for each
+        pixel from this range, including both ends. None mixes all endmembers.
     concentration : float, default=1.0
         Parameter of the Dirichlet distribution. 1 is uniform over the simplex of the active
-        endmembers; less gives purer pixels, more gives more even mixtures.
+        endmembers. Smaller values give purer pixels, larger values more even mixtures.
     snr : float or None, default=30.0
         Signal-to-noise ratio in dB. None or infinity adds no noise.
     random_state : int, RandomState instance or None, default=None
-        Determines the mixtures. None draws from a fresh generator, and not from NumPy's global
-        one.
+        Determines the mixtures. None draws from a new generator, not from NumPy's global one.
     return_X_y : bool, default=False
-        If True, return ``(spectra, abundances)`` instead of a Bunch.
+        Whether to return ``(spectra, abundances)`` instead of a Bunch.
 
     Returns
     -------
@@ -342,19 +340,19 @@ def make_mixtures(
         Dictionary-like object, with the following attributes.
 
         spectra : ndarray of shape (n_pixels, n_bands)
-            Noisy mixtures, in the unit of the endmembers; noise may make them negative.
+            Noisy mixtures, in the unit of the endmembers. Noise may make them negative.
         abundances : ndarray of shape (n_pixels, n_endmembers)
             At least 0; rows sum to one.
         endmembers : ndarray of shape (n_endmembers, n_bands)
-            The spectra that were mixed.
+            The spectra in the mixtures.
         endmember_names : list of str
             Their names.
         wavelengths : ndarray of shape (n_bands,) or None
-            Centres of the bands, in µm, where known.
+            Centres of the bands, in µm, if known.
         noise_std : float
             Standard deviation of the noise, the same in each band.
         DESCR : str
-            What this is.
+            Description.
 
     (spectra, abundances) : tuple if `return_X_y` is True
 
@@ -391,14 +389,14 @@ def make_mixtures(
         noise_std=noise_std,
         DESCR=(
             f"{n_pixels} synthetic linear mixtures of {active} of {len(endmembers)} endmembers, "
-            f"{endmembers.shape[1]} bands, made by skunmix.datasets.make_mixtures: abundances from "
+            f"{endmembers.shape[1]} bands, by skunmix.datasets.make_mixtures: abundances from "
             f"a Dirichlet distribution of concentration {concentration:g}, {_describe_noise(snr)}."
         ),
     )
 
 
 def _generator(random_state):
-    # scikit-learn's check_random_state(None) is NumPy's global generator, which is the user's
+    # check_random_state(None) would return NumPy's global generator, which belongs to the user
     return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
@@ -408,7 +406,7 @@ def _default_names(n_endmembers):
 
 def _draw_reflectance(wavelengths, rng):
     knots = np.linspace(_FIRST_WAVELENGTH, _LAST_WAVELENGTH, 7)
-    # monotone between knots, so that a continuum stays within their range
+    # monotone between knots, so that the continuum stays within their range
     reflectance = PchipInterpolator(knots, rng.uniform(0.05, 0.95, size=len(knots)))(wavelengths)
     n_absorptions = rng.randint(2, 6)
     centres = rng.uniform(_FIRST_WAVELENGTH, _LAST_WAVELENGTH, size=n_absorptions)
@@ -442,7 +440,7 @@ def _draw_sparse(n_pixels, n_endmembers, fewest, most, concentration, rng):
     n_active = rng.randint(fewest, most + 1, size=n_pixels)
     weights = rng.gamma(concentration, size=(n_pixels, most))
     weights[np.arange(most) >= n_active[:, np.newaxis]] = 0.0
-    # a tiny concentration underflows; its limit is a pure pixel
+    # a very small concentration underflows; its limit is a pure pixel
     weights[weights.sum(axis=1) == 0, 0] = 1.0
     weights /= weights.sum(axis=1, keepdims=True)
     abundances = np.zeros((n_pixels, n_endmembers))
@@ -456,7 +454,9 @@ def _add_noise(spectra, snr, rng):
     if snr is None or snr == np.inf:
         return spectra, 0.0
     if not np.isfinite(snr):
-        raise ValueError(f"snr must be a ratio in dB, or None for no noise, but it is {snr}.")
+        raise ValueError(
+            f"Expected snr as a ratio in dB, or None for no noise, got {snr}; pass a number."
+        )
     power = np.mean(np.sum(spectra**2, axis=1))
     noise_std = np.sqrt(power / 10 ** (snr / 10) / spectra.shape[1])
     return spectra + noise_std * rng.standard_normal(spectra.shape), float(noise_std)
@@ -474,8 +474,9 @@ def _check_library(endmembers):
     if isinstance(endmembers, Bunch):
         if "endmembers" not in endmembers:
             raise ValueError(
-                f"A Bunch with the attribute `endmembers` was expected, such as make_endmembers "
-                f"returns, but this one has {', '.join(sorted(endmembers)) or 'none'}."
+                f"Expected a Bunch with the attribute `endmembers`, as make_endmembers returns, "
+                f"got one with {', '.join(sorted(endmembers)) or 'no attributes'}; pass the "
+                f"spectra as `endmembers`."
             )
         names, wavelengths = endmembers.get("endmember_names"), endmembers.get("wavelengths")
         endmembers = endmembers["endmembers"]
@@ -495,12 +496,12 @@ def _check_wavelengths(wavelengths):
     )
     if wavelengths.ndim != 1:
         raise ValueError(
-            f"wavelengths must be of shape (n_bands,), but they are of shape {wavelengths.shape}."
+            f"Expected wavelengths of shape (n_bands,), got {wavelengths.shape}; flatten them."
         )
     if wavelengths.min() < _FIRST_WAVELENGTH or wavelengths.max() > _LAST_WAVELENGTH:
         raise ValueError(
-            f"wavelengths must be from {_FIRST_WAVELENGTH} to {_LAST_WAVELENGTH} µm, but they run "
-            f"from {wavelengths.min():g} to {wavelengths.max():g}; divide nanometres by 1000."
+            f"Expected wavelengths from {_FIRST_WAVELENGTH} to {_LAST_WAVELENGTH} µm, got "
+            f"{wavelengths.min():g} to {wavelengths.max():g}; divide nanometres by 1000."
         )
     return wavelengths
 
@@ -508,8 +509,8 @@ def _check_wavelengths(wavelengths):
 def _check_shape(shape):
     if len(shape) != 2 or not all(isinstance(n, Integral) and n >= 1 for n in shape):
         raise ValueError(
-            f"shape must be the rows and columns of an image, two integers of at least 1, but it "
-            f"is {shape!r}."
+            f"Expected shape as two integers of at least 1, got {shape!r}; pass the rows and "
+            f"columns of the image."
         )
     return tuple(int(n) for n in shape)
 
@@ -519,8 +520,8 @@ def _check_fractions(fractions):
     fractions = check_array(fractions, ensure_2d=False, dtype=np.float64, input_name="fractions")
     if fractions.ndim != 1 or fractions.min() < 0 or not np.isclose(fractions.sum(), 1):
         raise ValueError(
-            f"fractions must be at least 0 and sum to one, as (0.8, 0.2) does, but they are "
-            f"{fractions.tolist()}."
+            f"Expected fractions of at least 0 that sum to one, got {fractions.tolist()}; pass, "
+            f"for example, (0.8, 0.2)."
         )
     return fractions
 
@@ -535,7 +536,7 @@ def _check_n_active(n_active, n_endmembers):
         or not 1 <= ends[0] <= ends[1] <= n_endmembers
     ):
         raise ValueError(
-            f"n_active must be a number from 1 to the {n_endmembers} endmembers, or a range "
-            f"(fewest, most) of such, but it is {n_active!r}."
+            f"Expected n_active as a number from 1 to the {n_endmembers} endmembers, or a range "
+            f"(fewest, most) of such numbers, got {n_active!r}; pass one of these."
         )
     return ends

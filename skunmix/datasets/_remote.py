@@ -1,4 +1,4 @@
-"""A file that is kept in a data home, and fetched when it is not there."""
+"""Files that are downloaded once, checked and kept in a folder."""
 
 import hashlib
 import importlib.util
@@ -12,21 +12,21 @@ from tempfile import TemporaryDirectory
 
 from ..utils import require
 
-_TIMEOUT = 30  # seconds without an answer, not of the whole download
+_TIMEOUT = 30  # seconds without an answer; the whole download may take longer
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file pinned by its content.
+    """A file whose content is known by its sha256.
 
     Attributes
     ----------
     name : str
-        Its name in the data home.
+        Name of the file in its folder.
     url : str
-        Where it is downloaded from.
+        Address of the download.
     sha256 : str
-        Of its content, as hexadecimal digits.
+        Hash of the content, as hexadecimal digits.
     """
 
     name: str
@@ -35,17 +35,17 @@ class RemoteFile:
 
 
 def local_file(remote, data_home=None, download_if_missing=True, *, n_retries=3, delay=1.0):
-    """Return the path of a file with the pinned content, downloading it if it is not there.
+    """Return the path of a file with the expected content; download it if it is missing.
 
     Parameters
     ----------
     remote : RemoteFile
     data_home : str or path-like, default=None
-        Folder of the file; None takes the environment variable ``SKUNMIX_DATA`` or else the
-        user's cache.
+        Folder of the file. None takes the folder in the environment variable ``SKUNMIX_DATA``, or
+        the user's cache if the variable is not set.
     download_if_missing : bool, default=True
     n_retries : int, default=3
-        Further tries when the connection or the server fails, or the content is wrong.
+        Number of further tries if the connection or the server fails, or the content is wrong.
     delay : float, default=1.0
         Seconds between tries.
 
@@ -56,7 +56,7 @@ def local_file(remote, data_home=None, download_if_missing=True, *, n_retries=3,
     Raises
     ------
     OSError
-        If there is no such file, and it may not, or cannot, be downloaded.
+        If the file is missing and cannot or may not be downloaded.
     ImportError
         If pooch is needed and not installed.
     """
@@ -66,19 +66,20 @@ def local_file(remote, data_home=None, download_if_missing=True, *, n_retries=3,
         return path
     if not download_if_missing:
         raise FileNotFoundError(
-            f"{_absence(remote, path, found)}, and download_if_missing=False forbids fetching it."
+            f"{_absence(remote, path, found)}, and download_if_missing=False forbids the download; "
+            f"pass True, or put the file into that folder."
         )
     return _download(remote, path, n_retries, delay)
 
 
 def load_descr(name):
-    """Return a description of this package's `descr` folder."""
+    """Return a description from the folder `descr`."""
     return resources.files(__package__).joinpath("descr", name).read_text(encoding="utf-8")
 
 
 def _data_home(remote, data_home):
     folder = data_home if data_home is not None else os.environ.get("SKUNMIX_DATA")
-    if not folder:  # an empty variable counts as none
+    if not folder:  # an empty variable counts as not set
         folder = _import_pooch(remote).os_cache("skunmix")
     return Path(folder).expanduser().absolute()
 
@@ -94,8 +95,8 @@ def _absence(remote, path, found):
     if found is None:
         return f"{remote.name} is not in {path.parent}"
     return (
-        f"{path} is not the file expected: its sha256 is {found}, that of {remote.url} is "
-        f"{remote.sha256}"
+        f"{path} is not the expected file: expected the sha256 {remote.sha256} of {remote.url}, "
+        f"got {found}"
     )
 
 
@@ -109,18 +110,18 @@ def _import_pooch(remote):
 
 
 def _download(remote, path, n_retries, delay):
-    """Download into a folder of its own beside `path`, and move into place what is right."""
+    """Download into a temporary folder beside `path`, check the file, and move it there."""
     pooch = _import_pooch(remote)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # nothing under the file's own name until it is whole: an interrupted or a parallel
-        # download cannot leave, or be taken for, a damaged file
+        # no file has the final name before it is complete, so that an interrupted or a parallel
+        # download cannot leave a damaged file
         with TemporaryDirectory(prefix=f"{remote.name}.part-", dir=path.parent) as folder:
             part = Path(folder, remote.name)
             _download_checked(remote, part, pooch, n_retries, delay)
             _set_aside(remote, path)
             os.replace(part, path)
-    except OSError as error:  # requests' exceptions are OSErrors too
+    except OSError as error:  # exceptions of requests are OSErrors, too
         raise OSError(
             f"{_absence(remote, path, _sha256(path))}, and it could not be downloaded from "
             f"{remote.url} ({type(error).__name__}: {error}); try again later, or put the file "
@@ -138,7 +139,7 @@ def _download_checked(remote, part, pooch, n_retries, delay):
             download(remote.url, str(part), None)
             found = _sha256(part)
             if found != remote.sha256:
-                raise _WrongContent(f"its sha256 is {found}, expected {remote.sha256}")
+                raise _WrongContent(f"expected the sha256 {remote.sha256}, got {found}")
             return
         except OSError as error:
             if tries_left == 0 or not _may_pass(error):
@@ -147,12 +148,12 @@ def _download_checked(remote, part, pooch, n_retries, delay):
 
 
 class _WrongContent(OSError):
-    """What arrived is not what is pinned."""
+    """The download does not have the expected content."""
 
 
 def _may_pass(error):
-    """Return whether trying again may help: not where the server denies having the file."""
-    from requests import RequestException  # pooch's own dependency
+    """Return whether another try may help, which it does not if the server has no such file."""
+    from requests import RequestException  # a dependency of pooch
 
     response = getattr(error, "response", None)
     if response is not None:
@@ -161,14 +162,14 @@ def _may_pass(error):
 
 
 def _set_aside(remote, path):
-    """Rename a file of other content, which may be the user's own, after that content."""
-    found = _sha256(path)  # again: by now a parallel download may have put the right one there
+    """Rename a file with other content, which may be the user's own; its hash is the new name."""
+    found = _sha256(path)  # check again, as a parallel download may have put the right file there
     if found in (None, remote.sha256):
         return
     kept = path.with_name(f"{path.stem}.{found[:8]}{path.suffix}")
     os.replace(path, kept)
     warnings.warn(
-        f"{path} was not the file expected: its sha256 is {found}, not {remote.sha256}; it is now "
-        f"{kept.name}, and {remote.url} was downloaded in its place.",
+        f"{path} was not the expected file: expected the sha256 {remote.sha256}, got {found}; it "
+        f"is now {kept.name}, and {path.name} is the download from {remote.url}.",
         stacklevel=2,
     )

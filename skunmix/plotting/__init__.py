@@ -1,4 +1,4 @@
-"""Pictures of scenes and models, as scikit-learn's Displays."""
+"""Figures of scenes and models, in the style of scikit-learn's Displays."""
 
 from ._endmembers import EndmemberDisplay
 from ._losses import LossCurveDisplay

@@ -1,4 +1,4 @@
-"""What the Displays share: pixels as images, names, and matplotlib when it is there."""
+"""Parts that all Displays use: pixels as images, names, maps and colour bars."""
 
 from numbers import Integral
 
@@ -7,26 +7,58 @@ import numpy as np
 from ..utils import (
     BAND_NAMES,
     ENDMEMBER_NAMES,
+    are_known,
+    axis_kind,
     column_labels,
     dimension_labels,
     fitted_bands,
     last_step,
     order_among,
     order_of,
+    rows_and_columns,
     safe_indexing,
 )
 
-# distinct from every colour of viridis and magma
+# grey, which neither viridis nor magma contains
 MISSING = "0.8"
-# Maps that one figure may have.
-_MOST_MAPS = 20
+# Endmembers that nobody has named, and that are more than the rows of an image: these come first.
+_MANY = 12
 
 
-def values_last(values):
-    """Return an image of xarray with the dimension of its bands or endmembers last."""
+def values_last(values, name="values"):
+    """Return an array of xarray with its rows before its columns, and endmembers or bands last.
+
+    Parameters
+    ----------
+    values : object
+        What is no DataArray, or one whose dimensions nobody has named, is returned as it is.
+    name : str
+        Of the values, for errors.
+
+    Raises
+    ------
+    ValueError
+        If the names of three dimensions do not tell which of them is that of the values.
+    """
     dims = getattr(values, "dims", ())
+    if not hasattr(values, "coords") or all(str(dim).startswith("dim_") for dim in dims):
+        return values
     last = [dim for dim in dims if str(dim).lower() in BAND_NAMES | ENDMEMBER_NAMES]
-    return values.transpose(..., last[0]) if len(dims) == 3 and len(last) == 1 else values
+    in_image = [dim for dim in dims if axis_kind(values, dim)]
+    if len(dims) == 2 and len(in_image) == 2:  # a single map
+        return values_last(values.expand_dims("endmember"), name)
+    if len(dims) == 2 and len(last) == 1:
+        return values.transpose(..., last[0])
+    if len(dims) != 3:
+        return values
+    if not last and len(in_image) == 2:
+        last = [dim for dim in dims if dim not in in_image]
+    if len(last) != 1:
+        raise ValueError(
+            f"{name} has the dimensions {dict(values.sizes)}, expected rows, columns and one of "
+            f"endmembers or bands; rename that to 'endmember' or 'band'."
+        )
+    return values.transpose(*rows_and_columns(values, last[0]), last[0])
 
 
 def value_labels(values):
@@ -35,15 +67,48 @@ def value_labels(values):
     Parameters
     ----------
     values : object
-        A DataArray has its endmembers or bands last.
+        A DataArray must have its endmembers or bands last.
     """
     if len(getattr(values, "dims", ())) == 3:
-        return next(iter(dimension_labels(values, values.dims[2])), None)
+        found = dimension_labels(values, values.dims[2])
+        return next(filter(are_known, found), next(iter(found), None))
     return column_labels(values)
 
 
+def check_endmembers_last(abundances, name):
+    """Raise if an image without labels has its endmembers first, as rasterio and GDAL have them.
+
+    Parameters
+    ----------
+    abundances : ndarray of shape (n_rows, n_columns, n_endmembers)
+    name : str
+        Of the abundances, for the error.
+
+    Raises
+    ------
+    ValueError
+        If abundances sum to one over the first axis, but not over the last; or if there would be
+        more endmembers than rows, and too many to believe.
+    """
+    n_rows, n_columns, n_endmembers = abundances.shape
+    if _sum_to_one(abundances, 2):
+        return
+    if (n_rows > 1 and _sum_to_one(abundances, 0)) or n_endmembers > max(n_rows, _MANY):
+        raise ValueError(
+            f"{name} of shape {abundances.shape} would be {n_endmembers} maps of {n_rows} × "
+            f"{n_columns} pixels, expected (n_rows, n_columns, n_endmembers); if endmembers come "
+            f"first, pass np.moveaxis({name}, 0, -1), and if not, pass endmember_names."
+        )
+
+
+def _sum_to_one(abundances, axis):
+    sums = abundances.sum(axis=axis)
+    sums = sums[np.isfinite(sums)]
+    return sums.size > 0 and bool((np.abs(sums - 1) < 1e-3).all())
+
+
 def as_image_like(values, labels, shape, name, against):
-    """Return an image as `as_image` does, with its values in the order of labels that it has, too.
+    """Return an image as `as_image` does, with its values in the order of the expected labels.
 
     Parameters
     ----------
@@ -53,9 +118,9 @@ def as_image_like(values, labels, shape, name, against):
     shape, name
         As for `as_image`.
     against : str
-        What has these labels, for the error.
+        The object with these labels, for the error message.
     """
-    values = values_last(values)
+    values = values_last(values, name)
     order = order_of(value_labels(values), labels, f"the columns of {name}", against)
     image = as_image(values, shape, name)
     return image if order is None else image[..., order]
@@ -67,11 +132,11 @@ def as_image(values, shape, name):
     Parameters
     ----------
     values : array-like of shape (n_pixels,), (n_pixels, n_values) or (n_rows, n_columns, n_values)
-        What is masked becomes NaN.
+        Masked values become NaN.
     shape : (int, int) or None
-        Rows and columns; None only for an image.
+        Rows and columns. None is only allowed for an image.
     name : str
-        Of the values, for errors.
+        Name of the values, for error messages.
 
     Returns
     -------
@@ -80,51 +145,16 @@ def as_image(values, shape, name):
     Raises
     ------
     ValueError
-        If the values are none of these, or their number does not fit the shape.
+        If the values have another shape, or their number does not fit `shape`.
     """
-    values = as_floats(values_last(values))
+    values = as_floats(values_last(values, name))
     if values.ndim not in (1, 2, 3):
         raise ValueError(
-            f"{name} has {values.ndim} dimensions, expected pixels in rows or an image of shape "
-            f"(n_rows, n_columns, n_values)."
+            f"Expected {name} as pixels in rows, or as an image of shape (n_rows, n_columns, "
+            f"n_values), got {values.ndim} dimensions; reshape it."
         )
     shape = check_image_shape(shape, values.shape, name)
     return values.reshape(*shape, values.shape[-1] if values.ndim > 1 else 1)
-
-
-def check_values_last(image, name):
-    """Check that an image does not have its values first, as rasterio reads a file.
-
-    It has if it sums to one along the first axis and not along the last, or if it has more values
-    than anyone draws, and few rows.
-
-    Parameters
-    ----------
-    image : array-like of shape (n_rows, n_columns, n_values)
-    name : str
-        Of the values, for the error.
-
-    Raises
-    ------
-    ValueError
-        If it has.
-    """
-    if np.ndim(image) != 3 or hasattr(image, "dims"):
-        return
-    image = as_floats(image)
-    n_rows, n_columns, n_values = image.shape
-    one_along_first, one_along_last = (
-        bool(n > 1 and np.mean(np.abs(np.nansum(image, axis=axis) - 1) < 1e-3) > 0.5)
-        for n, axis in ((n_rows, 0), (n_values, 2))
-    )
-    too_many = n_rows <= _MOST_MAPS < n_values and n_rows < n_columns
-    if not one_along_last and (one_along_first or too_many):
-        raise ValueError(
-            f"{name} of shape {image.shape} would be {n_values} maps of {n_rows} × {n_columns} "
-            f"pixels, expected (n_rows, n_columns, n_values), and it seems to be {n_rows} maps of "
-            f"{n_columns} × {n_values}; pass numpy.moveaxis(values, 0, -1), or pixels in rows with "
-            f"`shape` if it is not."
-        )
 
 
 def as_floats(values):
@@ -135,27 +165,27 @@ def as_floats(values):
 
 
 def check_image_shape(shape, values_shape, name):
-    """Return rows and columns of an image whose pixels come in an array of `values_shape`."""
+    """Return rows and columns of the image whose pixels are in an array of `values_shape`."""
     if shape is None:
         if len(values_shape) != 3:
             raise ValueError(
-                f"{name} has shape {values_shape}, pixels in rows, which does not tell how many "
-                f"rows and columns the image has; pass shape=(n_rows, n_columns)."
+                f"Expected the shape of the image, as {name} has shape {values_shape}, with pixels "
+                f"in rows, got None; pass shape=(n_rows, n_columns)."
             )
         return values_shape[:2]
     sides = tuple(np.atleast_1d(shape))
     if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
         raise ValueError(
-            f"shape={shape!r} is not that of an image, expected two positive integers: "
-            f"(n_rows, n_columns)."
+            f"Expected shape as two positive integers, got {shape!r}; pass "
+            f"shape=(n_rows, n_columns)."
         )
     shape = tuple(int(side) for side in sides)
     n_pixels = int(np.prod(values_shape[:2] if len(values_shape) == 3 else values_shape[:1]))
     if shape[0] * shape[1] != n_pixels or (len(values_shape) == 3 and shape != values_shape[:2]):
         raise ValueError(
-            f"shape={shape} has {shape[0] * shape[1]} pixels, but {name} has {n_pixels}, in an "
-            f"array of shape {tuple(values_shape)}; expected shape=(n_rows, n_columns) of the "
-            f"image."
+            f"Expected a shape for the {n_pixels} pixels of {name}, an array of shape "
+            f"{tuple(values_shape)}, got shape={shape} with {shape[0] * shape[1]} pixels; pass "
+            f"shape=(n_rows, n_columns) of the image."
         )
     return shape
 
@@ -168,24 +198,24 @@ def split_pixels(X, shape, estimator, name="X"):
     X : array-like of shape (n_pixels, n_bands) or (n_rows, n_columns, n_bands)
     shape : (int, int) or None
     estimator : estimator
-        Fitted, on whose bands an image is brought that has labels.
+        Fitted. If an image has labels, its bands are ordered as those of the estimator.
     name : str
 
     Returns
     -------
     pixels : array-like of shape (n_finite, n_bands)
-        Those that are finite in every band, of the type of X.
+        The pixels that are finite in every band, of the type of X.
     shape : tuple of (int, int)
     finite : ndarray of bool of shape (n_rows, n_columns)
 
     Raises
     ------
     ValueError
-        If X does not fit the shape, or no pixel is finite.
+        If X does not fit `shape`, or no pixel is finite in every band.
     """
     if np.ma.isMaskedArray(X):
         X = X.astype(np.float64).filled(np.nan)
-    X = values_last(X)
+    X = values_last(X, name)
     values = np.asarray(X)
     if values.ndim == 3 and hasattr(X, "dims"):
         order = order_among(
@@ -197,16 +227,16 @@ def split_pixels(X, shape, estimator, name="X"):
         values = values if order is None else values[..., order]
     if values.ndim not in (2, 3):
         raise ValueError(
-            f"{name} has shape {values.shape}, expected (n_pixels, n_bands) or "
-            f"(n_rows, n_columns, n_bands)."
+            f"Expected {name} of shape (n_pixels, n_bands) or (n_rows, n_columns, n_bands), got "
+            f"{values.shape}; reshape it."
         )
     shape = check_image_shape(shape, values.shape, name)
     pixels = values.reshape(-1, values.shape[-1]) if values.ndim == 3 else X
     finite = np.isfinite(np.asarray(pixels, dtype=np.float64)).all(axis=1)
     if not finite.any():
         raise ValueError(
-            f"None of the {len(finite)} pixels of {name} is finite in every band, so that there "
-            f"is nothing to draw; leave out the bands that have no data."
+            f"Expected pixels that are finite in every band, got none among the {len(finite)} "
+            f"pixels of {name}; drop the bands without data."
         )
     if not finite.all():
         pixels = safe_indexing(pixels, np.flatnonzero(finite))
@@ -214,7 +244,7 @@ def split_pixels(X, shape, estimator, name="X"):
 
 
 def place(values, finite):
-    """Return an image with the values in the pixels that are `finite`, and NaN in the others."""
+    """Return an image with the values at the pixels that are `finite`, and NaN elsewhere."""
     values = np.asarray(values, dtype=np.float64)
     values = values.reshape(len(values), -1)
     image = np.full((*finite.shape, values.shape[1]), np.nan)
@@ -223,29 +253,29 @@ def place(values, finite):
 
 
 def estimator_names(estimator, n_endmembers):
-    """Return the names that an estimator gives its endmembers, or None."""
+    """Return the names of an estimator's endmembers, or None."""
     estimator = last_step(estimator)
     if not hasattr(estimator, "n_endmembers_"):
-        return None  # another regressor's features are not endmembers
+        return None  # the features of other regressors are not endmembers
     names = estimator.get_feature_names_out()
     return list(names) if len(names) == n_endmembers else None
 
 
 def check_names(names, n_endmembers):
-    """Return the names of the endmembers as strings, default ones for None."""
+    """Return the names of the endmembers as strings. None gives default names."""
     if names is None:
         return [f"endmember{i}" for i in range(n_endmembers)]
     names = [names] if isinstance(names, str) else [str(name) for name in names]
     if len(names) != n_endmembers:
         raise ValueError(
-            f"endmember_names has {len(names)} names, but there are {n_endmembers} endmembers; "
-            f"expected one name an endmember."
+            f"Expected {n_endmembers} endmember_names, one for each endmember, got {len(names)}; "
+            f"pass one name for each."
         )
     return names
 
 
 def draw_image(ax, image, *, cmap, **im_kw):
-    """Draw an image with its missing pixels in grey, without ticks."""
+    """Draw an image without ticks, with missing pixels in grey."""
     import matplotlib
 
     cmap = matplotlib.colormaps.get_cmap(cmap).with_extremes(bad=MISSING)
@@ -255,14 +285,14 @@ def draw_image(ax, image, *, cmap, **im_kw):
 
 
 def is_flat(shape):
-    """Whether an image is too low for upright words beside it."""
+    """Return whether an image is too low for vertical text beside it."""
     return shape[0] < shape[1] / 2
 
 
 def draw_colorbar(axes, image, values, label):
-    """Draw the scale of an image beside axes, or below a single row of flat ones.
+    """Draw the colour bar of an image beside axes, or below a single row of flat images.
 
-    It is as wide beside many rows as beside one. Its ends are pointed where `values` lie beyond it.
+    Its width does not depend on the number of rows. An end is pointed if `values` lie beyond it.
     """
     axes = np.atleast_2d(np.asarray(axes, dtype=object))
     n_rows = len({round(panel.get_position().y0, 3) for panel in axes.ravel()})

@@ -6,68 +6,69 @@ from ..metrics import spectral_angle_distance
 from ..utils import axis_labels, check_wavelength_labels, last_step, order_of, require_pyplot
 from ._common import as_floats, check_names, estimator_names
 
-# Okabe and Ito's colours, which the colour-blind can tell apart, less yellow, which is faint on
-# white
+# Colours of Okabe and Ito, which colour-blind readers can distinguish, without yellow, which is too
+# faint on white.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-# Where a band is left out of an even grid the step doubles; the steps of instruments vary by less.
+# A missing band of a regular grid doubles the step. The steps of instruments vary by less than
+# this.
 _GAP = 1.75
-# Units in which labels of bands can be compared with wavelengths.
+# Units in which band labels can be compared with wavelengths.
 _UNITS = {"nm", "um", "µm"}
 
 
 class EndmemberDisplay:
-    """Spectra of endmembers, beside reference spectra where there are some.
+    """Spectra of endmembers, and of a reference if there is one.
 
-    Make it with :meth:`from_estimator` or :meth:`from_predictions`; the parameters of the
+    Create it with :meth:`from_estimator` or :meth:`from_predictions`. The parameters of the
     constructor become attributes.
 
     Parameters
     ----------
     endmembers : ndarray of shape (n_endmembers, n_bands)
-        Spectra, one a row; NaN where a band has no value.
+        Spectra, one per row. NaN marks a band without a value.
 
     reference : ndarray of shape (n_endmembers, n_bands), default=None
-        Spectra to compare them with, row by row.
+        Reference spectra, in the order of `endmembers`.
 
     wavelengths : ndarray of shape (n_bands,), default=None
-        Centres of the bands. None draws against `bands`.
+        Centres of the bands. None uses `bands` as x axis.
 
     bands : ndarray of shape (n_bands,), default=None
-        Numbers of the bands among those of the instrument. None counts from 0.
+        Band numbers of the instrument. None counts from 0.
 
     unit : str, default="µm"
         Unit of the wavelengths, for the label of the axis.
 
     endmember_names : sequence of str of length n_endmembers, default=None
-        Names for the legend; None calls them "endmember0", "endmember1", …
+        Names for the legend. None uses "endmember0", "endmember1", …
 
     Attributes
     ----------
     ax_ : Axes
-        Where it is drawn.
+        The axes.
 
     lines_ : list of Line2D of length n_endmembers
-        The spectra, in order of wavelength, with NaN in the gaps.
+        Lines of the spectra, in order of wavelength, with NaN in gaps.
 
     reference_lines_ : list of Line2D of length n_endmembers, or None
-        The reference spectra, dashed.
+        Dashed lines of the reference.
 
     angles_ : ndarray of shape (n_endmembers,), or None
         Angles between spectra and reference, in degrees.
 
     legend_ : Legend
-        The names, with the angles.
+        Legend with names and angles.
 
     figure_ : Figure
-        The figure that holds them.
+        The figure.
 
     See Also
     --------
-    skunmix.metrics.spectral_angle_distance : The angle that the legend has.
+    skunmix.metrics.spectral_angle_distance : The angle in the legend.
 
     Notes
     -----
-    The line is broken where bands were removed: where a step between neighbours is more than 1.75
+    A line has a gap where bands are missing: where the step between neighbours is larger than 1.75
     times the median step.
 
     Examples
@@ -122,32 +123,32 @@ class EndmemberDisplay:
         Parameters
         ----------
         estimator : estimator with ``endmembers_``
-            A fitted unmixer. Of a pipeline or search it is the last step, whose endmembers are in
-            the space that it sees.
+            A fitted unmixer. For a pipeline or search, the last step is used, whose endmembers are
+            transformed by the steps before.
 
         reference : array-like of shape (n_endmembers, n_bands), default=None
-            Spectra to compare them with, row by row.
+            Reference spectra, in the order of `endmembers`.
 
         wavelengths : array-like of shape (n_bands,), default=None
-            Centres of the bands, in any order. None draws against `bands`.
+            Centres of the bands, in any order. None uses `bands` as x axis.
 
         bands : array-like of shape (n_bands,), default=None
-            Numbers of the bands among those of the instrument. None counts from 0.
+            Band numbers of the instrument. None counts from 0.
 
         unit : str, default="µm"
             Unit of the wavelengths, for the label of the axis.
 
         endmember_names : sequence of str, default=None
-            Names for the legend. None takes those that the estimator has.
+            Names for the legend. None takes those of the estimator.
 
         line_kw : dict, default=None
-            For `matplotlib.axes.Axes.plot` of the spectra.
+            Passed to `matplotlib.axes.Axes.plot` for the spectra.
 
         reference_kw : dict, default=None
-            For `matplotlib.axes.Axes.plot` of the reference.
+            Passed to `matplotlib.axes.Axes.plot` for the reference.
 
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into. None makes a figure.
 
         Returns
         -------
@@ -165,8 +166,8 @@ class EndmemberDisplay:
         unmixer = last_step(estimator)
         if not hasattr(unmixer, "endmembers_"):
             raise ValueError(
-                f"{type(unmixer).__name__} has no endmembers_, expected a fitted unmixer; call "
-                f"`fit` first, or use from_predictions."
+                f"Expected a fitted unmixer, got {type(unmixer).__name__} without endmembers_; "
+                f"call `fit` first, or use from_predictions."
             )
         names = estimator_names(unmixer, len(unmixer.endmembers_))
         if endmember_names is None:
@@ -199,16 +200,16 @@ class EndmemberDisplay:
         Parameters
         ----------
         endmembers : array-like of shape (n_endmembers, n_bands) or (n_bands,)
-            Spectra, one a row; NaN breaks the line.
+            Spectra, one per row. NaN makes a gap.
 
         reference : array-like of the shape of `endmembers`, default=None
-            Spectra to compare them with, row by row.
+            Reference spectra, in the order of `endmembers`.
 
         wavelengths : array-like of shape (n_bands,), default=None
-            Centres of the bands, in any order. None draws against `bands`.
+            Centres of the bands, in any order. None uses `bands` as x axis.
 
         bands : array-like of shape (n_bands,), default=None
-            Numbers of the bands among those of the instrument. None counts from 0.
+            Band numbers of the instrument. None counts from 0.
 
         unit : str, default="µm"
             Unit of the wavelengths, for the label of the axis.
@@ -217,13 +218,13 @@ class EndmemberDisplay:
             Names for the legend. None takes the index of a DataFrame.
 
         line_kw : dict, default=None
-            For `matplotlib.axes.Axes.plot` of the spectra.
+            Passed to `matplotlib.axes.Axes.plot` for the spectra.
 
         reference_kw : dict, default=None
-            For `matplotlib.axes.Axes.plot` of the reference.
+            Passed to `matplotlib.axes.Axes.plot` for the reference.
 
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into. None makes a figure.
 
         Returns
         -------
@@ -258,13 +259,13 @@ class EndmemberDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into. None makes a figure.
 
         line_kw : dict, default=None
-            For `matplotlib.axes.Axes.plot` of the spectra.
+            Passed to `matplotlib.axes.Axes.plot` for the spectra.
 
         reference_kw : dict, default=None
-            For `matplotlib.axes.Axes.plot` of the reference.
+            Passed to `matplotlib.axes.Axes.plot` for the reference.
 
         Returns
         -------
@@ -309,22 +310,22 @@ class EndmemberDisplay:
         endmembers = as_floats(self.endmembers)
         if endmembers.ndim != 2:
             raise ValueError(
-                f"endmembers have shape {endmembers.shape}, expected (n_endmembers, n_bands), one "
-                f"spectrum a row."
+                f"Expected endmembers of shape (n_endmembers, n_bands), one spectrum per row, got "
+                f"{endmembers.shape}; reshape them."
             )
         if self.reference is None:
             return endmembers, None
         reference = np.atleast_2d(as_floats(self.reference))
         if reference.shape != endmembers.shape:
             raise ValueError(
-                f"reference has shape {reference.shape}, but endmembers have shape "
-                f"{endmembers.shape}; expected the same materials in the same bands, one spectrum "
-                f"a row."
+                f"Expected a reference of shape {endmembers.shape}, as the endmembers have, got "
+                f"{reference.shape}; pass the same materials in the same bands, one spectrum per "
+                f"row."
             )
         return endmembers, reference
 
     def _positions(self, n_bands):
-        """Return where on the axis the bands are, and the label of the axis."""
+        """Return the positions of the bands on the x axis, and its label."""
         if self.wavelengths is not None:
             name, values, label = "wavelengths", self.wavelengths, f"wavelength [{self.unit}]"
         elif self.bands is not None:
@@ -334,8 +335,8 @@ class EndmemberDisplay:
         values = np.asarray(values, dtype=np.float64)
         if values.shape != (n_bands,):
             raise ValueError(
-                f"{name} has shape {values.shape}, but the spectra have {n_bands} bands; "
-                f"expected ({n_bands},)."
+                f"Expected {name} of shape ({n_bands},), one for each band of the spectra, got "
+                f"{values.shape}; pass one for each band."
             )
         return values, label
 
@@ -344,7 +345,7 @@ class EndmemberDisplay:
         if self.reference_lines_:
             (reference,) = ax.plot([], [], color="0.3", linestyle="--", linewidth=1.0)
             handles, labels = [*handles, reference], [*labels, "reference"]
-        # beside the spectra: inside, a legend of this size would hide some
+        # a legend of this size inside the axes would hide spectra
         self.legend_ = ax.legend(
             handles,
             labels,
@@ -369,7 +370,7 @@ def _aligned(reference, names, bands):
 
 
 def _draw_line(ax, position, spectrum, style):
-    """Draw a spectrum with gaps, its lone bands as points."""
+    """Draw a spectrum with gaps, and single bands as points."""
     order = np.argsort(position, kind="stable")
     x, y = position[order], spectrum[order]
     gaps = _gaps(x)
@@ -384,7 +385,7 @@ def _draw_line(ax, position, spectrum, style):
 
 
 def _gaps(x):
-    """Return the indices i between which and i + 1 bands are missing from the sorted x."""
+    """Return the indices i such that bands are missing between i and i + 1 of the sorted x."""
     steps = np.diff(x)
     return np.flatnonzero(steps > _GAP * np.median(steps)) if len(steps) else np.empty(0, int)
 

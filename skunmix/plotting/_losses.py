@@ -1,16 +1,16 @@
-"""Curves of the loss."""
+"""Loss curves."""
 
 import numpy as np
 
 from ..utils import last_step, require_pyplot
 
-_TRAINING, _VALIDATION = "#0072B2", "#D55E00"  # Okabe and Ito's blue and vermilion
+_TRAINING, _VALIDATION = "#0072B2", "#D55E00"  # blue and vermilion of Okabe and Ito
 
 
 class LossCurveDisplay:
-    """Loss on the training part, and on the validation part, against epochs.
+    """Training loss and validation loss against epochs.
 
-    Make it with :meth:`from_estimator`; the parameters of the constructor become attributes.
+    Create it with :meth:`from_estimator`. The parameters of the constructor become attributes.
 
     Parameters
     ----------
@@ -18,26 +18,26 @@ class LossCurveDisplay:
         Training loss of each epoch.
 
     validation_loss_curve : array-like of shape (n_epochs,), default=None
-        Validation loss after each epoch. Its lowest point is marked: early stopping restores the
-        parameters of that epoch.
+        Validation loss after each epoch. A marker shows its minimum: early stopping restores the
+        parameters of this epoch.
 
     name : str, default=None
-        Begins the labels in the legend, to tell several models in one Axes apart.
+        Prefix of the labels in the legend, to distinguish several models in the same axes.
 
     Attributes
     ----------
     ax_ : Axes
-        Where it is drawn.
+        The axes.
 
     lines_ : list of Line2D
-        Training loss, then validation loss if there is one.
+        Line of the training loss, and of the validation loss if there is one.
 
     figure_ : Figure
-        The figure that holds them.
+        The figure.
 
     See Also
     --------
-    sklearn.model_selection.LearningCurveDisplay : A score against the number of pixels.
+    sklearn.model_selection.LearningCurveDisplay : Score against the number of pixels.
 
     Examples
     --------
@@ -65,19 +65,19 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimator : estimator with ``loss_curve_``
-            Fitted; or a pipeline or search that ends in one.
+            A fitted network, or a fitted pipeline or search that ends in one.
 
         name : str, default=None
-            Begins the labels in the legend.
+            Prefix of the labels in the legend.
 
         log_scale : bool, default=True
-            Whether the loss is on a logarithmic scale.
+            Whether the axis of the loss is logarithmic.
 
         line_kw : dict, default=None
-            For `matplotlib.axes.Axes.plot`.
+            Passed to `matplotlib.axes.Axes.plot`.
 
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into. None makes a figure.
 
         Returns
         -------
@@ -86,7 +86,7 @@ class LossCurveDisplay:
         Raises
         ------
         ValueError
-            If the estimator has no loss curve, or was trained for no epoch.
+            If the estimator has no loss curve, or its training had no epoch.
         ImportError
             If matplotlib is not installed.
         """
@@ -94,8 +94,8 @@ class LossCurveDisplay:
         estimator = last_step(estimator)
         if not hasattr(estimator, "loss_curve_"):
             raise ValueError(
-                f"{type(estimator).__name__} has no loss_curve_, expected a fitted network; call "
-                f"`fit` first, or use an estimator that is trained in epochs."
+                f"Expected a fitted network, got {type(estimator).__name__} without loss_curve_; "
+                f"call `fit` first, or pass an estimator that trains in epochs."
             )
         return cls(
             estimator.loss_curve_,
@@ -109,13 +109,13 @@ class LossCurveDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into. None makes a figure.
 
         log_scale : bool, default=True
-            Whether the loss is on a logarithmic scale.
+            Whether the axis of the loss is logarithmic.
 
         line_kw : dict, default=None
-            For `matplotlib.axes.Axes.plot`.
+            Passed to `matplotlib.axes.Axes.plot`.
 
         Returns
         -------
@@ -134,21 +134,21 @@ class LossCurveDisplay:
         curves = {"training": np.asarray(self.loss_curve, dtype=np.float64)}
         if curves["training"].ndim != 1 or not len(curves["training"]):
             raise ValueError(
-                f"loss_curve has shape {curves['training'].shape}, expected (n_epochs,) with at "
-                f"least one epoch; train with max_epochs above 0."
+                f"Expected loss_curve of shape (n_epochs,) with at least one epoch, got shape "
+                f"{curves['training'].shape}; train with max_epochs above 0."
             )
         if self.validation_loss_curve is not None:
             curves["validation"] = np.asarray(self.validation_loss_curve, dtype=np.float64)
             if len(curves["validation"]) != len(curves["training"]):
                 raise ValueError(
-                    f"validation_loss_curve has {len(curves['validation'])} epochs, but "
-                    f"loss_curve has {len(curves['training'])}; expected one value an epoch in "
-                    f"both."
+                    f"Expected validation_loss_curve with {len(curves['training'])} epochs, as "
+                    f"loss_curve has, got {len(curves['validation'])}; pass one value for each "
+                    f"epoch in both."
                 )
         own = ax is None
         if own:
             _, ax = plt.subplots(figsize=(5, 3.5), layout="constrained")
-        # several models in one Axes take the Axes' own colours
+        # several models in the same axes use the colour cycle of the axes
         colors = dict(zip(curves, (_TRAINING, _VALIDATION))) if own and not self.name else {}
         epochs = np.arange(1, len(curves["training"]) + 1)
         self.lines_ = []
@@ -175,7 +175,8 @@ class LossCurveDisplay:
             )
         if log_scale:
             ax.set_yscale("log")
-            # a loss seldom spans a decade; matplotlib's default may leave one label or none
+            # a loss rarely spans a decade, for which the default of matplotlib has one label or
+            # none
             formatter = LogFormatterSciNotation(minor_thresholds=(2, 0.6))
             ax.yaxis.set_minor_formatter(formatter)
         ax.set(xlabel="epoch", ylabel="loss")

@@ -1,4 +1,4 @@
-"""Maps of abundances."""
+"""Abundance maps."""
 
 from textwrap import fill
 
@@ -8,8 +8,8 @@ from ..utils import last_step, require_pyplot
 from ._common import (
     as_image,
     as_image_like,
+    check_endmembers_last,
     check_names,
-    check_values_last,
     draw_colorbar,
     draw_image,
     estimator_names,
@@ -21,51 +21,51 @@ from ._common import (
 )
 from ._panels import make_panels
 
-# Letters in a line of a title over a panel of a figure of six columns.
+# Characters per line in the title of a panel, in a figure of six columns.
 _TITLE_WIDTH = 14
 
 
 class AbundanceMapDisplay:
-    """Maps of abundances: one panel an endmember, on one scale.
+    """Abundance maps: one panel for each endmember, with a common scale.
 
-    Make it with :meth:`from_estimator` or :meth:`from_predictions`; the parameters of the
+    Create it with :meth:`from_estimator` or :meth:`from_predictions`. The parameters of the
     constructor become attributes.
 
     Parameters
     ----------
     abundances : ndarray of shape (n_rows, n_columns, n_endmembers)
-        Estimated abundances; NaN where there are none.
+        Estimated abundances. NaN marks pixels without abundances.
 
     reference : ndarray of shape (n_rows, n_columns, n_endmembers), default=None
-        True abundances, drawn in a row of their own above the estimated ones.
+        True abundances, drawn in a row above the estimated ones.
 
     endmember_names : sequence of str of length n_endmembers, default=None
-        Titles of the panels; None calls them "endmember0", "endmember1", …
+        Titles of the panels. None uses "endmember0", "endmember1", …
 
     name : str, default=None
-        Label of the row of estimated abundances. None is "estimate" where there is more than one
-        row, else nothing.
+        Label of the row of estimated abundances. None is "estimate" if there is more than one row,
+        and no label otherwise.
 
     Attributes
     ----------
     axes_ : ndarray of Axes of shape (n_kinds, n_endmembers)
-        The panels. The rows are, as far as they were asked for, reference, estimate and error.
+        The panels. The rows are reference, estimate and error, as requested.
 
     images_ : ndarray of AxesImage of shape (n_kinds, n_endmembers)
-        What is drawn in them.
+        The images in the panels.
 
     colorbar_ : Colorbar or None
-        The scale of the abundances.
+        Colour bar of the abundances.
 
     error_colorbar_ : Colorbar or None
-        The scale of the error.
+        Colour bar of the error.
 
     figure_ : Figure
-        The figure that holds them.
+        The figure.
 
     See Also
     --------
-    ResidualMapDisplay : How well the abundances explain the spectra; needs no reference.
+    ResidualMapDisplay : How well the abundances explain the spectra, without a reference.
     skunmix.metrics.abundance_rmse : The error as a number, or for each pixel.
 
     Examples
@@ -105,54 +105,54 @@ class AbundanceMapDisplay:
         error_kw=None,
         ax=None,
     ):
-        """Unmix a scene with a fitted estimator and draw the abundances.
+        """Unmix a scene with a fitted estimator, and draw the abundances.
 
         Parameters
         ----------
         estimator : estimator with ``predict``
-            Fitted; a pipeline or a search as well.
+            Fitted estimator, pipeline or search.
 
         X : array-like of shape (n_pixels, n_bands) or (n_rows, n_columns, n_bands)
-            Spectra of the scene, pixels in row-major order. Pixels with a value that is NaN,
-            infinite or masked are left out, and drawn as missing.
+            Spectra of the scene, with pixels in row-major order. Pixels with a NaN, infinite or
+            masked value are left out, and drawn as missing.
 
         y : array-like of shape (n_pixels, n_endmembers) or (n_rows, n_columns, n_endmembers), \
                 default=None
-            True abundances, to draw above the estimated ones.
+            True abundances, drawn above the estimated ones.
 
         shape : (int, int), default=None
-            Rows and columns of the scene; not needed where `X` is an image.
+            Rows and columns of the scene. Not needed if `X` is an image.
 
         endmember_names : sequence of str, default=None
-            Titles of the panels. None takes the names that the estimator has.
+            Titles of the panels. None takes the names of the estimator.
 
         name : str, default=None
-            Label of the row of estimated abundances. None takes the class of the estimator where
+            Label of the row of estimated abundances. None uses the class name of the estimator if
             there is more than one row.
 
         error : bool, default=False
-            Whether to draw the absolute error in a further row; needs `y`.
+            Whether to draw the absolute error in another row. Needs `y`.
 
         n_cols : int, default=6
-            The most panels beside each other. More endmembers go on below, rows and all. Not used
-            where `ax` is an array.
+            Largest number of panels side by side. Further endmembers continue below, with all their
+            rows. Ignored if `ax` is an array.
 
         cmap : str or Colormap, default="viridis"
-            Colours of the abundances.
+            Colour map of the abundances.
 
         colorbar : bool, default=True
-            Whether to draw the scale.
+            Whether to draw a colour bar.
 
         im_kw : dict, default=None
-            For `matplotlib.axes.Axes.imshow` of abundances: ``{"vmax": 0.5}``, say, in place of
-            the scale from 0 to 1.
+            Passed to `matplotlib.axes.Axes.imshow` for abundances. The scale is from 0 to 1 unless
+            set here, for example by ``{"vmax": 0.5}``.
 
         error_kw : dict, default=None
-            For `matplotlib.axes.Axes.imshow` of errors.
+            Passed to `matplotlib.axes.Axes.imshow` for errors.
 
         ax : Axes or array-like of Axes, default=None
-            Where to draw: one Axes, which is divided if there is more than one panel, or as many
-            as there are panels, row by row. None makes a figure.
+            Axes to draw into: one, which is divided if there are several panels, or one for each
+            panel, row by row. None makes a figure.
 
         Returns
         -------
@@ -161,8 +161,8 @@ class AbundanceMapDisplay:
         Raises
         ------
         ValueError
-            If the shape does not match the pixels, the number of names not the endmembers, or the
-            number of axes not the panels; if there is no finite pixel.
+            If the shape does not fit the pixels, the number of names that of the endmembers, or the
+            number of axes that of the panels, or if no pixel is finite.
         ImportError
             If matplotlib is not installed.
         """
@@ -171,7 +171,7 @@ class AbundanceMapDisplay:
         abundances = place(estimator.predict(pixels), finite)
         names = estimator_names(estimator, abundances.shape[2])
         if endmember_names is None:
-            endmember_names = names
+            endmember_names = check_names(names, abundances.shape[2])
         if name is None and y is not None:
             name = type(last_step(estimator)).__name__
         return cls(
@@ -212,44 +212,44 @@ class AbundanceMapDisplay:
         ----------
         y_pred : array-like of shape (n_pixels, n_endmembers), (n_pixels,) or \
                 (n_rows, n_columns, n_endmembers)
-            Abundances, pixels in row-major order; those of a single endmember may be
-            one-dimensional. NaN and masked values are drawn as missing.
+            Abundances, with pixels in row-major order. Those of a single endmember may be
+            one-dimensional. NaN and masked values are drawn as missing. A DataArray may have its
+            dimensions in any order.
 
         y_true : array-like of the shape of `y_pred`, default=None
-            True abundances, to draw above.
+            True abundances, drawn above `y_pred`.
 
         shape : (int, int), default=None
-            Rows and columns of the scene; not needed where `y_pred` is an image.
+            Rows and columns of the scene. Not needed if `y_pred` is an image.
 
         endmember_names : sequence of str, default=None
-            Titles of the panels. None takes the labels of a DataFrame or
-            DataArray.
+            Titles of the panels. None takes the labels of a DataFrame or DataArray.
 
         name : str, default=None
             Label of the row of `y_pred`.
 
         error : bool, default=False
-            Whether to draw the absolute error in a further row; needs `y_true`.
+            Whether to draw the absolute error in another row. Needs `y_true`.
 
         n_cols : int, default=6
-            The most panels beside each other. More endmembers go on below, rows and all. Not used
-            where `ax` is an array.
+            Largest number of panels side by side. Further endmembers continue below, with all their
+            rows. Ignored if `ax` is an array.
 
         cmap : str or Colormap, default="viridis"
-            Colours of the abundances.
+            Colour map of the abundances.
 
         colorbar : bool, default=True
-            Whether to draw the scale.
+            Whether to draw a colour bar.
 
         im_kw : dict, default=None
-            For `matplotlib.axes.Axes.imshow` of abundances.
+            Passed to `matplotlib.axes.Axes.imshow` for abundances.
 
         error_kw : dict, default=None
-            For `matplotlib.axes.Axes.imshow` of errors.
+            Passed to `matplotlib.axes.Axes.imshow` for errors.
 
         ax : Axes or array-like of Axes, default=None
-            Where to draw: one Axes, which is divided if there is more than one panel, or as many
-            as there are panels, row by row. None makes a figure.
+            Axes to draw into: one, which is divided if there are several panels, or one for each
+            panel, row by row. None makes a figure.
 
         Returns
         -------
@@ -258,17 +258,21 @@ class AbundanceMapDisplay:
         Raises
         ------
         ValueError
-            If the shape does not match the pixels, the number of names not the endmembers, or the
-            number of axes not the panels.
+            If the shape does not fit the pixels, the number of names that of the endmembers, or the
+            number of axes that of the panels.
         ImportError
             If matplotlib is not installed.
         """
         require_pyplot(f"{cls.__name__}.from_predictions")
-        labels = value_labels(values_last(y_pred))
+        y_pred = values_last(y_pred, "y_pred")
+        labels = value_labels(y_pred)
+        abundances = as_image(y_pred, shape, "y_pred")
         if endmember_names is None:
             endmember_names = labels
-        check_values_last(y_pred, "y_pred")
-        abundances = as_image(y_pred, shape, "y_pred")
+            if labels is None and (shape is not None or hasattr(y_pred, "coords")):
+                endmember_names = check_names(None, abundances.shape[2])
+            elif labels is None:
+                check_endmembers_last(abundances, "y_pred")
         return cls(
             abundances,
             reference=None
@@ -302,27 +306,27 @@ class AbundanceMapDisplay:
         Parameters
         ----------
         ax : Axes or array-like of Axes, default=None
-            Where to draw: one Axes, which is divided if there is more than one panel, or as many
-            as there are panels, row by row. None makes a figure.
+            Axes to draw into: one, which is divided if there are several panels, or one for each
+            panel, row by row. None makes a figure.
 
         error : bool, default=False
-            Whether to draw the absolute error in a further row; needs a reference.
+            Whether to draw the absolute error in another row. Needs a reference.
 
         n_cols : int, default=6
-            The most panels beside each other. More endmembers go on below, rows and all. Not used
-            where `ax` is an array.
+            Largest number of panels side by side. Further endmembers continue below, with all their
+            rows. Ignored if `ax` is an array.
 
         cmap : str or Colormap, default="viridis"
-            Colours of the abundances.
+            Colour map of the abundances.
 
         colorbar : bool, default=True
-            Whether to draw the scale.
+            Whether to draw a colour bar.
 
         im_kw : dict, default=None
-            For `matplotlib.axes.Axes.imshow` of abundances.
+            Passed to `matplotlib.axes.Axes.imshow` for abundances.
 
         error_kw : dict, default=None
-            For `matplotlib.axes.Axes.imshow` of errors.
+            Passed to `matplotlib.axes.Axes.imshow` for errors.
 
         Returns
         -------
@@ -332,7 +336,7 @@ class AbundanceMapDisplay:
         ------
         ValueError
             If abundances, reference and names do not fit each other, or the number of axes does
-            not fit the panels.
+            not fit that of the panels.
         ImportError
             If matplotlib is not installed.
         """
@@ -366,32 +370,34 @@ class AbundanceMapDisplay:
         return self
 
     def _check(self, error):
-        """Return abundances, reference and names, all of which fit each other."""
+        """Return abundances, reference and names, after checking that they fit each other."""
         abundances = as_image(self.abundances, None, "abundances")
+        if self.endmember_names is None and not hasattr(self.abundances, "coords"):
+            check_endmembers_last(abundances, "abundances")
         names = check_names(self.endmember_names, abundances.shape[2])
         if self.reference is None:
             if error:
                 raise ValueError(
-                    "error=True needs the true abundances to compare with, but there are none; "
-                    "pass them or leave error=False."
+                    "Expected true abundances for error=True, got none; pass them, or set "
+                    "error=False."
                 )
             return abundances, None, names
         reference = as_image(self.reference, None, "reference")
         if reference.shape != abundances.shape:
             raise ValueError(
-                f"The true abundances are an image of shape {reference.shape}, but the estimated "
-                f"ones are of shape {abundances.shape}; both must be alike, "
-                f"(n_rows, n_columns, n_endmembers)."
+                f"Expected true abundances as an image of shape {abundances.shape}, as the "
+                f"estimated ones have, got {reference.shape}; pass both with the same pixels and "
+                f"endmembers."
             )
         return abundances, reference, names
 
     def _draw_colorbars(self, maps, error, n_beside):
-        """Draw a scale beside the maps of abundances and one beside the errors."""
+        """Draw a colour bar beside the abundances, and one beside the errors."""
         n_kinds, n_endmembers = self.axes_.shape
         n_scaled = n_kinds - error
         if n_beside == n_endmembers:
             beside, beside_error = self.axes_[:n_scaled], self.axes_[n_scaled:]
-        elif error:  # beside the first block, and the last
+        elif error:  # beside the first block and beside the last
             beside = self.axes_[:, :n_beside]
             beside_error = self.axes_[:, (n_endmembers - 1) // n_beside * n_beside :]
         else:
@@ -406,11 +412,11 @@ class AbundanceMapDisplay:
 
 
 def _label_place(shape):
-    """Return where a row's label stands: upright beside flat images, which are too low for it."""
+    """Return the style of a row's label: horizontal beside flat images, which are too low."""
     return {"rotation": 0, "ha": "right", "va": "center"} if is_flat(shape) else {}
 
 
 def _largest(values):
-    """Return the upper end of a scale for values that are at least 0, some of them NaN."""
+    """Return the upper end of a scale for non-negative values, some of which may be NaN."""
     finite = values[np.isfinite(values)]
     return finite.max() if finite.any() else 1.0

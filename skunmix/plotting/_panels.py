@@ -2,23 +2,23 @@
 
 import numpy as np
 
-# Inches; a figure of six columns is a page wide when printed at about three quarters.
+# Inches. A figure of six columns is as wide as a page if printed at about three quarters.
 _FIGURE_WIDTH = 7.5
 _PANEL_WIDTH = 1.25, 2.0
 _COLORBAR_WIDTH = 0.9
 
 
 def make_panels(plt, ax, n_kinds, shape, n_cols):
-    """Return axes for maps of several kinds: those given, or new ones.
+    """Return axes for maps of several kinds: the given ones, or new ones.
 
-    New ones stand in blocks of at most `n_cols` columns, a block having a row of each kind.
+    New axes are arranged in blocks of at most `n_cols` columns, with a row for each kind.
 
     Parameters
     ----------
     plt : module
         matplotlib.pyplot.
     ax : Axes, array-like of Axes or None
-        One, to divide if need be; as many as panels, row by row; None makes a figure.
+        One, which is divided if needed, or one for each panel, row by row. None makes a figure.
     n_kinds : int
     shape : (int, int, int)
         Rows, columns and endmembers.
@@ -33,22 +33,22 @@ def make_panels(plt, ax, n_kinds, shape, n_cols):
     Raises
     ------
     ValueError
-        If there are more or fewer axes than panels, the one that there is cannot be divided, or
-        there is nothing to draw.
+        If the number of axes is not that of the panels, the single axes cannot be divided, or there
+        is nothing to draw.
     """
     n_rows, n_columns, n_endmembers = shape
     if not n_endmembers or n_cols < 1:
         raise ValueError(
-            f"There are {n_endmembers} endmembers to draw, {n_cols} beside each other (n_cols); "
-            f"expected at least one of both."
+            f"Expected at least one endmember and n_cols of at least 1, got {n_endmembers} "
+            f"endmembers and n_cols={n_cols}; pass at least one of both."
         )
     n_panels = n_kinds * n_endmembers
     if ax is not None and not hasattr(ax, "imshow"):
         axes = np.asarray(ax, dtype=object).ravel()
         if len(axes) != n_panels:
             raise ValueError(
-                f"ax has {len(axes)} axes, but there are {n_panels} panels: {n_kinds} × "
-                f"{n_endmembers} endmembers; expected one axes each, or a single one to divide."
+                f"Expected {n_panels} axes, one for each panel ({n_kinds} × {n_endmembers} "
+                f"endmembers), got {len(axes)}; pass one for each panel, or a single one to divide."
             )
         return axes.reshape(n_kinds, n_endmembers), n_endmembers
     if ax is not None and n_panels == 1:
@@ -79,11 +79,12 @@ def make_panels(plt, ax, n_kinds, shape, n_cols):
 
 
 def _divide(ax, n_rows, n_columns):
-    """Return a grid of axes in the place of one."""
+    """Return a grid of axes in place of one."""
     if ax.get_subplotspec() is None:
         raise ValueError(
-            f"ax is not part of a grid, so that it cannot be divided into {n_rows} × {n_columns} "
-            f"panels; make it with plt.subplots, or pass as many axes as there are panels."
+            f"Expected an ax that is part of a grid, to divide it into {n_rows} × {n_columns} "
+            f"panels, got one that cannot be divided; create it with plt.subplots, or pass one "
+            f"axes for each panel."
         )
     ax.set_axis_off()
     grid = ax.get_subplotspec().subgridspec(n_rows, n_columns)

@@ -1,4 +1,4 @@
-"""Maps of what the model leaves unexplained."""
+"""Residual maps."""
 
 import numpy as np
 
@@ -20,33 +20,33 @@ class ResidualMapDisplay:
 
     .. math:: \sqrt{\frac{1}{N_B} \|y - \hat y\|_2^2}
 
-    for a spectrum :math:`y` of :math:`N_B` bands and what the endmembers and the estimated
-    abundances make of it. It needs no true abundances. Where it is large, a material is missing
-    from the endmembers, or mixing is not linear; where it is small, the spectra are explained,
-    which does not say that the abundances are right.
+    where :math:`y` is a spectrum of :math:`N_B` bands and :math:`\hat y` its reconstruction from
+    the endmembers and the estimated abundances. It needs no true abundances. If it is large, a
+    material is missing from the endmembers, or mixing is not linear. If it is small, the model
+    explains the spectra, but the abundances may still be wrong.
 
-    Make it with :meth:`from_estimator` or :meth:`from_predictions`; the parameter of the
+    Create it with :meth:`from_estimator` or :meth:`from_predictions`. The parameter of the
     constructor becomes an attribute.
 
     Parameters
     ----------
     residuals : ndarray of shape (n_rows, n_columns)
-        Root mean squared error over the bands, in the unit of the spectra; NaN where there is
-        none.
+        Root mean squared error over the bands, in the unit of the spectra. NaN marks pixels without
+        spectra.
 
     Attributes
     ----------
     ax_ : Axes
-        Where it is drawn.
+        The axes.
 
     image_ : AxesImage
-        What is drawn.
+        The image.
 
     colorbar_ : Colorbar or None
-        The scale.
+        The colour bar.
 
     figure_ : Figure
-        The figure that holds them.
+        The figure.
 
     See Also
     --------
@@ -74,33 +74,33 @@ class ResidualMapDisplay:
     def from_estimator(
         cls, estimator, X, *, shape=None, cmap="magma", colorbar=True, im_kw=None, ax=None
     ):
-        """Unmix a scene, rebuild its spectra, and draw the difference.
+        """Unmix a scene, reconstruct its spectra, and draw the difference.
 
         Parameters
         ----------
         estimator : estimator with ``predict`` and ``inverse_transform``
-            A fitted unmixer, or a pipeline or search that ends in one. Where a step of the
-            pipeline cannot be inverted, the spectra are compared after it.
+            A fitted unmixer, or a pipeline or search that ends in one. If a step of the pipeline
+            cannot be inverted, the spectra after this step are compared.
 
         X : array-like of shape (n_pixels, n_bands) or (n_rows, n_columns, n_bands)
-            Spectra of the scene, pixels in row-major order. Pixels with a value that is NaN,
-            infinite or masked are left out, and drawn as missing.
+            Spectra of the scene, with pixels in row-major order. Pixels with a NaN, infinite or
+            masked value are left out, and drawn as missing.
 
         shape : (int, int), default=None
-            Rows and columns of the scene; not needed where `X` is an image.
+            Rows and columns of the scene. Not needed if `X` is an image.
 
         cmap : str or Colormap, default="magma"
-            Colours.
+            Colour map.
 
         colorbar : bool, default=True
-            Whether to draw the scale.
+            Whether to draw a colour bar.
 
         im_kw : dict, default=None
-            For `matplotlib.axes.Axes.imshow`: ``{"vmax": 0.05}``, say, in place of the scale from
-            0 to the largest residual.
+            Passed to `matplotlib.axes.Axes.imshow`. The scale is from 0 to the largest residual
+            unless set here, for example by ``{"vmax": 0.05}``.
 
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into. None makes a figure.
 
         Returns
         -------
@@ -109,9 +109,9 @@ class ResidualMapDisplay:
         Raises
         ------
         ValueError
-            If the shape does not match the pixels, or none of them is finite.
+            If the shape does not fit the pixels, or no pixel is finite.
         TypeError
-            If the estimator cannot rebuild spectra.
+            If the estimator cannot reconstruct spectra.
         ImportError
             If matplotlib is not installed.
         """
@@ -131,25 +131,26 @@ class ResidualMapDisplay:
         Parameters
         ----------
         spectra : array-like of shape (n_pixels, n_bands) or (n_rows, n_columns, n_bands)
-            Spectra of the scene, pixels in row-major order. A pixel with NaN is drawn as missing.
+            Spectra of the scene, with pixels in row-major order. Pixels with NaN are drawn as
+            missing.
 
         rebuilt : array-like of the shape of `spectra`
-            Their reconstruction, as ``inverse_transform`` gives it.
+            Their reconstruction, as ``inverse_transform`` returns it.
 
         shape : (int, int), default=None
-            Rows and columns of the scene; not needed where `spectra` is an image.
+            Rows and columns of the scene. Not needed if `spectra` is an image.
 
         cmap : str or Colormap, default="magma"
-            Colours.
+            Colour map.
 
         colorbar : bool, default=True
-            Whether to draw the scale.
+            Whether to draw a colour bar.
 
         im_kw : dict, default=None
-            For `matplotlib.axes.Axes.imshow`.
+            Passed to `matplotlib.axes.Axes.imshow`.
 
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into. None makes a figure.
 
         Returns
         -------
@@ -158,18 +159,19 @@ class ResidualMapDisplay:
         Raises
         ------
         ValueError
-            If the shape does not match the pixels, or the two arrays differ in shape.
+            If the shape does not fit the pixels, or the two arrays differ in shape.
         ImportError
             If matplotlib is not installed.
         """
         require_pyplot(f"{cls.__name__}.from_predictions")
-        labels = value_labels(values_last(spectra))
+        spectra = values_last(spectra, "spectra")
+        labels = value_labels(spectra)
         spectra = as_image(spectra, shape, "spectra")
         rebuilt = as_image_like(rebuilt, labels, spectra.shape[:2], "rebuilt", "those of spectra")
         if spectra.shape != rebuilt.shape:
             raise ValueError(
-                f"spectra have {spectra.shape[2]} bands, but rebuilt has {rebuilt.shape[2]}; "
-                f"expected the same pixels and bands in both."
+                f"Expected rebuilt with {spectra.shape[2]} bands, as spectra have, got "
+                f"{rebuilt.shape[2]}; pass the same pixels and bands in both."
             )
         return cls(_rmse(spectra, rebuilt)).plot(ax, cmap=cmap, colorbar=colorbar, im_kw=im_kw)
 
@@ -179,16 +181,16 @@ class ResidualMapDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into. None makes a figure.
 
         cmap : str or Colormap, default="magma"
-            Colours.
+            Colour map.
 
         colorbar : bool, default=True
-            Whether to draw the scale.
+            Whether to draw a colour bar.
 
         im_kw : dict, default=None
-            For `matplotlib.axes.Axes.imshow`.
+            Passed to `matplotlib.axes.Axes.imshow`.
 
         Returns
         -------
@@ -196,19 +198,29 @@ class ResidualMapDisplay:
 
         Raises
         ------
+        ValueError
+            If the residuals are not one map.
         ImportError
             If matplotlib is not installed.
         """
         plt = require_pyplot(f"{type(self).__name__}.plot")
+        residuals = np.asarray(values_last(self.residuals, "residuals"), dtype=np.float64)
+        if residuals.ndim == 3 and residuals.shape[2] == 1:
+            residuals = residuals[..., 0]
+        if residuals.ndim != 2:
+            raise ValueError(
+                f"residuals have shape {residuals.shape}, expected (n_rows, n_columns), one error "
+                f"a pixel."
+            )
         if ax is None:
-            n_rows, n_columns = np.shape(self.residuals)
+            n_rows, n_columns = residuals.shape
             height = 4.0 * np.clip(n_rows / n_columns, 0.4, 1.5)
             _, ax = plt.subplots(figsize=(5.0, height + 0.3), layout="compressed")
-        self.image_ = draw_image(ax, self.residuals, **{"vmin": 0.0, "cmap": cmap, **(im_kw or {})})
+        self.image_ = draw_image(ax, residuals, **{"vmin": 0.0, "cmap": cmap, **(im_kw or {})})
         ax.set_title("reconstruction RMSE", fontsize="medium")
         self.ax_, self.figure_, self.colorbar_ = ax, ax.figure, None
         if colorbar:
-            self.colorbar_ = draw_colorbar(ax, self.image_, self.residuals, "RMSE")
+            self.colorbar_ = draw_colorbar(ax, self.image_, residuals, "RMSE")
         return self
 
 

@@ -136,7 +136,9 @@ def test_not_asked_to_download(serve, tmp_path):
 
     (tmp_path / "file.mat").write_bytes(b"mine")
     found = hashlib.sha256(b"mine").hexdigest()
-    with pytest.raises(OSError, match=f"not the file expected: its sha256 is {found}.*{SHA256}"):
+    with pytest.raises(
+        OSError, match=f"not the expected file: expected the sha256 {SHA256}.*got {found}"
+    ):
         local_file(server.remote(), tmp_path, download_if_missing=False)
     assert content_of(tmp_path) == {"file.mat": b"mine"}
     assert server.n_requests == 0
@@ -154,7 +156,7 @@ def test_tries_again(serve, tmp_path, hiccup):
     ("failure", "n_requests", "message"),
     [
         (CUT_OFF, 3, "IncompleteRead"),
-        (OTHER, 3, f"its sha256 is {hashlib.sha256(b'other').hexdigest()}, expected {SHA256}"),
+        (OTHER, 3, f"expected the sha256 {SHA256}, got {hashlib.sha256(b'other').hexdigest()}"),
         (503, 3, "503"),
         (404, 1, "404"),  # asking again does not help
     ],
@@ -167,7 +169,7 @@ def test_gives_up_and_leaves_all_as_it_was(serve, tmp_path, failure, n_requests,
     before = content_of(tmp_path)
     with pytest.raises(OSError, match=f"could not be downloaded.*{message}.*by hand") as caught:
         local_file(server.remote(), tmp_path, n_retries=2, delay=0)
-    assert ("not the file expected" if mine else "file.mat is not in") in str(caught.value)
+    assert ("not the expected file" if mine else "file.mat is not in") in str(caught.value)
     assert str(caught.value).count("\n") == 0
     assert content_of(tmp_path) == before
     assert server.n_requests == n_requests
@@ -199,7 +201,7 @@ def test_interrupted_by_the_user(tmp_path, monkeypatch):
 def test_another_file_of_that_name_is_kept_aside(serve, tmp_path):
     (tmp_path / "file.mat").write_bytes(b"mine")
     kept = f"file.{hashlib.sha256(b'mine').hexdigest()[:8]}.mat"
-    with pytest.warns(UserWarning, match=f"not the file expected.*now {kept}"):
+    with pytest.warns(UserWarning, match=f"not the expected file.*now {kept}"):
         path = local_file(serve(WHOLE).remote(), tmp_path)
     assert path.read_bytes() == CONTENT
     assert content_of(tmp_path) == {"file.mat": CONTENT, kept: b"mine"}

@@ -104,7 +104,7 @@ def test_no_noise(make, snr):
     [
         ([[0.1, np.nan], [0.2, 0.3]], "endmembers contains NaN"),
         ([0.1, 0.2], "2D array"),
-        (Bunch(data=1), "attribute `endmembers` was expected.*has data"),
+        (Bunch(data=1), "Expected a Bunch with the attribute `endmembers`.*with data"),
     ],
 )
 def test_bad_endmembers(make, endmembers, message):
@@ -167,10 +167,10 @@ def test_the_same_materials_in_other_bands():
     ("parameters", "message"),
     [
         ({"wavelengths": [400, 2500]}, "400 to 2500; divide nanometres by 1000"),
-        ({"wavelengths": [0.2, 1.0]}, "from 0.2 to 1"),
-        ({"wavelengths": [[0.4, 1.0]]}, r"shape \(1, 2\)"),
+        ({"wavelengths": [0.2, 1.0]}, "got 0.2 to 1"),
+        ({"wavelengths": [[0.4, 1.0]]}, r"shape \(n_bands,\), got \(1, 2\)"),
         ({"wavelengths": [0.4, np.nan]}, "wavelengths contains NaN"),
-        ({"n_bands": 1}, "after 1 no further one"),
+        ({"n_bands": 1}, "got 1, and no further one"),
         ({"n_endmembers": 0}, "'n_endmembers' parameter of make_endmembers"),
         ({"min_angle": 90}, "'min_angle' parameter of make_endmembers"),
     ],
@@ -258,14 +258,14 @@ def test_a_few_endmembers_of_a_library():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"shape": (100,)}, r"two integers of at least 1, but it is \(100,\)"),
+        ({"shape": (100,)}, r"two integers of at least 1, got \(100,\)"),
         ({"shape": (0, 5)}, "two integers of at least 1"),
         ({"shape": (2.5, 5)}, "two integers of at least 1"),
         ({"fractions": (0.8, 0.3)}, r"sum to one.*\[0.8, 0.3\]"),
         ({"fractions": (1.2, -0.2)}, "at least 0"),
-        ({"fractions": [1 / 6] * 6}, "mixes 6 different endmembers.*there are 5"),
-        ({"window": 10}, "odd.*it is 10; use 11"),
-        ({"n_endmembers": 9}, "n_endmembers=9 were asked for, but `endmembers` has 5"),
+        ({"fractions": [1 / 6] * 6}, "at least 6 endmembers.*got 5"),
+        ({"window": 10}, "odd.*got 10; pass 11"),
+        ({"n_endmembers": 9}, "n_endmembers of at most 5.*got 9"),
         ({"sigma": -1}, "'sigma' parameter of make_scene"),
         ({"patch_size": 0}, "'patch_size' parameter of make_scene"),
     ],

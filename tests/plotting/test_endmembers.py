@@ -140,15 +140,15 @@ def test_the_endmembers_of_a_pipeline_are_those_of_its_last_step():
 def test_errors():
     draw = EndmemberDisplay.from_predictions
     spectra = np.ones((2, 5))
-    with pytest.raises(ValueError, match=r"wavelengths has shape \(4,\), but .* 5 bands"):
+    with pytest.raises(ValueError, match=r"wavelengths of shape \(5,\).*got \(4,\)"):
         draw(spectra, wavelengths=np.arange(4))
-    with pytest.raises(ValueError, match=r"bands has shape \(6,\), but .* 5 bands"):
+    with pytest.raises(ValueError, match=r"bands of shape \(5,\).*got \(6,\)"):
         draw(spectra, bands=np.arange(6))
-    with pytest.raises(ValueError, match=r"reference has shape \(3, 5\), .* shape \(2, 5\)"):
+    with pytest.raises(ValueError, match=r"reference of shape \(2, 5\).*got \(3, 5\)"):
         draw(spectra, reference=np.ones((3, 5)))
-    with pytest.raises(ValueError, match="endmember_names has 3 names, but there are 2"):
+    with pytest.raises(ValueError, match="Expected 2 endmember_names.*got 3"):
         draw(spectra, endmember_names=["a", "b", "c"])
-    with pytest.raises(ValueError, match=r"shape \(1, 2, 3\), expected"):
+    with pytest.raises(ValueError, match=r"one spectrum per row, got \(1, 2, 3\)"):
         draw(np.ones((1, 2, 3)))
-    with pytest.raises(ValueError, match="LinearRegression has no endmembers_"):
+    with pytest.raises(ValueError, match="LinearRegression without endmembers_"):
         EndmemberDisplay.from_estimator(LinearRegression())

@@ -1,3 +1,4 @@
+import itertools
 import re
 
 import numpy as np
@@ -339,50 +340,132 @@ def test_abundances_that_are_all_missing_can_be_drawn():
 def test_errors(scene, model):
     spectra, abundances, _ = scene
     draw = AbundanceMapDisplay.from_predictions
-    with pytest.raises(ValueError, match=r"shape=\(4, 4\) has 16 pixels, but y_pred has 15"):
+    with pytest.raises(
+        ValueError, match=r"the 15 pixels of y_pred, .*got shape=\(4, 4\) with 16 pixels"
+    ):
         draw(abundances, shape=(4, 4))
-    with pytest.raises(ValueError, match=r"shape=\(4, 4\) has 16 pixels, but X has 15"):
+    with pytest.raises(
+        ValueError, match=r"the 15 pixels of X, .*got shape=\(4, 4\) with 16 pixels"
+    ):
         AbundanceMapDisplay.from_estimator(model, spectra, shape=(4, 4))
-    with pytest.raises(ValueError, match=r"shape=\(3, 5\) has 15 pixels, but y has 14"):
+    with pytest.raises(
+        ValueError, match=r"the 14 pixels of y, .*got shape=\(3, 5\) with 15 pixels"
+    ):
         AbundanceMapDisplay.from_estimator(model, spectra, abundances[:-1], shape=SHAPE)
-    with pytest.raises(ValueError, match=r"shape=\(5, 3\) has 15 pixels, but y_pred has 15, in"):
+    with pytest.raises(
+        ValueError, match=r"the 15 pixels of y_pred, .*got shape=\(5, 3\) with 15 pixels"
+    ):
         draw(abundances.reshape(3, 5, 3), shape=(5, 3))
-    with pytest.raises(ValueError, match=r"y_pred has shape \(15, 3\).*pass shape="):
+    with pytest.raises(ValueError, match=r"y_pred has shape \(15, 3\).*got None; pass shape="):
         draw(abundances)
     for shape in (15, (3, 5, 1), (-3, -5), (3.0, 5.0), "3x5"):
-        message = re.escape(f"shape={shape!r} is not") + ".* two positive integers"
+        message = "two positive integers, got " + re.escape(repr(shape))
         with pytest.raises(ValueError, match=message):
             draw(abundances, shape=shape)
-    with pytest.raises(ValueError, match="0 endmembers to draw"):
+    with pytest.raises(ValueError, match="got 0 endmembers"):
         draw(abundances[:, :0], shape=SHAPE)
-    with pytest.raises(ValueError, match=r"0 beside each other \(n_cols\)"):
+    with pytest.raises(ValueError, match="n_cols=0"):
         draw(abundances, shape=SHAPE, n_cols=0)
-    with pytest.raises(ValueError, match="endmember_names has 2 names, but there are 3 endmembers"):
+    with pytest.raises(ValueError, match="Expected 3 endmember_names.*got 2"):
         draw(abundances, shape=SHAPE, endmember_names=["tree", "water"])
-    with pytest.raises(ValueError, match=r"shape \(3, 5, 2\), but the estimated .* \(3, 5, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"shape \(3, 5, 3\), as the estimated ones have, got \(3, 5, 2\)"
+    ):
         draw(abundances, y_true=abundances[:, :2], shape=SHAPE)
-    with pytest.raises(ValueError, match="error=True needs the true abundances"):
+    with pytest.raises(ValueError, match="true abundances for error=True"):
         draw(abundances, shape=SHAPE, error=True)
     _, axes = plt.subplots(1, 2)
-    with pytest.raises(ValueError, match="ax has 2 axes, but there are 3 panels"):
+    with pytest.raises(ValueError, match="Expected 3 axes.*got 2"):
         draw(abundances, shape=SHAPE, ax=axes)
     free = plt.figure().add_axes((0, 0, 1, 1))
     with pytest.raises(ValueError, match="cannot be divided"):
         draw(abundances, shape=SHAPE, ax=free)
-    with pytest.raises(ValueError, match="None of the 15 pixels of X is finite"):
+    with pytest.raises(ValueError, match="finite in every band, got none among the 15 pixels of X"):
         AbundanceMapDisplay.from_estimator(model, np.full((15, 8), np.nan), shape=SHAPE)
-    with pytest.raises(ValueError, match=r"X has shape \(8,\)"):
+    with pytest.raises(ValueError, match=r"Expected X of shape .*got \(8,\)"):
         AbundanceMapDisplay.from_estimator(model, spectra[0], shape=SHAPE)
 
 
-@pytest.mark.parametrize("kind", ["fractions", "any values"])
-def test_maps_that_come_first_are_refused(kind):
-    """As rasterio reads a file of abundances."""
-    rng = np.random.default_rng(0)
-    image = rng.dirichlet(np.ones(3), (60, 80))
-    first = np.moveaxis(image if kind == "fractions" else 7 * image, -1, 0)
-    with pytest.raises(ValueError, match=r"80 maps of 3 × 60 pixels.*3 maps of 60 × 80.*moveaxis"):
+# --- labelled arrays, and endmembers first
+
+
+def image_of(abundances, dims):
+    """Return abundances as a DataArray of rows, columns and endmembers, in an order of these."""
+    xr = pytest.importorskip("xarray")
+    image = xr.DataArray(
+        abundances.reshape(*SHAPE, 3), dims=("y", "x", "endmember"), coords={"endmember": NAMES}
+    )
+    return image.transpose(*dims)
+
+
+@pytest.mark.parametrize("dims", itertools.permutations(("y", "x", "endmember")))
+def test_a_labelled_image_is_drawn_by_its_labels(scene, dims):
+    _, abundances, _ = scene
+    image = image_of(abundances, dims)
+    for display in (
+        AbundanceMapDisplay.from_predictions(image, y_true=image[{"endmember": [2, 0, 1]}]),
+        AbundanceMapDisplay(image, reference=image, endmember_names=NAMES).plot(),
+    ):
+        assert titles(display) == NAMES
+        for row in display.images_:
+            drawn = np.stack([panel.get_array() for panel in row], axis=-1)
+            np.testing.assert_array_equal(drawn, abundances.reshape(*SHAPE, 3))
+        plt.close(display.figure_)
+
+
+@pytest.mark.parametrize("dims", [("y", "x"), ("x", "y")])
+def test_a_labelled_map_of_one_endmember(scene, dims):
+    image = image_of(scene[1], ("y", "x", "endmember")).sel(endmember="water")
+    display = AbundanceMapDisplay.from_predictions(image.transpose(*dims))
+    assert titles(display) == ["water"]
+    np.testing.assert_array_equal(display.images_[0, 0].get_array(), image)
+
+
+def test_labelled_pixels_in_either_order(scene):
+    xr = pytest.importorskip("xarray")
+    pixels = xr.DataArray(scene[1], dims=("pixel", "endmember"), coords={"endmember": NAMES})
+    display = AbundanceMapDisplay.from_predictions(pixels.T, shape=SHAPE)
+    assert titles(display) == NAMES
+    np.testing.assert_array_equal(display.images_[0, 1].get_array(), scene[1][:, 1].reshape(SHAPE))
+
+
+def test_a_raster_of_ours_is_drawn_by_its_names(scene, tmp_path):
+    rioxarray = pytest.importorskip("rioxarray")
+    image = image_of(scene[1], ("endmember", "y", "x")).drop_vars("endmember")
+    image = image.rename(endmember="band").assign_attrs(long_name=tuple(NAMES))
+    image.rio.to_raster(tmp_path / "maps.tif")
+    with rioxarray.open_rasterio(tmp_path / "maps.tif") as read:
+        display = AbundanceMapDisplay.from_predictions(read)
+    assert titles(display) == NAMES
+    np.testing.assert_array_equal(display.images_[0, 2].get_array(), scene[1][:, 2].reshape(SHAPE))
+
+
+def test_dimensions_that_do_not_tell_are_refused(scene):
+    image = image_of(scene[1], ("y", "x", "endmember")).rename(x="this", endmember="that")
+    with pytest.raises(ValueError, match="rename that to 'endmember' or 'band'"):
+        AbundanceMapDisplay.from_predictions(image)
+
+
+@pytest.mark.parametrize("summing", [True, False])
+@pytest.mark.parametrize("shape", [(3, 60, 80), (4, 6, 5), (40, 6, 5), (2, 80, 60), (3, 5, 3)])
+def test_endmembers_first_are_refused(shape, summing):
+    first = np.random.RandomState(0).uniform(0.1, 1, shape)
+    if summing:
+        first /= first.sum(axis=0)
+    elif shape[2] <= 12:
+        pytest.skip("may be an image with few endmembers")
+    first[:, -1, -1] = np.nan
+    with pytest.raises(ValueError, match=rf"{shape[2]} maps of .* np.moveaxis\(y_pred, 0, -1"):
         AbundanceMapDisplay.from_predictions(first)
-    assert AbundanceMapDisplay.from_predictions(image).abundances.shape == (60, 80, 3)
-    strip = rng.dirichlet(np.ones(30), (3, 60))  # of a library
-    assert AbundanceMapDisplay.from_predictions(strip).abundances.shape == (3, 60, 30)
+    with pytest.raises(ValueError, match="expected \\(n_rows, n_columns, n_endmembers\\)"):
+        AbundanceMapDisplay(first).plot()
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (1, 5, 3), (1, 5, 20), (2, 4, 30)])
+def test_few_rows_of_many_endmembers_are_drawn(shape):
+    image = np.random.RandomState(0).dirichlet(np.ones(shape[2]), shape[:2])
+    assert AbundanceMapDisplay.from_predictions(image).axes_.shape == (1, shape[2])
+    plt.close("all")
+    display = AbundanceMapDisplay.from_predictions(2 * image, shape=shape[:2])
+    assert display.axes_.shape == (1, shape[2])
+    plt.close("all")

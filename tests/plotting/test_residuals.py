@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
@@ -79,12 +81,30 @@ def test_errors(scene):
     other = LinearRegression().fit(spectra, abundances)
     with pytest.raises(TypeError, match=r"ResidualMapDisplay.from_estimator needs an estimator"):
         ResidualMapDisplay.from_estimator(other, spectra, shape=SHAPE)
-    with pytest.raises(ValueError, match=r"shape=\(3, 3\) has 9 pixels, but spectra has 12"):
+    with pytest.raises(
+        ValueError, match=r"the 12 pixels of spectra, .*got shape=\(3, 3\) with 9 pixels"
+    ):
         ResidualMapDisplay.from_predictions(spectra, spectra, shape=(3, 3))
     model = SunSALRegressor().fit(spectra, abundances)
-    with pytest.raises(ValueError, match=r"shape=\(3, 3\) has 9 pixels, but X has 12"):
+    with pytest.raises(ValueError, match=r"the 12 pixels of X, .*got shape=\(3, 3\) with 9 pixels"):
         ResidualMapDisplay.from_estimator(model, spectra, shape=(3, 3))
-    with pytest.raises(ValueError, match="None of the 12 pixels of X is finite"):
+    with pytest.raises(ValueError, match="finite in every band, got none among the 12 pixels of X"):
         ResidualMapDisplay.from_estimator(model, np.full((12, 8), np.nan), shape=SHAPE)
-    with pytest.raises(ValueError, match="spectra have 8 bands, but rebuilt has 7"):
+    with pytest.raises(ValueError, match="Expected rebuilt with 8 bands, as spectra have, got 7"):
         ResidualMapDisplay.from_predictions(spectra, spectra[:, :7], shape=SHAPE)
+
+
+def test_labelled_scenes_are_drawn_by_their_labels():
+    xr = pytest.importorskip("xarray")
+    rng = np.random.RandomState(0)
+    spectra = xr.DataArray(rng.rand(4, 6, 5), dims=("y", "x", "band"))
+    rebuilt = spectra + rng.rand(4, 6, 5)
+    expected = np.sqrt(((spectra - rebuilt) ** 2).mean("band"))
+    for dims in itertools.permutations(spectra.dims):
+        display = ResidualMapDisplay.from_predictions(spectra.transpose(*dims), rebuilt)
+        np.testing.assert_allclose(display.image_.get_array(), expected)
+    for residuals in (expected, expected.T):
+        display = ResidualMapDisplay(residuals).plot()
+        np.testing.assert_allclose(display.image_.get_array(), expected)
+    with pytest.raises(ValueError, match=r"residuals have shape \(4, 6, 5\)"):
+        ResidualMapDisplay(spectra.values).plot()
