@@ -1,4 +1,4 @@
-"""How far estimated abundances and spectra are from the true ones, and scorers made of that."""
+"""Errors of estimated abundances and spectra, and scorers based on them."""
 
 from ._functions import (
     abundance_angle_distance,

@@ -1,7 +1,7 @@
-"""How far estimated abundances and spectra are from the true ones.
+"""Errors of estimated abundances and spectra.
 
-The functions take arrays, a pixel or a spectrum a row, and know no estimator. Where both arguments
-have labelled columns, these are matched by label.
+The functions take arrays with one pixel or one spectrum per row, and know no estimator. If the
+columns of both arguments have labels, they are matched by label.
 """
 
 from numbers import Real
@@ -34,24 +34,24 @@ def abundance_rmse(y_true, y_pred, *, sample_weight=None, average=True):
 
     .. math:: \frac1N \sum_{i=1}^N \sqrt{\frac1{N_E} \|x_i - \hat x_i\|_2^2}
 
-    It is at most :func:`sklearn.metrics.root_mean_squared_error` of the flattened arrays, which
-    takes the root once, of the mean over all pixels.
+    It is not larger than :func:`sklearn.metrics.root_mean_squared_error` of the flattened arrays,
+    which takes one root of the mean over all pixels.
 
     Parameters
     ----------
     y_true : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
-        True abundances; one-dimensional ones are those of a single endmember.
+        True abundances. A one-dimensional array holds those of a single endmember.
     y_pred : array-like of the shape of `y_true`
         Estimated abundances.
     sample_weight : array-like of shape (n_pixels,), default=None
-        Weights of the pixels in the mean, at least 0.
+        Weights of the pixels in the mean, non-negative.
     average : bool, default=True
-        If False, return the error of each pixel: a map of errors.
+        Whether to return the mean. False returns the error of each pixel, as for an error map.
 
     Returns
     -------
     rmse : float, or ndarray of shape (n_pixels,) if not `average`
-        At least 0, which is best; in the unit of the abundances.
+        In the unit of the abundances. The best value is 0.
 
     Raises
     ------
@@ -82,27 +82,27 @@ def abundance_angle_distance(y_true, y_pred, *, sample_weight=None, degrees=Fals
     .. math:: \frac1N \sum_{i=1}^N
               \arccos \frac{x_i^\top \hat x_i}{\|x_i\|_2 \|\hat x_i\|_2}
 
-    computed as :math:`2\,\mathrm{atan2}(\|u - v\|, \|u + v\|)` of the unit vectors, which is
-    accurate for small angles too, where the arc cosine of a rounded number is not.
+    It is computed as :math:`2\,\mathrm{atan2}(\|u - v\|, \|u + v\|)` of the unit vectors
+    :math:`u` and :math:`v`, which is also accurate for small angles; the arc cosine is not.
 
     Parameters
     ----------
     y_true : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
-        True abundances; one-dimensional ones are those of a single endmember.
+        True abundances. A one-dimensional array holds those of a single endmember.
     y_pred : array-like of the shape of `y_true`
         Estimated abundances.
     sample_weight : array-like of shape (n_pixels,), default=None
-        Weights of the pixels in the mean, at least 0.
+        Weights of the pixels in the mean, non-negative.
     degrees : bool, default=False
-        Whether to return degrees rather than radians.
+        Whether to return degrees instead of radians.
     average : bool, default=True
-        If False, return the angle of each pixel.
+        Whether to return the mean. False returns the angle of each pixel.
 
     Returns
     -------
     aad : float, or ndarray of shape (n_pixels,) if not `average`
-        From 0, which is best, to π. A pixel without abundances (all zero) is at a right angle to
-        any other, and at 0 to another such.
+        From 0, the best value, to π. The angle between a pixel without abundances (all zero) and
+        another pixel is π/2, and 0 if both have none.
 
     Raises
     ------
@@ -139,22 +139,22 @@ def abundance_information_divergence(y_true, y_pred, *, sample_weight=None, eps=
     Parameters
     ----------
     y_true : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
-        True abundances; one-dimensional ones are those of a single endmember.
+        True abundances. A one-dimensional array holds those of a single endmember.
     y_pred : array-like of the shape of `y_true`
         Estimated abundances.
     sample_weight : array-like of shape (n_pixels,), default=None
-        Weights of the pixels in the mean, at least 0.
+        Weights of the pixels in the mean, non-negative.
     eps : float, default=1e-6
-        Added to every abundance, negative ones counting as 0, so that exact zeros (pure pixels)
-        give a finite divergence. An endmember of abundance `a` that is missed altogether costs
-        about ``a * log(a / eps)``: compare only values of the same `eps`.
+        Added to every abundance, after setting negative ones to 0, so that exact zeros (pure
+        pixels) give a finite divergence. An endmember of abundance `a` whose estimate is 0 adds
+        about ``a * log(a / eps)``: compare only values with the same `eps`.
     average : bool, default=True
-        If False, return the divergence of each pixel.
+        Whether to return the mean. False returns the divergence of each pixel.
 
     Returns
     -------
     aid : float, or ndarray of shape (n_pixels,) if not `average`
-        At least 0, which is best, in nats.
+        In nats. The best value is 0.
 
     Raises
     ------
@@ -163,8 +163,8 @@ def abundance_information_divergence(y_true, y_pred, *, sample_weight=None, eps=
 
     Notes
     -----
-    Rows are taken as they are and not rescaled to sum to one. No term of the sum is negative, so
-    that the divergence is at least 0 for any non-negative rows.
+    Rows are not rescaled to sum to one. No term of the sum is negative, so that the divergence is
+    at least 0 for any non-negative rows.
 
     Examples
     --------
@@ -198,27 +198,28 @@ def spectral_angle_distance(
     .. math:: \frac1N \sum_{i=1}^N
               \arccos \frac{y_i^\top \hat y_i}{\|y_i\|_2 \|\hat y_i\|_2}
 
-    It does not see brightness: a spectrum is at angle 0 to any positive multiple of itself. Use
-    it between pixels and their reconstructions, or between endmembers and their estimates.
+    It does not depend on brightness: the angle between a spectrum and any positive multiple of it
+    is 0. Use it between pixels and their reconstructions, or between endmembers and their
+    estimates.
 
     Parameters
     ----------
     spectra_true : array-like of shape (n_spectra, n_bands) or (n_bands,)
-        Spectra, in any unit; a one-dimensional array is a single spectrum.
+        Spectra, in any unit. A one-dimensional array is a single spectrum.
     spectra_pred : array-like of the shape of `spectra_true`
-        Spectra to compare with it, row by row.
+        Spectra to compare with them, row by row.
     sample_weight : array-like of shape (n_spectra,), default=None
-        Weights of the rows in the mean, at least 0.
+        Weights of the rows in the mean, non-negative.
     degrees : bool, default=False
-        Whether to return degrees rather than radians.
+        Whether to return degrees instead of radians.
     average : bool, default=True
-        If False, return the angle of each row.
+        Whether to return the mean. False returns the angle of each row.
 
     Returns
     -------
     sad : float, or ndarray of shape (n_spectra,) if not `average`
-        From 0, which is best, to π. A spectrum of zeros is at a right angle to any other, and at
-        0 to another such.
+        From 0, the best value, to π. The angle between a spectrum of zeros and another spectrum is
+        π/2, and 0 if both are zero.
 
     Raises
     ------
@@ -241,30 +242,30 @@ def spectral_angle_distance(
         np.atleast_2d(_check_matrix(spectra, name))
         for spectra, name in zip((spectra_true, spectra_pred), names)
     )
-    _check_same_shape(spectra_true, spectra_pred, *names, "one spectrum a row")
+    _check_same_shape(spectra_true, spectra_pred, *names, "one spectrum per row")
     return _mean(_row_angles(spectra_true, spectra_pred, degrees), sample_weight, average)
 
 
 @validate_params(_ABUNDANCES, prefer_skip_nested_validation=True)
 def signal_to_reconstruction_error(y_true, y_pred, *, sample_weight=None):
-    r"""Signal-to-reconstruction error (SRE) in decibels.
+    r"""Signal to reconstruction error (SRE) in decibels.
 
     .. math:: 10 \log_{10} \frac{\sum_i \|x_i\|_2^2}{\sum_i \|x_i - \hat x_i\|_2^2}
 
     Parameters
     ----------
     y_true : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
-        True abundances (or spectra); one-dimensional ones are those of a single endmember.
+        True abundances (or spectra). A one-dimensional array holds those of a single endmember.
     y_pred : array-like of the shape of `y_true`
         Their estimates.
     sample_weight : array-like of shape (n_pixels,), default=None
-        Weights of the pixels in both sums, at least 0.
+        Weights of the pixels in both sums, non-negative.
 
     Returns
     -------
     sre : float
-        In dB; larger is better. ``inf`` if the estimate is exact, of zeros too; 0 for an estimate
-        of zeros; ``-inf`` if only the truth is zero.
+        In dB. Larger is better. ``inf`` if the estimate is exact, also if both are zero; 0 if the
+        estimate is zero; ``-inf`` if only the true abundances are zero.
 
     Raises
     ------
@@ -292,18 +293,18 @@ def signal_to_reconstruction_error(y_true, y_pred, *, sample_weight=None):
 
 def _row_angles(u, v, degrees):
     u, v = _unit_rows(u), _unit_rows(v)
-    # zero vectors need no case of their own: atan2(1, 1) = π/4 and atan2(0, 0) = 0
+    # zero vectors need no special case: atan2(1, 1) = π/4 and atan2(0, 0) = 0
     angles = 2 * np.arctan2(np.linalg.norm(u - v, axis=1), np.linalg.norm(u + v, axis=1))
     return np.degrees(angles) if degrees else angles
 
 
 def _log10_norm(X):
-    scale = np.abs(X).max()  # the squares of tiny or huge values would leave the range
+    scale = np.abs(X).max()  # squares of tiny or huge values leave the range of float64
     return float(np.log10(scale) + np.log10(np.linalg.norm(X / scale)))
 
 
 def _unit_rows(X):
-    # first by the largest value, as the squares of tiny or huge values would leave the range
+    # divide by the largest value first, as squares of tiny or huge values leave the range
     for length in (lambda X: np.abs(X).max(axis=1), lambda X: np.linalg.norm(X, axis=1)):
         scale = length(X)[:, np.newaxis]
         X = np.divide(X, scale, out=np.zeros_like(X), where=scale > 0)
@@ -316,8 +317,8 @@ def _mean(values, sample_weight, average):
         return float(np.average(values, weights=weight))
     if sample_weight is not None:
         raise ValueError(
-            "sample_weight weighs the mean over pixels, but average=False asks for no mean; pass "
-            "one of the two."
+            "Expected average=True with sample_weight, which weights the mean over pixels, got "
+            "average=False; pass one of the two."
         )
     return values
 
@@ -331,13 +332,13 @@ def _check_weight(sample_weight, n_rows):
     )
     if weight.shape != (n_rows,):
         raise ValueError(
-            f"sample_weight has shape {weight.shape}, but there are {n_rows} rows; expected "
-            f"({n_rows},)."
+            f"Expected sample_weight of shape ({n_rows},), got {weight.shape}; pass one weight for "
+            f"each row."
         )
     if weight.min() < 0 or not weight.any():
         raise ValueError(
-            f"sample_weight must be at least 0 and not zero throughout, but it runs from "
-            f"{weight.min():g} to {weight.max():g}."
+            f"Expected non-negative sample_weight with a positive value, got {weight.min():g} to "
+            f"{weight.max():g}; set negative weights to 0, or drop the weights."
         )
     return weight
 
@@ -349,12 +350,14 @@ def _check_abundances(y_true, y_pred, sample_weight):
         _check_matrix(y, name) for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
     )
     y_true, y_pred = (y[:, np.newaxis] if y.ndim == 1 else y for y in (y_true, y_pred))
-    _check_same_shape(y_true, y_pred, "y_true", "y_pred", "one pixel a row, one endmember a column")
+    _check_same_shape(
+        y_true, y_pred, "y_true", "y_pred", "one pixel per row and one endmember per column"
+    )
     return y_true, y_pred
 
 
 def _aligned(pred, true, name_pred, name_true):
-    """Return estimates with their columns in the order of the true ones, if both have labels."""
+    """Return estimates with columns in the order of the true values, if both have labels."""
     order = order_of_columns(
         axis_labels(pred),
         axis_labels(true)[1],
@@ -370,8 +373,8 @@ def _check_matrix(values, name):
     values = check_array(values, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name=name)
     if values.ndim not in (1, 2):
         raise ValueError(
-            f"{name} has shape {values.shape}, but a matrix was expected; flatten an image to one "
-            f"pixel a row."
+            f"Expected {name} as a matrix, got shape {values.shape}; flatten an image to one "
+            f"pixel per row."
         )
     return values
 
@@ -379,6 +382,6 @@ def _check_matrix(values, name):
 def _check_same_shape(true, pred, name_true, name_pred, layout):
     if true.shape != pred.shape:
         raise ValueError(
-            f"{name_true} has shape {true.shape}, but {name_pred} has shape {pred.shape}; both "
-            f"must be alike, {layout}."
+            f"Expected {name_pred} of the shape {true.shape} of {name_true}, got {pred.shape}; "
+            f"pass both with {layout}."
         )

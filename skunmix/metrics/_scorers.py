@@ -1,4 +1,4 @@
-"""Scorers for model selection, made of the metrics."""
+"""Scorers for model selection."""
 
 from sklearn.base import BaseEstimator
 
@@ -15,31 +15,31 @@ from ._functions import abundance_angle_distance, abundance_rmse, spectral_angle
 
 
 class AbundanceScorer(BaseEstimator):
-    """Minus an error of abundances, so that more is better.
+    """Negative of an error of abundances, so that a larger score is better.
 
-    As scikit-learn's `make_scorer` makes them, except that the columns of a frame of abundances
-    are matched to the names of the estimator's endmembers.
+    It works as a scorer from `make_scorer` of scikit-learn, and also matches the columns of a
+    DataFrame of abundances to the names of the estimator's endmembers.
 
     Parameters
     ----------
     error : callable
-        Of true and estimated abundances.
+        Error as a function of true and estimated abundances.
     """
 
     def __init__(self, error):
         self.error = error
 
     def __call__(self, estimator, X, y, sample_weight=None):
-        """Return minus the error of a fitted estimator's prediction."""
+        """Return the negative error of a fitted estimator's prediction."""
         return self.score(estimator, X, y, sample_weight)
 
     def score(self, estimator, X, y, sample_weight=None):
-        """Return minus the error of a fitted estimator's prediction.
+        """Return the negative error of a fitted estimator's prediction.
 
         Parameters
         ----------
         estimator : estimator
-            Fitted, with `predict`.
+            Fitted estimator with `predict`.
         X : array-like of shape (n_pixels, n_bands)
             Spectra.
         y : array-like of shape (n_pixels, n_endmembers)
@@ -61,9 +61,9 @@ class AbundanceScorer(BaseEstimator):
 
 
 def spectral_angle_scorer(estimator, X, y=None):
-    """Score an unmixer by how well it rebuilds the spectra; abundances are not needed.
+    """Score an unmixer by its reconstruction of the spectra, without abundances.
 
-    Minus the :func:`spectral_angle_distance`, in radians, between the spectra and
+    The score is the negative :func:`spectral_angle_distance`, in radians, between the spectra and
     ``estimator.inverse_transform(estimator.predict(X))``. Pass it as ``scoring=`` to
     :class:`~sklearn.model_selection.GridSearchCV` or
     :func:`~sklearn.model_selection.cross_validate`, with or without `y`.
@@ -75,27 +75,25 @@ def spectral_angle_scorer(estimator, X, y=None):
     X : array-like of shape (n_pixels, n_bands)
         Spectra.
     y : None
-        Not used, but scikit-learn passes it.
+        Ignored; scikit-learn passes it.
 
     Returns
     -------
     score : float
-        From -π to 0, which is best.
+        From -π to 0, the best value.
 
     Raises
     ------
     TypeError
         If the estimator, or the last step of the pipeline, has no ``inverse_transform``.
 
-    Notes
-    -----
-    A pipeline is compared in the space of `X` if all of its steps can be inverted, so that
-    candidates with different preprocessing can be compared; else (a
-    :class:`~sklearn.preprocessing.Normalizer`) in the space that the last step sees. The angle is
-    the same in both where the other steps only scale each pixel, as a Normalizer does.
+    Notes ----- If all steps of a pipeline can be inverted, the spectra are compared in the space of
+    `X`, so that candidates with different preprocessing have comparable scores. Otherwise, as with
+    a :class:`~sklearn.preprocessing.Normalizer`, they are compared in the space of the last step.
+    If the other steps only scale each pixel, as a Normalizer does, both angles are equal.
 
-    A small angle says that the model explains the spectra, not that the abundances are right:
-    more endmembers always fit better.
+    A small angle means that the model explains the spectra, not that the abundances are right: more
+    endmembers always fit better.
 
     Examples
     --------

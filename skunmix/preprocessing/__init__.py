@@ -1,4 +1,4 @@
-"""Spectral housekeeping: bands that are good for something, and libraries in a sensor's bands."""
+"""Transformers that select bands, and that resample libraries to the bands of a sensor."""
 
 from ._bands import BandSelector
 from ._resample import SpectralResampler

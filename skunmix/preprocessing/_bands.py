@@ -1,4 +1,4 @@
-"""Choosing bands."""
+"""Selection of bands."""
 
 from numbers import Real
 from typing import ClassVar
@@ -23,32 +23,33 @@ from ._wavelengths import UNITS, check_wavelengths, nanometres_in, with_unit
 
 
 class BandSelector(SelectorMixin, BaseEstimator):
-    """Keep some of the bands: by index, by wavelength, or by a bad-band list.
+    """Select bands by index, by wavelength, or by a bad-band list.
 
-    A band is kept if everything that is given keeps it. In a pipeline's first step it also says
-    which bands a pixel of a scene must have: see :func:`skunmix.scenes.unmix`.
+    A band is kept if all given parameters keep it. In the first step of a pipeline, the selector
+    also determines which bands must be valid in a pixel of a scene: see
+    :func:`skunmix.scenes.unmix`.
 
     Parameters
     ----------
     bands : array-like of int or of bool, or slice, default=None
-        Bands to keep, by index from 0 (negative ones count from the last), or a mask of shape
-        (n_bands,). The order stays that of the spectra.
+        Bands to keep, as indices from 0 (negative ones count from the last), or as a mask of shape
+        (n_bands,). The bands keep the order of the spectra.
 
     ranges : list of (float, float), default=None
-        Wavelengths to keep: bands whose centre lies in one of these ranges, ends included, in
-        `unit`.
+        Ranges of wavelengths to keep, in `unit`: bands whose centre lies in one of these ranges,
+        including the ends.
 
     exclude : list of (float, float), default=None
-        Wavelengths to drop, such as those that water vapour absorbs, likewise.
+        Ranges of wavelengths to drop, such as those that water vapour absorbs.
 
     wavelengths : array-like of shape (n_bands,), default=None
-        Centres of the bands, in `unit`; needed for `ranges` and `exclude`.
+        Centres of the bands, in `unit`. Required for `ranges` and `exclude`.
 
     unit : {"nm", "um", "µm"}, default=None
-        Of all wavelengths; to be said where there are any.
+        Unit of all wavelengths. Required if there are any.
 
     bbl : array-like of shape (n_bands,), default=None
-        A bad-band list as ENVI's headers have it: 1 for a good band, and 0 for a bad one.
+        Bad-band list, as in ENVI headers: 1 for a good band, and 0 for a bad one.
 
     Attributes
     ----------
@@ -59,18 +60,18 @@ class BandSelector(SelectorMixin, BaseEstimator):
         Number of bands of the spectra.
 
     feature_names_in_ : ndarray of shape (n_bands,)
-        Names of the bands, when the spectra were a DataFrame with string columns.
+        Names of the bands, if the spectra were a DataFrame with string columns.
 
     band_labels_ : list or None
-        Labels of the bands, numbers too, if the spectra had such.
+        Labels of the bands, such as names or wavelengths, if the spectra had labels.
 
     See Also
     --------
-    SpectralResampler : From one sensor's bands to another's.
+    SpectralResampler : Convert spectra to the bands of another sensor.
 
     Notes
     -----
-    NaN passes through, so that a scene may have it in its bad bands.
+    NaN is allowed, so that a scene may have NaN in its bad bands.
 
     Examples
     --------
@@ -107,15 +108,15 @@ class BandSelector(SelectorMixin, BaseEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Find out which bands to keep.
+        """Determine which bands to keep.
 
         Parameters
         ----------
         X : array-like of shape (n_pixels, n_bands)
-            Spectra, of which only the number of bands counts.
+            Spectra. Only the number of bands, and their labels, are used.
 
         y : None
-            Not used.
+            Ignored.
 
         Returns
         -------
@@ -125,8 +126,8 @@ class BandSelector(SelectorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a list of bands or the wavelengths do not fit the spectra, a wavelength cannot be in
-            its unit, a range holds no band, or no band is left.
+            If the bands or the wavelengths do not fit the spectra, the wavelengths do not fit their
+            unit, a range contains no band, or no band is left.
         """
         with restored_on_error(self):
             given, labels = X, column_labels(X)
@@ -143,8 +144,8 @@ class BandSelector(SelectorMixin, BaseEstimator):
                 keep &= _good(self.bbl, n_bands)
             if not keep.any():
                 raise ValueError(
-                    f"No band of {n_bands} is left by bands, ranges, exclude and bbl together; "
-                    f"loosen one of them."
+                    f"Expected bands, ranges, exclude and bbl to keep at least one of {n_bands} "
+                    f"bands, got none; relax one of them."
                 )
             self._keep = keep
             self.wavelengths_ = None if wavelengths is None else wavelengths[keep]
@@ -156,15 +157,15 @@ class BandSelector(SelectorMixin, BaseEstimator):
         if self.wavelengths is None:
             if self.ranges is not None or self.exclude is not None:
                 raise ValueError(
-                    "ranges and exclude are of wavelengths, but the wavelengths of the bands were "
-                    "not given; pass `wavelengths` and `unit`."
+                    "Expected the wavelengths of the bands for ranges and exclude, got None; pass "
+                    "`wavelengths` and `unit`."
                 )
             return None
         wavelengths = check_wavelengths(self.wavelengths, self.unit, "wavelengths")
         if len(wavelengths) != n_bands:
             raise ValueError(
-                f"wavelengths has {len(wavelengths)} values, but the spectra have {n_bands} bands; "
-                f"give one for each band."
+                f"Expected {n_bands} wavelengths, one for each band of the spectra, got "
+                f"{len(wavelengths)}; pass one for each band."
             )
         return wavelengths
 
@@ -173,17 +174,18 @@ class BandSelector(SelectorMixin, BaseEstimator):
         for pair in ranges:
             if np.shape(pair) != (2,) or not all(isinstance(end, Real) for end in pair):
                 raise ValueError(
-                    f"{name} must be a list of (lowest, highest), but {pair!r} is in it."
+                    f"Expected {name} as a list of (lowest, highest), got an item {pair!r}; pass "
+                    f"pairs."
                 )
             low, high = sorted(pair)
             factor = nanometres_in(self.unit)
-            # ends are included whatever a change of unit rounds
+            # include the ends in spite of rounding by a change of unit
             slack = 1e-9 * high * factor
             band = (wavelengths >= low * factor - slack) & (wavelengths <= high * factor + slack)
             if not band.any() and not may_be_empty:
                 raise ValueError(
-                    f"No band lies in the range ({low:g}, {high:g}) {self.unit}: those of the "
-                    f"spectra go from {wavelengths.min() / factor:g} to "
+                    f"Expected bands in the range ({low:g}, {high:g}) {self.unit}, got none, as "
+                    f"those of the spectra are from {wavelengths.min() / factor:g} to "
                     f"{wavelengths.max() / factor:g} {self.unit}; check the unit."
                 )
             inside |= band
@@ -194,7 +196,7 @@ class BandSelector(SelectorMixin, BaseEstimator):
         return self._keep
 
     def transform(self, X):
-        """Keep the chosen bands.
+        """Return the selected bands.
 
         Parameters
         ----------
@@ -208,14 +210,14 @@ class BandSelector(SelectorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the bands are not those of `fit`, or one that is kept is masked.
+            If the bands are not those of `fit`, or a value of a kept band is masked.
         """
-        # the mixin's own check refuses infinity, which is no matter in a band that is dropped
+        # the check of the mixin refuses infinity, which is allowed in dropped bands
         check_is_fitted(self, "_keep")
         given = X
         X = validate_data(self, X, dtype=None, ensure_all_finite=False, reset=False)
         check_columns(axis_labels(given), self.band_labels_, "the bands of X", "those of `fit`")
-        if np.ma.isMaskedArray(given):  # what is masked in a band that is dropped is no matter
+        if np.ma.isMaskedArray(given):  # dropped bands may be masked
             refuse_masked(given[:, self._keep], "X")
         return safe_indexing(X, self._keep, axis=1)
 
@@ -237,20 +239,20 @@ def _chosen(bands, n_bands):
     if bands.dtype == bool:
         if bands.shape != keep.shape:
             raise ValueError(
-                f"bands as a mask must have the shape ({n_bands},) of a spectrum, but has "
-                f"{bands.shape}."
+                f"Expected bands as a mask of shape ({n_bands},), got {bands.shape}; pass one "
+                f"value for each band."
             )
         return bands.copy()
     if bands.ndim != 1 or bands.dtype.kind not in "iu":
         raise ValueError(
-            f"bands must be a list of indices or a mask, but is {bands.dtype} of shape "
-            f"{bands.shape}; wavelengths go into `ranges`."
+            f"Expected bands as a list of indices or a mask, got {bands.dtype} of shape "
+            f"{bands.shape}; pass wavelengths as `ranges`."
         )
     outside = bands[(bands < -n_bands) | (bands >= n_bands)]
     if len(outside):
         raise ValueError(
-            f"bands has the index {outside[0]}, but the spectra have {n_bands} bands, from 0 to "
-            f"{n_bands - 1}."
+            f"Expected indices of the {n_bands} bands of the spectra, from 0 to {n_bands - 1}, got "
+            f"{outside[0]}; drop it."
         )
     keep[bands] = True
     return keep
@@ -260,7 +262,7 @@ def _good(bbl, n_bands):
     bbl = np.asarray(bbl)
     if bbl.shape != (n_bands,) or not np.isin(bbl, (0, 1)).all():
         raise ValueError(
-            f"bbl must have {n_bands} values, 1 for a good band and 0 for a bad one, but has the "
-            f"shape {bbl.shape} and values {np.unique(bbl)[:5]}; indices go into `bands`."
+            f"Expected bbl with {n_bands} values, 1 for a good band and 0 for a bad one, got shape "
+            f"{bbl.shape} and values {np.unique(bbl)[:5]}; pass indices as `bands`."
         )
     return bbl.astype(bool)

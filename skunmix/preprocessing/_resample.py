@@ -1,4 +1,4 @@
-"""Spectra in the bands of another sensor."""
+"""Resampling of spectra to the bands of another sensor."""
 
 from numbers import Real
 from typing import ClassVar
@@ -27,35 +27,36 @@ _SIGMA = 1 / np.sqrt(8 * np.log(2))
 
 
 class SpectralResampler(TransformerMixin, BaseEstimator):
-    """Spectra as a sensor of other bands sees them, each band a Gaussian response.
+    """Resample spectra to the bands of another sensor, with Gaussian responses.
 
     The value of a band of centre c and full width at half maximum w is the mean of the spectrum
     under a Gaussian response, ::
 
         s(c, w) = ∫ g(λ) s(λ) dλ / ∫ g(λ) dλ,   g(λ) = exp(−4 ln 2 (λ − c)² / w²),
 
-    over the wavelengths that the spectrum was measured at, between which it is taken for linear.
-    The integral is exact for that, also where bands are narrower than the steps of the spectrum.
+    over the range of wavelengths of the spectrum, which is assumed linear between them. The
+    integral is exact under this assumption, also for bands that are narrower than the steps of the
+    spectrum.
 
     Parameters
     ----------
     source : array-like of shape (n_bands,)
-        Wavelengths of the spectra to be resampled, in any order, in `source_unit`.
+        Wavelengths of the spectra to resample, in any order, in `source_unit`.
 
     target : array-like of shape (n_bands_out,)
-        Centres of the sensor's bands, in `target_unit`.
+        Centres of the bands of the sensor, in `target_unit`.
 
     fwhm : array-like of shape (n_bands_out,) or float, default=None
-        Full widths of the bands at half maximum, in `target_unit`. None takes the distance of
+        Full widths of the bands at half maximum, in `target_unit`. None takes the distances between
         their centres.
 
     source_unit, target_unit : {"nm", "um", "µm"}, default=None
-        To be said.
+        Units of the wavelengths. Required.
 
     Attributes
     ----------
     weights_ : ndarray of shape (n_bands_out, n_bands)
-        Of each wavelength of the spectra in each band; rows sum to one.
+        Weight of each wavelength of the spectra in each band. Rows sum to one.
 
     wavelengths_ : ndarray of shape (n_bands_out,)
         Centres of the bands, in nm.
@@ -64,20 +65,21 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
         Number of bands of the spectra.
 
     feature_names_in_ : ndarray of shape (n_bands,)
-        Names of the bands, when the spectra were a DataFrame with string columns.
+        Names of the bands, if the spectra were a DataFrame with string columns.
 
     band_labels_ : list or None
-        Labels of the bands, numbers too, if the spectra had such.
+        Labels of the bands, such as names or wavelengths, if the spectra had labels.
 
     See Also
     --------
-    BandSelector : Some of the bands as they are.
+    BandSelector : Select bands without changing them.
 
     Notes
     -----
-    A band whose response goes beyond the spectrum's ends is the mean over what is within. It is an
-    error where its centre is outside, or in a gap: with no wavelength of the spectrum closer than
-    its width, between two that are more than twice as far apart as the spectrum's usually are.
+    If the response of a band extends beyond the ends of the spectrum, the mean is over the part
+    inside. A band whose centre is outside raises an error. So does a band in a gap, which has no
+    wavelength of the spectrum within its width, and lies between two wavelengths whose distance is
+    more than twice the median.
 
     Examples
     --------
@@ -115,10 +117,10 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_pixels, n_bands)
-            Spectra, of which only the number of bands counts.
+            Spectra. Only the number of bands, and their labels, are used.
 
         y : None
-            Not used.
+            Ignored.
 
         Returns
         -------
@@ -128,8 +130,8 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If wavelengths and spectra differ in number, a unit is missing or cannot be right, a
-            wavelength stands twice in `source`, or a band has no overlap with the spectra.
+            If the number of wavelengths is not that of the bands, a unit is missing or does not
+            fit, a wavelength appears twice in `source`, or a band has no overlap with the spectra.
         """
         with restored_on_error(self):
             given, labels = X, column_labels(X)
@@ -138,8 +140,8 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
             source = check_wavelengths(self.source, self.source_unit, "source")
             if len(source) != X.shape[1]:
                 raise ValueError(
-                    f"source has {len(source)} wavelengths, but the spectra have {X.shape[1]} "
-                    f"bands; give one for each band."
+                    f"Expected {X.shape[1]} source wavelengths, one for each band of the spectra, "
+                    f"got {len(source)}; pass one for each band."
                 )
             self._wavelength_labels = with_unit(self.source, self.source_unit)
             check_wavelength_labels(given, self._wavelength_labels, "source")
@@ -149,8 +151,8 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
             twice = np.flatnonzero(np.diff(source[order]) == 0)
             if len(twice):
                 raise ValueError(
-                    f"source has the wavelength {source[order][twice[0]]:g} nm twice, so that it "
-                    f"cannot be told which value is right there; drop one of the bands."
+                    f"Expected each wavelength of source once, got {source[order][twice[0]]:g} nm "
+                    f"twice; drop one of these bands."
                 )
             _check_overlap(source[order], target, fwhm)
             weights = np.empty((len(target), len(source)))
@@ -165,19 +167,22 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
         if self.fwhm is None:
             if len(target) < 2 or (np.diff(target) <= 0).any():
                 raise ValueError(
-                    "Without fwhm the widths of the bands are the distances of their centres, "
-                    "which needs at least two that ascend; pass fwhm."
+                    "Expected at least two target bands that ascend, as without fwhm the widths "
+                    "are the distances between centres, got others; pass fwhm."
                 )
             return np.gradient(target)
         fwhm = np.asarray(self.fwhm, dtype=float) * nanometres_in(self.target_unit)
         fwhm = np.full(len(target), fwhm) if fwhm.ndim == 0 else fwhm
         if fwhm.shape != target.shape:
             raise ValueError(
-                f"fwhm has the shape {fwhm.shape}, but there are {len(target)} target bands; give "
-                f"one width for each, or one for all."
+                f"Expected one fwhm, or one for each of {len(target)} target bands, got shape "
+                f"{fwhm.shape}; pass one width for each, or one for all."
             )
         if not (np.isfinite(fwhm).all() and (fwhm > 0).all()):
-            raise ValueError(f"fwhm must be positive and finite, but {fwhm.min():g} nm is in it.")
+            raise ValueError(
+                f"Expected positive and finite fwhm, got {fwhm.min():g} nm; drop this band or "
+                f"correct its width."
+            )
         return fwhm
 
     def transform(self, X):
@@ -191,13 +196,13 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
         Returns
         -------
         X : ndarray of shape (n_pixels, n_bands_out)
-            Spectra in the bands `target`; float32 where they were, else float64.
+            Spectra in the bands `target`. float32 for float32 spectra, float64 otherwise.
 
         Raises
         ------
         ValueError
-            If the bands are not those of `fit`, or there is a NaN, a masked value, or a fill value
-            such as -1.23e34 in a band that counts.
+            If the bands are not those of `fit`, or if a band with a weight holds a NaN, a masked
+            value or a fill value such as -1.23e34.
         """
         check_is_fitted(self)
         refuse_masked(X, "X")
@@ -225,7 +230,7 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of shape (n_bands,), default=None
-            Not used but for its length, which must be that of the bands.
+            Only its length is used, which must be the number of bands.
 
         Returns
         -------
@@ -293,9 +298,9 @@ def _check_overlap(source, target, fwhm):
     if len(without):
         first = without[0]
         raise ValueError(
-            f"{len(without)} of {len(target)} bands have no overlap with the spectra, which go "
-            f"from {source[0]:g} to {source[-1]:g} nm"
+            f"Expected target bands within the spectra, from {source[0]:g} to {source[-1]:g} nm"
             + (" with gaps" if in_gap.any() else "")
-            + f": the first is band {first}, {target[first]:g} nm with a width of {fwhm[first]:g} "
-            f"nm; leave such bands out of target, or check the units."
+            + f", got {len(without)} of {len(target)} without overlap, the first of which is band "
+            f"{first}, {target[first]:g} nm with a width of {fwhm[first]:g} nm; drop such bands "
+            f"from target, or check the units."
         )

@@ -1,4 +1,4 @@
-"""What the two SunSAL regressors share: solving the problem of each pixel for one λ."""
+"""The base class of both SunSAL regressors, which solves the problem of each pixel for one λ."""
 
 import warnings
 
@@ -15,23 +15,23 @@ from ..solvers import (
     normalize_abundances,
 )
 
-# Saves a fifth to a third of the iterations on 4 to 240 endmembers, against 1.
+# Compared with 1, this saves a fifth to a third of the iterations for 4 to 240 endmembers.
 _RELAXATION = 1.6
-# Pixels whose certificate, or whose path of λ, is computed at once.
+# Number of pixels whose certificates, or paths of λ, are computed at once.
 BLOCK_SIZE = 4096
 
 
 class BaseSunSAL(BaseUnmixer):
-    """What SunSALRegressor and its cross-validated form share: solving for one λ."""
+    """Base class of SunSALRegressor and SunSALRegressorCV: solves for one λ."""
 
-    _checks_finite = False  # the solvers do
+    _checks_finite = False  # the solvers check
 
     def _prepare(self):
-        """Make what the solver can use again in each call."""
+        """Prepare what the solver uses in every call."""
         self.n_iter_ = 1
         self._constrained = self.sum_to_one is True
-        # "auto": the active set was faster in every shape measured by benchmarks/sunsal.py, from
-        # 4 endmembers to 498
+        # "auto" is the active set, which is faster in all cases of benchmarks/sunsal.py, from 4 to
+        # 498 endmembers
         self._factorization = (
             ADMMFactorization(self.endmembers_, sum_to_one=self._constrained, mu=self.mu)
             if self.solver == "admm"
@@ -39,7 +39,7 @@ class BaseSunSAL(BaseUnmixer):
         )
 
     def _solve(self, X, lam, out=None):
-        """Return the solution of the CSR problem, before any rescaling."""
+        """Return the solution of the CSR problem, before rescaling."""
         if self._factorization is None:
             return csr_active_set(
                 X,
@@ -65,7 +65,7 @@ class BaseSunSAL(BaseUnmixer):
         if n_left:
             warnings.warn(
                 f"{n_left} of {len(X)} pixels did not converge in {self.max_iter} iterations; "
-                f"increase max_iter or tol, or use solver='active-set'.",
+                f"increase max_iter or tol, or set solver='active-set'.",
                 ConvergenceWarning,
                 stacklevel=5,
             )
@@ -77,7 +77,7 @@ class BaseSunSAL(BaseUnmixer):
             normalize_abundances(out)
 
     def optimality(self, X):
-        """Certify the solutions of spectra: their KKT residuals.
+        """Return the KKT residuals of the solutions, which certify them.
 
         Parameters
         ----------
@@ -87,8 +87,8 @@ class BaseSunSAL(BaseUnmixer):
         Returns
         -------
         residual : ndarray of shape (n_pixels,)
-            How far each pixel's solution, in float64 and before any rescaling, is from the optimum
-            of its problem: see :func:`skunmix.solvers.csr_optimality`. Up to 1e-8 certifies it.
+            Distance of each pixel's solution, in float64 and before rescaling, from the optimum of
+            its problem: see :func:`skunmix.solvers.csr_optimality`. Up to 1e-8 certifies it.
 
         Raises
         ------

@@ -14,41 +14,41 @@ class SunSALRegressor(BaseSunSAL):
 
         minimise ½‖y − Ax‖² + λ‖x‖₁  subject to  x ≥ 0  (and Σx = 1 if ``sum_to_one=True``),
 
-    where the columns of A are the endmembers: a handful, or a spectral library of hundreds. With
-    ``lam=0`` it is non-negative least squares, and with ``sum_to_one=True`` fully constrained
-    least squares (FCLS). No abundances are needed to fit, as long as the endmembers are given.
+    where the columns of A are the endmembers: a few, or a spectral library of hundreds. With
+    ``lam=0`` this is non-negative least squares (NNLS), and with ``sum_to_one=True`` fully
+    constrained least squares (FCLS). If the endmembers are given, `fit` needs no abundances.
 
     Parameters
     ----------
     endmembers : array-like of shape (n_endmembers, n_bands), default=None
-        Endmember spectra, one a row, in the units of the spectra; (n_bands, n_endmembers) is
-        turned. The index of a DataFrame names the endmembers. None estimates them by least
+        Endmember spectra, one per row, in the units of the spectra. (n_bands, n_endmembers) is
+        transposed. The index of a DataFrame names the endmembers. None estimates them by least
         squares from the pairs given to `fit`.
 
     lam : float, default=1e-3
         λ ≥ 0, the weight of the sparsity term, in the units of the spectra squared. It has no
-        effect with ``sum_to_one=True``, where ‖x‖₁ is 1 for every x.
+        effect if ``sum_to_one=True``, because ‖x‖₁ is then 1 for every x.
 
     sum_to_one : {False, True, "normalize"}, default=False
-        False leaves the sum free, True constrains it to one, and "normalize" solves without the
-        constraint and rescales the solution; a pixel whose solution is zero then gets
-        1 / n_endmembers of each.
+        False does not constrain the sum, and True constrains it to one. "normalize" solves without
+        the constraint and rescales the solution; a pixel whose solution is zero then gets
+        1 / n_endmembers of each endmember.
 
     solver : {"auto", "active-set", "admm"}, default="auto"
-        "active-set" is exact, and "admm" SUnSAL itself, the alternating direction method of
-        multipliers. "auto" takes what is fastest, which is "active-set". It is compiled by numba
-        on first use, which takes some seconds, and kept on disk.
+        "active-set" is exact. "admm" is SUnSAL itself, the alternating direction method of
+        multipliers. "auto" takes the fastest, which is "active-set". numba compiles it on first
+        use, which takes some seconds, and keeps it on disk.
 
     mu : float, default=None
         µ > 0, the penalty of ADMM, in the units of the spectra squared. None takes √(λ_min λ_max)
-        of AᵀA. It changes the way, not the solution.
+        of AᵀA. It affects the convergence, not the solution.
 
     max_iter : int, default=10_000
-        The most iterations of ADMM, or exchanges of the active set, that a pixel may take.
+        Largest number of iterations of ADMM, or of exchanges of the active set, for a pixel.
 
     tol : float, default=1e-8
-        With ADMM a pixel has converged when its own primal and dual residual, each over its
-        scale, are at most this. The active set needs no tolerance.
+        With ADMM, a pixel has converged if its own primal and dual residuals, each divided by its
+        scale, are not larger than this. The active set needs no tolerance.
 
     n_jobs : int, default=None
         Number of threads; None means 1 unless in a :obj:`joblib.parallel_config` context, -1
@@ -57,28 +57,29 @@ class SunSALRegressor(BaseSunSAL):
     Attributes
     ----------
     endmembers_ : ndarray of shape (n_endmembers, n_bands)
-        The endmembers as used.
+        The endmembers, as used.
 
     n_endmembers_ : int
         Number of endmembers.
 
     n_iter_ : int
-        Passes over the data made by `fit`: always 1. The iterations that `max_iter` bounds are
-        those of a pixel in `predict`.
+        Number of passes of `fit` over the data: always 1. `max_iter` limits the iterations of a
+        pixel in `predict`.
 
     n_features_in_ : int
         Number of bands.
 
     feature_names_in_ : ndarray of shape (n_bands,)
-        Names of the bands, when the spectra were a DataFrame with string columns.
+        Names of the bands, if the spectra were a DataFrame with string columns.
 
     band_labels_ : list or None
-        Labels of the bands, numbers too, if the spectra had such.
+        Labels of the bands, such as names or wavelengths, if the spectra had labels.
 
     See Also
     --------
+    SunSALRegressorCV : Choose λ by cross-validation.
     UADMMRegressor : ADMM unrolled into a network, trained on spectra with known abundances.
-    ISTANetRegressor : The same for ISTA.
+    ISTANetRegressor : ISTA unrolled into a network.
 
     References
     ----------
@@ -133,20 +134,20 @@ class SunSALRegressor(BaseSunSAL):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, *, endmembers=None):
-        """Take the endmembers, or estimate them, and prepare the solver.
+        """Set or estimate the endmembers, and prepare the solver.
 
         Parameters
         ----------
         X : array-like of shape (n_pixels, n_bands)
-            Spectra, one a row.
+            Spectra, one per row.
 
         y : array-like of shape (n_pixels, n_endmembers) or (n_pixels,), default=None
-            Abundances, needed only where the endmembers are to be estimated from the pairs. With
-            several endmembers given, a one-dimensional `y` is not looked at: it is what a later
-            step of a pipeline learns.
+            Abundances, needed only to estimate the endmembers from the pairs. If several endmembers
+            are given, a one-dimensional `y` is ignored, as it is the target of a later step of a
+            pipeline.
 
         endmembers : array-like of shape (n_endmembers, n_bands), default=None
-            Endmember spectra, in place of the parameter of that name.
+            Endmember spectra, used instead of the parameter of the same name.
 
         Returns
         -------

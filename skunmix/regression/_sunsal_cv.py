@@ -18,49 +18,50 @@ from ._sunsal import SunSALRegressor
 class SunSALRegressorCV(BaseSunSAL):
     """Sparse unmixing with λ chosen by cross-validation.
 
-    The whole path of λ is solved at once, each pixel going down from the largest λ to the smallest
-    with the last solution as its start. With abundances, a λ is scored by the abundances of
-    held-out pixels; without them, by how well the abundances that are found from some of the bands
-    rebuild the others.
+    The whole path of λ is solved at once: each pixel starts at the largest λ, and each solution is
+    the start for the next smaller λ. With abundances, the score of a λ is the error of the
+    abundances of held-out pixels. Without them, it is the error of held-out bands, reconstructed
+    from the abundances that the other bands give.
 
     Parameters
     ----------
     endmembers : array-like of shape (n_endmembers, n_bands), default=None
-        Endmember spectra, one a row, in the units of the spectra; (n_bands, n_endmembers) is
-        turned. The index of a DataFrame names the endmembers. None estimates them by least
-        squares from the pairs given to `fit`: for each fold from its training pixels, and in the
-        end from all.
+        Endmember spectra, one per row, in the units of the spectra. (n_bands, n_endmembers) is
+        transposed. The index of a DataFrame names the endmembers. None estimates them by least
+        squares from the pairs given to `fit`: from the training pixels of each fold, and from all
+        pixels for the final model.
 
     lams : int or array-like of shape (n_lams,), default=12
-        The λ ≥ 0 to choose from, or their number: they then lie evenly, on the logarithmic scale,
-        between the smallest λ for which all abundances are zero and `eps` times it.
+        The λ ≥ 0 to choose from, or their number. A number gives logarithmically spaced λ from the
+        smallest λ for which all abundances are zero down to `eps` times it.
 
     eps : float, default=1e-6
-        Length of the path, λ_min / λ_max, where `lams` is a number.
+        Ratio of the smallest to the largest λ, if `lams` is a number.
 
     sum_to_one : {False, "normalize"}, default=False
-        As for :class:`SunSALRegressor`. The constraint proper is missing as λ has no effect on it.
+        As for :class:`SunSALRegressor`. True is not allowed, because λ then has no effect.
 
     cv : int, cross-validation generator or iterable, default=None
-        With abundances, how to split the pixels: None is 5-fold, and the rest as scikit-learn has
-        it. Without them, how to split the bands; a number n, or None for 5, takes every n-th band
-        for a fold, so that no part of the spectrum goes unseen.
+        With abundances, how to split the pixels, as in scikit-learn; None is 5-fold. Without them,
+        how to split the bands: with a number n, or 5 for None, each fold holds every n-th band, so
+        that the other folds cover all parts of the spectrum.
 
     solver : {"auto", "active-set", "admm"}, default="auto"
-        "active-set" is exact, and "admm" SUnSAL itself, the alternating direction method of
-        multipliers. "auto" takes what is fastest, which is "active-set". It is compiled by numba
-        on first use, which takes some seconds, and kept on disk.
+        "active-set" is exact. "admm" is SUnSAL itself, the alternating direction method of
+        multipliers. "auto" takes the fastest, which is "active-set". numba compiles it on first
+        use, which takes some seconds, and keeps it on disk.
 
     mu : float, default=None
         µ > 0, the penalty of ADMM, in the units of the spectra squared. None takes √(λ_min λ_max)
         of AᵀA.
 
     max_iter : int, default=10_000
-        The most iterations of ADMM, or exchanges of the active set, that a pixel may take.
+        Largest number of iterations of ADMM, or of exchanges of the active set, for a pixel.
 
     tol : float, default=1e-8
-        With ADMM a pixel has converged when its own primal and dual residual, each over its
-        scale, are at most this. The active set needs no tolerance.
+        With ADMM, a pixel has converged if its own primal and dual residuals, each divided by its
+        scale, are not larger than this. The active set needs no tolerance.
+
     n_jobs : int, default=None
         Number of threads; None means 1 unless in a :obj:`joblib.parallel_config` context, -1
         means all processors.
@@ -68,42 +69,42 @@ class SunSALRegressorCV(BaseSunSAL):
     Attributes
     ----------
     lam_ : float
-        The chosen λ, which `predict` solves for.
+        The best λ, which `predict` uses.
 
     lam_path_ : ndarray of shape (n_lams,)
-        The λ that were tried, descending.
+        The λ of the path, in descending order.
 
     cv_results_ : dict of ndarrays of shape (n_lams,)
-        ``"param_lam"``, ``"split0_test_score"``, …, ``"mean_test_score"``, ``"std_test_score"``
-        and ``"rank_test_score"``, to be read as a DataFrame. A score is minus the RMSE, the mean
-        over pixels of each pixel's, of abundances or of the held-out bands.
+        ``"param_lam"``, ``"split0_test_score"``, …, ``"mean_test_score"``, ``"std_test_score"`` and
+        ``"rank_test_score"``. Pass it to :class:`pandas.DataFrame` to read it. A score is the
+        negative RMSE of the abundances or of the held-out bands: the mean over pixels of each
+        pixel's RMSE.
 
     endmembers_ : ndarray of shape (n_endmembers, n_bands)
-        The endmembers as used.
+        The endmembers, as used.
 
     n_endmembers_ : int
         Number of endmembers.
 
     n_iter_ : int
-        Passes over the data made by the final fit: always 1.
+        Number of passes of the final fit over the data: always 1.
 
     n_features_in_ : int
         Number of bands.
 
     feature_names_in_ : ndarray of shape (n_bands,)
-        Names of the bands, when the spectra were a DataFrame with string columns.
+        Names of the bands, if the spectra were a DataFrame with string columns.
 
     band_labels_ : list or None
-        Labels of the bands, numbers too, if the spectra had such.
+        Labels of the bands, such as names or wavelengths, if the spectra had labels.
 
     See Also
     --------
-    SunSALRegressor : The same for a given λ.
+    SunSALRegressor : The same regression, for a given λ.
 
-    Notes
-    -----
-    Without abundances the path is that of the bands which are left, whose share of ½‖y − Ax‖² is
-    smaller; λ is scaled by their fraction, so that it means the same as for all bands.
+    Notes ----- Without abundances, each fold solves the problem for a part of the bands, for which
+    ½‖y − Ax‖² is smaller. λ is multiplied by the fraction of these bands, so that it has the same
+    meaning as for all bands.
 
     Examples
     --------
@@ -161,15 +162,15 @@ class SunSALRegressorCV(BaseSunSAL):
         Parameters
         ----------
         X : array-like of shape (n_pixels, n_bands)
-            Spectra, one a row.
+            Spectra, one per row.
 
         y : array-like of shape (n_pixels, n_endmembers) or (n_pixels,), default=None
-            Abundances to score by, and to estimate the endmembers from where they are not given.
-            With several endmembers given, a one-dimensional `y` is not looked at: it is what a
-            later step of a pipeline learns.
+            Abundances, for the scores, and to estimate the endmembers if they are not given. If
+            several endmembers are given, a one-dimensional `y` is ignored, as it is the target of a
+            later step of a pipeline.
 
         endmembers : array-like of shape (n_endmembers, n_bands), default=None
-            Endmember spectra, in place of the parameter of that name.
+            Endmember spectra, used instead of the parameter of the same name.
 
         Returns
         -------
@@ -179,13 +180,13 @@ class SunSALRegressorCV(BaseSunSAL):
         Raises
         ------
         ValueError
-            As :meth:`SunSALRegressor.fit`, if there are too few pixels or bands for the folds, or
-            ``sum_to_one=True``.
+            As in :meth:`SunSALRegressor.fit`, or if there are too few pixels or bands for the
+            folds, or if ``sum_to_one=True``.
         """
         if self.sum_to_one is True:
             raise ValueError(
-                "sum_to_one=True leaves no λ to choose, as ‖x‖₁ is then 1 for every x; expected "
-                "False or 'normalize', or use SunSALRegressor."
+                "Expected sum_to_one to be False or 'normalize', got True, for which λ has no "
+                "effect, as ‖x‖₁ is then 1 for every x; use SunSALRegressor."
             )
         with restored_on_error(self):
             X, y = self._fit_endmembers(X, y, endmembers)
@@ -200,9 +201,9 @@ class SunSALRegressorCV(BaseSunSAL):
         return self
 
     def _path(self, X):
-        """Return the λ to try, descending."""
+        """Return the λ of the path, in descending order."""
         if isinstance(self.lams, Integral):
-            # above it the gradient λ − Aᵀy of each pixel is positive at x = 0
+            # above this λ, the gradient λ − Aᵀy of each pixel is positive at x = 0
             largest = max(
                 (np.asarray(X[block], dtype=np.float64) @ self.endmembers_.T).max()
                 for block in gen_batches(len(X), BLOCK_SIZE)
@@ -212,13 +213,14 @@ class SunSALRegressorCV(BaseSunSAL):
         lams = check_array(self.lams, ensure_2d=False, dtype=np.float64, input_name="lams")
         if lams.ndim != 1 or lams.min() < 0:
             raise ValueError(
-                f"lams must be a number of values or a list of values of at least 0, but is an "
-                f"array of shape {lams.shape} with the smallest value {lams.min():g}."
+                f"Expected lams as a number of values, or a list of values of at least 0, got an "
+                f"array of shape {lams.shape} with the smallest value {lams.min():g}; pass one of "
+                f"these."
             )
         return np.sort(lams)[::-1]
 
     def _errors_of_pixels(self, X, y, endmembers):
-        """Return for each fold of pixels the RMSE of abundances for each λ."""
+        """Return the RMSE of abundances for each fold of pixels and each λ."""
         errors = []
         for train, test in check_cv(self.cv).split(X, y):
             fold = estimate_endmembers(X[train], y[train]) if endmembers is None else endmembers
@@ -230,7 +232,7 @@ class SunSALRegressorCV(BaseSunSAL):
         return errors
 
     def _errors_of_bands(self, X):
-        """Return for each fold of bands the RMSE of their reconstruction for each λ."""
+        """Return the RMSE of the reconstruction for each fold of bands and each λ."""
         n_bands = X.shape[1]
         if self.cv is None or isinstance(self.cv, Integral):
             n_folds = self.cv or 5
@@ -238,8 +240,8 @@ class SunSALRegressorCV(BaseSunSAL):
             if n_bands < max(n_folds, 2):
                 raise ValueError(
                     f"{type(self).__name__} on {n_bands} bands requires y to be passed, but the "
-                    f"target y is None: the bands are too few to hold them out in {n_folds} "
-                    f"folds; pass abundances, or a smaller cv."
+                    f"target y is None, and the bands are too few for {n_folds} folds; pass "
+                    f"abundances, or a smaller cv."
                 )
             splits = [(np.flatnonzero(~fold), np.flatnonzero(fold)) for fold in folds]
         else:
@@ -260,7 +262,7 @@ class SunSALRegressorCV(BaseSunSAL):
         return errors
 
     def _mean_rmse(self, X, endmembers, lams, residual, rescale=True):
-        """Return for each λ the mean over pixels of the RMSE of residual(rows, abundances)."""
+        """Return the mean over pixels of the RMSE of residual(rows, abundances), for each λ."""
         total = np.zeros(len(lams))
         for block in gen_batches(len(X), BLOCK_SIZE):
             path = csr_path(
@@ -273,7 +275,7 @@ class SunSALRegressorCV(BaseSunSAL):
         return total / len(X)
 
     def _rank(self, errors):
-        """Set the table of scores, and the best λ."""
+        """Set the table of scores and the best λ."""
         scores = {f"split{i}_test_score": -fold for i, fold in enumerate(errors)}
         mean = -errors.mean(axis=0)
         self.cv_results_ = {
@@ -283,7 +285,7 @@ class SunSALRegressorCV(BaseSunSAL):
             "std_test_score": errors.std(axis=0),
             "rank_test_score": rankdata(-mean, method="min").astype(np.int32),
         }
-        # of equals the largest λ, which is the sparsest solution
+        # argmax takes the largest of equally good λ, which has the sparsest solution
         self.lam_ = float(self.lam_path_[np.argmax(mean)])
 
     def _lam(self):

@@ -1,4 +1,4 @@
-"""What all rooms may use; knows no estimator of ours."""
+"""Helpers that all rooms may use; they know no estimator of skunmix."""
 
 from ._compat import (
     CallbackSupportMixin,

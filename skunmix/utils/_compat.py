@@ -1,6 +1,6 @@
-"""Every private name of scikit-learn, skorch and torch that skunmix uses.
+"""All private names of scikit-learn, skorch and torch that skunmix uses.
 
-When a new version of one of them moves such a name, this file is the only one to change.
+If a new version of a library moves such a name, only this file changes.
 """
 
 import sys
@@ -11,12 +11,12 @@ from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.validation import _check_method_params as index_fit_params
 
-try:  # scikit-learn's callbacks, such as its `ProgressBar`, came with 1.9
+try:  # callbacks, such as `ProgressBar`, exist since scikit-learn 1.9
     from sklearn.callback import CallbackSupportMixin
 except ImportError:
 
     class CallbackSupportMixin:
-        """Stands in for scikit-learn's mixin: no callback can be set, and none is called."""
+        """Substitute for scikit-learn's mixin, which sets and calls no callback."""
 
         def _init_callback_context(self, **kwargs):
             return _NoContext()
@@ -53,49 +53,49 @@ class _NoContext:
 
 
 def begin_callbacks(estimator, max_subtasks):
-    """Return the context through which `fit` tells scikit-learn's callbacks of its progress."""
+    """Return the context through which `fit` reports its progress to scikit-learn's callbacks."""
     return estimator._init_callback_context(max_subtasks=max_subtasks)
 
 
 def has_callbacks(estimator):
-    """Return whether a scikit-learn callback was set on the estimator, or propagated to it."""
+    """Return whether the estimator has a scikit-learn callback, set or propagated."""
     return bool(getattr(estimator, "_skl_callbacks", None))
 
 
 def routed_fit_params(search, params):
-    """Return the parameters of a search's `fit`, by who asks for them.
+    """Return the parameters of a search's `fit`, grouped by the object that requests them.
 
     Returns
     -------
     routed : Bunch
-        With ``estimator.fit``, ``splitter.split`` and ``scorer.score``, a dict each.
+        With the dicts ``estimator.fit``, ``splitter.split`` and ``scorer.score``.
     """
     return search._get_routed_params_for_fit(params)
 
 
 def validate_parameters(estimator):
-    """Check the constructor's parameters as `fit` does.
+    """Check the parameters of the constructor, as `fit` does.
 
     Raises
     ------
     ValueError
-        If one of them is not what the estimator's constraints allow.
+        If a parameter violates the constraints of the estimator.
     """
     estimator._validate_params()
 
 
 def fused_adam(values, gradients, means, squares, n_steps, *, learning_rate):
-    """Take a step of Adam in place, by the kernel that `torch.optim.Adam` calls if fused.
+    """Take a step of Adam in place, with the kernel of the fused `torch.optim.Adam`.
 
     Parameters
     ----------
     values, gradients, means, squares : list of Tensor
-        Parameters, their gradients and Adam's two moments.
+        Parameters, their gradients, and the two moments of Adam.
     n_steps : list of Tensor
-        Steps taken, this one included.
+        Number of steps, including this one.
     learning_rate : float
     """
-    # whoever has tensors has imported torch
+    # torch is imported, as the arguments are tensors
     sys.modules["torch"]._fused_adam_(
         *(values, gradients, means, squares, [], n_steps),
         lr=learning_rate,

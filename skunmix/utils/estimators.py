@@ -1,17 +1,17 @@
-"""Looking into pipelines and searches."""
+"""Access to the parts of pipelines and searches."""
 
 from sklearn.pipeline import Pipeline
 
 
 def best_of(estimator):
-    """Return the estimator that a fitted search stands for, or the estimator itself."""
+    """Return the best estimator of a fitted search, or the estimator itself."""
     while hasattr(estimator, "best_estimator_"):
         estimator = estimator.best_estimator_
     return estimator
 
 
 def steps_of(estimator):
-    """Return the steps of a pipeline as a list of (name, step); of anything else an empty list."""
+    """Return the steps of a pipeline as a list of (name, step), or an empty list."""
     return list(getattr(estimator, "steps", None) or ())
 
 
@@ -23,18 +23,18 @@ def last_step(estimator):
 
 
 def endmember_names(estimator):
-    """Return the names of what `predict` returns, or None if the last step is no unmixer."""
+    """Return the endmember names of the last step, or None if it is not an unmixer."""
     estimator = last_step(estimator)
-    # the features of another kind of transformer are not what it predicts
+    # other transformers have features that are not their predictions
     if not (hasattr(estimator, "endmembers_") and hasattr(estimator, "get_feature_names_out")):
         return None
     return list(estimator.get_feature_names_out())
 
 
 def fitted_bands(estimator):
-    """Return the labels of the bands that a fitted estimator expects: a list of lists.
+    """Return the band labels that a fitted estimator expects, as a list of lists.
 
-    Of a pipeline, the first step knows.
+    For a pipeline, these are the labels of its first step.
     """
     estimator = best_of(estimator)
     for _, step in steps_of(estimator):
@@ -48,7 +48,7 @@ def fitted_bands(estimator):
 
 
 def reconstruct_spectra(estimator, X, caller):
-    """Return spectra and their reconstruction, in the first space where there are both.
+    """Return spectra and their reconstruction, in the first space that has both.
 
     Parameters
     ----------
@@ -57,20 +57,20 @@ def reconstruct_spectra(estimator, X, caller):
     X : array-like of shape (n_pixels, n_bands)
         Spectra.
     caller : str
-        Who asks, for the error.
+        Name of the caller, for the error message.
 
     Returns
     -------
     spectra, rebuilt : array-like of shape (n_pixels, n_features)
-        `X` and its reconstruction if all steps can be inverted, else what the last step sees and
-        makes of it.
+        `X` and its reconstruction if all steps can be inverted. Otherwise the input of the last
+        step and its reconstruction.
 
     Raises
     ------
     TypeError
         If the last step has no ``inverse_transform``.
     """
-    # a fitted search stands for its best pipeline
+    # for a fitted search, use its best pipeline
     estimator = best_of(estimator)
     if hasattr(estimator, "inverse_transform"):
         return X, estimator.inverse_transform(estimator.predict(X))
@@ -78,7 +78,7 @@ def reconstruct_spectra(estimator, X, caller):
         seen = estimator[:-1].transform(X) if len(estimator) > 1 else X
         return reconstruct_spectra(estimator[-1], seen, caller)
     raise TypeError(
-        f"{caller} needs an estimator with inverse_transform, which rebuilds spectra from "
-        f"abundances, but {type(estimator).__name__} has none; use an unmixer, or a Pipeline that "
-        f"ends in one."
+        f"{caller} expected an estimator with inverse_transform, which reconstructs spectra from "
+        f"abundances, got {type(estimator).__name__} without it; pass an unmixer, or a Pipeline "
+        f"that ends in one."
     )

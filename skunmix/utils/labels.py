@@ -1,29 +1,29 @@
-"""Labels of rows, columns and bands: read from whatever carries them, compared, aligned.
+"""Labels of rows, columns and bands: read, compared and aligned.
 
-The rule is the same everywhere: labels agree, are aligned, or are refused; nothing labelled is
-read by position against its label.
+The rule is the same everywhere: labels agree, are aligned, or raise an error. Labelled data are
+never matched by position against their labels.
 """
 
 import re
 
 import numpy as np
 
-# Names of an axis that holds bands, and of one that holds endmembers.
+# Names of axes that hold bands, and of axes that hold endmembers.
 BAND_NAMES = {"band", "bands", "wavelength", "wavelengths", "wl", "channel", "channels"}
 ENDMEMBER_NAMES = {"endmember", "endmembers", "material", "materials", "spectrum", "spectra"}
-# Coordinates beside that of the bands' own dimension which tell one band from another.
+# Further coordinates of the bands' dimension that identify a band.
 _BESIDE = (*sorted(BAND_NAMES), "band_name", "band_names", "name", "names")
-# What polars calls columns, GDAL bands and we endmembers that nobody has named; scikit-learn's
-# "x0" keeps its number when columns are selected.
+# Default names of columns in polars, of bands in GDAL and of endmembers in skunmix. In scikit-learn
+# the default is "x0", which keeps its number when columns are selected.
 _DEFAULT = re.compile(r"(column_|Band |endmember|x)(\d+)")
-# GDAL has the name of a band and its wavelength in one: "red (665 nm)".
+# GDAL writes the name and the wavelength of a band in one string: "red (665 nm)".
 _TWO_IN_ONE = re.compile(r"(.*?) *\((.*)\)")
 _WAVELENGTH = re.compile(
     r"([-+]?[\d.]+(?:e[-+]?\d+)?) *(nm|nanomet(?:er|re)s?|[uµμ]m|micromet(?:er|re)s?|microns?)?",
     flags=re.IGNORECASE,
 )
-# Numbers that differ by less, relatively and as a part of the least distance between two labels,
-# are the same: files round wavelengths to some decimals.
+# Numbers are equal if they differ by less than this, relatively and as a fraction of the smallest
+# distance between two labels, because files round wavelengths.
 _SAME, _SAME_STEP = 1e-4, 0.1
 
 
@@ -33,7 +33,7 @@ def axis_labels(data):
     Parameters
     ----------
     data : object
-        A pandas or polars DataFrame, a two-dimensional xarray.DataArray, or anything else, which
+        A pandas or polars DataFrame, a two-dimensional xarray.DataArray, or another object, which
         has no labels.
 
     Returns
@@ -54,10 +54,10 @@ def axis_labels(data):
 
 
 def dimension_labels(array, dim):
-    """Return the labels of a dimension of a DataArray: a list of lists, its own coordinate first.
+    """Return the labels of a dimension of a DataArray as a list of lists, its coordinate first.
 
-    Bands may have several: numbers, wavelengths and names. rioxarray keeps the names in an
-    attribute, by number.
+    Bands may have several kinds of labels: numbers, wavelengths and names. rioxarray keeps the
+    names in an attribute, in the order of the numbers.
     """
     found = []
     for name in dict.fromkeys((dim, *_BESIDE)):
@@ -77,7 +77,7 @@ def column_labels(data):
 
 
 def band_axis(data, rows, columns):
-    """Return 0 or 1 if an axis holds bands by its name, or by how its labels look, else None."""
+    """Return the axis (0 or 1) that holds bands by its name or its labels, or None."""
     if hasattr(data, "dims"):
         names = list(data.dims)
     else:
@@ -94,51 +94,51 @@ def band_axis(data, rows, columns):
 
 
 def string_labels(labels):
-    """Return labels as a list if all are strings, else None."""
+    """Return labels as a list if all are strings, or None."""
     if labels is None or not all(isinstance(label, str) for label in labels):
         return None
     return list(labels)
 
 
 def name_labels(labels):
-    """Return labels as a list of strings, or None if they are none or only count."""
+    """Return labels as a list of strings, or None if there are none or they only count."""
     if labels is None or _is_weak(labels):
         return None
     return [str(label) for label in labels]
 
 
 def same_labels(found, expected):
-    """Return whether two lists hold the same labels, in whatever order."""
+    """Return whether two lists hold the same labels, in any order."""
     return _permutation(found, expected) is not None
 
 
 def are_known(labels):
-    """Return whether there are labels that do more than count."""
+    """Return whether there are labels that do not only count."""
     return labels is not None and not _is_weak(labels)
 
 
 def order_of(found, expected, what, against):
     """Return the positions at which the expected labels are found.
 
-    Labels that only count (0, 1, 2, …), because nobody has named anything, are compared if the
-    others count, too, and are no labels beside real ones.
+    Default labels only count (0, 1, 2, …). They are compared to other labels that count, and
+    ignored beside other labels.
 
     Parameters
     ----------
     found, expected : list or None
-        Labels. Numbers are equal up to rounding, and equal to strings that hold them.
+        Labels. Numbers are equal up to rounding, and equal to strings of the same number.
     what, against : str
-        What the labels are of, for the error.
+        Descriptions of the labelled objects, for the error message.
 
     Returns
     -------
     order : ndarray of int, or None
-        ``found[order]`` is `expected`; None if the order is the same, or one has no labels.
+        ``found[order]`` is `expected`. None if the order is the same, or one has no labels.
 
     Raises
     ------
     ValueError
-        If a label stands twice, or the labels are not the same.
+        If a label appears twice, or the labels differ.
     """
     if found is None or expected is None:
         return None
@@ -171,9 +171,9 @@ def order_among(found, expected, what, against):
     Parameters
     ----------
     found, expected : list of lists
-        All labels that each has: names, wavelengths, numbers. Those of a kind are compared.
+        All labels of each: names, wavelengths, numbers. Labels of the same kind are compared.
     what, against : str
-        What the labels are of, for the error.
+        Descriptions of the labelled objects, for the error message.
 
     Returns
     -------
@@ -182,7 +182,7 @@ def order_among(found, expected, what, against):
     Raises
     ------
     ValueError
-        If labels of the same kind are on both sides, and none of them agree.
+        If both have labels of the same kind, and none of them agree.
     """
     found = [one for labels in found for one in _spellings(labels)]
     pairs = [(a, b) for b in expected for a in found]
@@ -196,7 +196,7 @@ def order_among(found, expected, what, against):
 
 
 def order_of_columns(labels, expected, what, against):
-    """Return the positions of the columns that have the expected labels, as `order_of` does.
+    """Return the positions of the columns with the expected labels, as `order_of` does.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def order_of_columns(labels, expected, what, against):
         As `axis_labels` returns them.
     expected : list or None
     what, against : str
-        What the labels are of, for the error.
+        Descriptions of the labelled objects, for the error message.
 
     Returns
     -------
@@ -213,7 +213,7 @@ def order_of_columns(labels, expected, what, against):
     Raises
     ------
     ValueError
-        If the columns have other labels, or the rows have the expected ones.
+        If the columns have other labels, or the rows have the expected labels.
     """
     rows, columns = labels
     if are_known(expected) and same_labels(rows, expected) and not same_labels(columns, expected):
@@ -230,7 +230,7 @@ def check_columns(labels, expected, what, against):
     Raises
     ------
     ValueError
-        If they are others, in another order, or those of the rows.
+        If the labels differ, are in another order, or are those of the rows.
     """
     order = order_of_columns(labels, expected, what, against)
     if order is not None:
@@ -242,20 +242,20 @@ def check_columns(labels, expected, what, against):
 
 
 def check_wavelength_labels(data, wavelengths, what):
-    """Check that the columns of data, if they are numbers, are the wavelengths in their order.
+    """Check that column labels, if they are numbers, are the wavelengths in the same order.
 
     Parameters
     ----------
     data : object
     wavelengths : list
-        Wavelengths, perhaps with their unit.
+        Wavelengths, optionally with their unit.
     what : str
-        What the wavelengths are called, for the error.
+        Name of the wavelengths, for the error message.
 
     Raises
     ------
     ValueError
-        If they are others, or in another order.
+        If they differ, or are in another order.
     """
     rows, columns = axis_labels(data)
     if are_known(columns) and _kind(columns) == "numbers":
@@ -263,13 +263,13 @@ def check_wavelength_labels(data, wavelengths, what):
 
 
 def check_rows(first, second, name_first, name_second):
-    """Check that the rows of two frames or DataArrays have no labels, or the same in one order.
+    """Check that the row labels of two frames or DataArrays, if any, are equal in equal order.
 
     Raises
     ------
     ValueError
-        If they do not. Rows are not aligned: of a frame whose rows were shuffled, only the user
-        knows whether its labels or its positions are right.
+        If they are not. Rows are not aligned: for a frame with shuffled rows, only the user knows
+        whether its labels or its positions are right.
     """
     a, b = _row_index(first), _row_index(second)
     if a is None or b is None or len(a) != len(b) or a.equals(b):
@@ -289,12 +289,12 @@ def check_rows(first, second, name_first, name_second):
 
 
 def check_unique(labels, what):
-    """Check that no label stands twice.
+    """Check that no label appears twice.
 
     Raises
     ------
     ValueError
-        If one does.
+        If a label appears twice.
     """
     seen = set()
     for label in map(str, labels):
@@ -306,7 +306,7 @@ def check_unique(labels, what):
 
 
 def take_columns(data, order):
-    """Return data with its columns in another order, of the kind that it was."""
+    """Return data of the same type with its columns in another order."""
     if order is None:
         return data
     if hasattr(data, "iloc"):
@@ -324,7 +324,7 @@ def refuse_masked(data, name):
     Raises
     ------
     ValueError
-        If one is: what lies under a mask is no value.
+        If an entry is masked, because it has no value.
     """
     n_masked = _count_masked(data)
     if n_masked:
@@ -363,9 +363,9 @@ def _permutation(found, expected):
 
 
 def _comparable(found, expected):
-    """Yield labels as arrays that can be compared, and how, for each way to understand them.
+    """Yield labels as arrays and how to compare them, for each interpretation.
 
-    A number without a unit may be in either unit beside one that has its own.
+    A number without a unit may be in either unit if the other one has a unit.
     """
     a, b = _numbers(found), _numbers(expected)
     if a is None or b is None:
@@ -385,7 +385,7 @@ def _close_to(limit):
 
 
 def _without(labels, others):
-    """Return the labels that are not among others."""
+    """Return the labels that are not in `others`."""
     a, b, equal = next(_comparable(labels, others))
     return [label for label, value in zip(labels, a) if not equal(value, b).any()]
 
@@ -395,7 +395,7 @@ def _strings(labels):
 
 
 def _numbers(labels):
-    """Return labels as numbers, if all are, perhaps in strings, and whether they are in nm.
+    """Return labels as numbers if all are numbers, also in strings, and whether they are in nm.
 
     Returns
     -------
@@ -429,13 +429,13 @@ def _kind(labels):
 
 
 def _counts(labels):
-    """Return whether labels are the numbers of a count, in whatever order."""
+    """Return whether labels are the numbers of a count, in any order."""
     numbers = _numbers(labels)
     return numbers is not None and _is_weak(sorted(numbers[0]))
 
 
 def _is_weak(labels):
-    """Return whether labels only count: 0, 1, 2, … or 1, 2, 3, …, or a default with these."""
+    """Return whether labels only count: 0, 1, 2, … or 1, 2, 3, …, or default names with these."""
     if not len(labels):
         return True
     if not any(labels) and not any(isinstance(label, (int, float)) for label in labels):
@@ -454,7 +454,7 @@ def _is_weak(labels):
 
 
 def _look_like_bands(labels):
-    """Return whether labels look like wavelengths, or a name with numbers, as "b1" and "b2"."""
+    """Return whether labels look like wavelengths, or are numbered names such as "b1" and "b2"."""
     if not are_known(labels):
         return False
     numbers = _numbers(labels)
@@ -467,7 +467,7 @@ def _look_like_bands(labels):
 
 
 def _spellings(labels):
-    """Return labels, and what GDAL has put into one: names and wavelengths."""
+    """Return labels, and the names and wavelengths that GDAL writes into one label."""
     parts = [_TWO_IN_ONE.fullmatch(str(label)) for label in labels]
     if not all(parts):
         return [labels]

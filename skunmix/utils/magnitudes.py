@@ -1,4 +1,4 @@
-"""How large spectra are: values that no spectrum has, other units, values that stand for none."""
+"""Checks of the size of spectra: impossible values, different units, no-data values."""
 
 import warnings
 from contextlib import contextmanager
@@ -6,11 +6,11 @@ from contextvars import ContextVar
 
 import numpy as np
 
-# No spectrum, in whatever unit, has a value beyond; squares of it still fit into float64.
+# Larger than any value of a spectrum, in any unit. Its square still fits into float64.
 LARGEST = 1e18
-# Spectra and endmembers whose magnitudes differ by more are taken to be in other units.
+# If the magnitudes of spectra and endmembers differ by a larger factor, their units seem to differ.
 _SAME_UNITS = 30.0
-# A pixel is taken for no data if at least this part of its bands is negative.
+# A pixel seems to have no data if at least this fraction of its bands is negative.
 _MOST_BANDS = 0.9
 _SAMPLE = 256
 
@@ -19,7 +19,7 @@ _silent = ContextVar("silent", default=False)
 
 @contextmanager
 def values_seen_to():
-    """Return a context in which estimators do not warn of values, because the caller does."""
+    """Return a context in which estimators do not warn about values, because the caller does."""
     token = _silent.set(True)
     try:
         yield
@@ -28,12 +28,12 @@ def values_seen_to():
 
 
 def check_magnitudes(X, name):
-    """Check that no value is larger than that of any spectrum.
+    """Check that no value is too large for a spectrum.
 
     Raises
     ------
     ValueError
-        If one is; it names the first.
+        If a value is too large. The message names the first one.
     """
     usable = np.abs(X, dtype=np.float64) <= LARGEST
     if not usable.all():
@@ -46,19 +46,19 @@ def check_magnitudes(X, name):
 
 
 def magnitudes(spectra):
-    """Return the largest magnitude of each of some pixels, evenly drawn from the rows."""
+    """Return the largest magnitude of each pixel in an even sample of the rows."""
     some = spectra[:: max(1, -(-len(spectra) // _SAMPLE))]
     return np.abs(some.astype(np.float64)).max(axis=1) if len(some) else np.empty(0)
 
 
 def typical(values):
-    """Return the magnitude that bright pixels have, of the magnitudes of pixels."""
+    """Return the magnitude of bright pixels, given the magnitudes of pixels."""
     values = values[np.isfinite(values) & (values > 0)]
     return float(np.quantile(values, 0.9)) if len(values) else 0.0
 
 
 def warn_of_units(pixels, endmembers, stacklevel):
-    """Warn if spectra and endmembers seem to be in other units.
+    """Warn if spectra and endmembers seem to be in different units.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def warn_of_units(pixels, endmembers, stacklevel):
 def count_negative(spectra):
     """Return how many pixels are negative in most bands.
 
-    Three bands are looked at first, so that it costs little where there are none.
+    Three bands are checked first, so that the cost is small if there are no such pixels.
     """
     n_bands = spectra.shape[1]
     if spectra.dtype.kind == "u" or not len(spectra):
@@ -96,7 +96,7 @@ def count_negative(spectra):
 
 
 def warn_of_negative(X, endmembers, stacklevel):
-    """Warn of pixels that are negative in most bands, where endmembers are not."""
+    """Warn about pixels that are negative in most bands, if no endmember is negative."""
     if _silent.get() or (endmembers < 0).any():
         return
     n_negative = count_negative(X)
@@ -105,7 +105,7 @@ def warn_of_negative(X, endmembers, stacklevel):
 
 
 def message_negative(n_negative, n_pixels):
-    """Return what to say of pixels that are negative in most bands."""
+    """Return the message about pixels that are negative in most bands."""
     return (
         f"{n_negative} of {n_pixels} pixels are negative in most bands, as where a no-data value "
         f"such as -9999 was stored, and their abundances mean nothing; leave them out, or pass "

@@ -1,4 +1,4 @@
-"""Libraries that not every user needs, imported where they are used."""
+"""Optional libraries, imported where they are used."""
 
 from importlib import import_module
 
@@ -9,13 +9,13 @@ def require(name, purpose, install=None, otherwise=None):
     Parameters
     ----------
     name : str
-        Of the module.
+        Name of the module.
     purpose : str
-        What needs it, as the subject of a sentence.
+        What needs the library, as the subject of a sentence.
     install : str, default=None
-        What to install; None is the extra for scenes.
+        What to install. None is the extra for scenes.
     otherwise : str, default=None
-        What else would do, to end the sentence of the error.
+        An alternative, as the end of the error message.
 
     Returns
     -------
@@ -24,7 +24,7 @@ def require(name, purpose, install=None, otherwise=None):
     Raises
     ------
     ImportError
-        If it is not installed; the message says who needs it and how to get it.
+        If it is not installed. The message says what needs it and how to install it.
     """
     try:
         return import_module(name)

@@ -1,13 +1,13 @@
-"""The state of an estimator, kept whole."""
+"""The state of an estimator after an error."""
 
 from contextlib import contextmanager
 
 
 @contextmanager
 def restored_on_error(estimator):
-    """Return a context that puts all attributes of an estimator back when an error leaves it.
+    """Return a context that restores all attributes of an estimator if an error occurs in it.
 
-    So that after a `fit` that fails the estimator is what it was before, not half of each.
+    After a `fit` that fails, the estimator has its previous state, not a mixture of both.
     """
     before = vars(estimator).copy()
     try:

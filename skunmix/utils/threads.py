@@ -1,4 +1,4 @@
-"""Who computes on how many threads."""
+"""Numbers of threads."""
 
 import sys
 import threading
@@ -14,10 +14,10 @@ _this_thread = threading.local()
 
 
 def map_threads(function, items, n_jobs):
-    """Call the function on each item, in as many threads as `n_jobs` means.
+    """Call the function on each item, with the number of threads that `n_jobs` requests.
 
-    The threads are our own; only their number is joblib's, whose pool takes longer to start (28 ms
-    were measured) than a small scene takes to solve.
+    Only the number of threads comes from joblib. Its pool takes longer to start (28 ms) than a
+    small scene takes to solve.
     """
     n_threads = min(effective_n_jobs(n_jobs), len(items))
     if n_threads == 1:
@@ -30,9 +30,9 @@ def map_threads(function, items, n_jobs):
 
 
 def torch_on_one_thread():
-    """Return a context in which torch's operations run on one thread each.
+    """Return a context in which each operation of torch uses one thread.
 
-    Without torch in use it does nothing. The number of threads is restored at the end.
+    It does nothing if torch is not imported. The number of threads is restored at the end.
     """
     return _one_thread(sys.modules["torch"]) if "torch" in sys.modules else nullcontext()
 
@@ -40,7 +40,8 @@ def torch_on_one_thread():
 def torch_beside_another():
     """Return a context for computing while another thread computes or reads.
 
-    Of two processors the other thread has the second: three threads took a third longer than two.
+    With two processors, the other thread uses the second: three threads take a third longer than
+    two.
     """
     torch = sys.modules.get("torch")
     if torch is None or torch.get_num_threads() > 2:
@@ -50,10 +51,10 @@ def torch_beside_another():
 
 @contextmanager
 def _one_thread(torch):
-    """Restrict torch to one thread; of nested contexts only the outermost does anything.
+    """Restrict torch to one thread; only the outermost of nested contexts has an effect.
 
-    The number is each thread's own, but a thread that first asks for it takes the last number set
-    anywhere: a thread that starts while another is inside would take 1 for its own.
+    Each thread has its own number, but starts with the last number that any thread has set. A
+    thread that starts while another is in this context would therefore keep 1 as its number.
     """
     global _inside, _n_threads_outside
     if getattr(_this_thread, "inside", False):

@@ -1,14 +1,14 @@
-"""Checks that several rooms make in the same words."""
+"""Checks that several rooms share."""
 
 import numpy as np
 
-# What stands in files where there is no measurement, apart from values beyond all units.
+# Values that files use for "no measurement", apart from values that are too large for any unit.
 _FILLS = np.array([-999.0, -9999.0, -99999.0, -32767.0, -32768.0])
 _BEYOND_ALL_UNITS = 1e30
 
 
 def check_same_bands(spectra, endmembers):
-    """Check that spectra and endmembers have as many bands as each other.
+    """Check that spectra and endmembers have the same number of bands.
 
     Parameters
     ----------
@@ -18,26 +18,27 @@ def check_same_bands(spectra, endmembers):
     Raises
     ------
     ValueError
-        If they do not.
+        If the numbers differ.
     """
     if spectra.shape[1] != endmembers.shape[1]:
         raise ValueError(
-            f"spectra and endmembers must have the same number of bands, but the shapes are "
-            f"{spectra.shape} and {endmembers.shape}; both hold one spectrum a row."
+            f"Expected spectra and endmembers with the same number of bands, got shapes "
+            f"{spectra.shape} and {endmembers.shape}; pass both with one spectrum per row."
         )
 
 
 def fill_values(spectra):
-    """Return where spectra hold fill values: numbers that stand for "no measurement".
+    """Return a mask of fill values: numbers that mean "no measurement".
 
-    These are
+    Fill values are
 
-    - values of 1e30 and more in size, such as -1.23e34 in the libraries of the USGS;
+    - values with a magnitude of 1e30 or more, such as -1.23e34 in the libraries of the USGS;
     - -999, -9999, -99999, -32767 and -32768, if all other values are above a tenth of them;
-    - another whole number, if it is 50 times (if positive, 10000 times) the size of all others.
+    - another whole number, if its magnitude is at least 50 times (if positive, 10,000 times) that
+      of all others.
 
-    Measurements have a dozen digits, and neither repeat a whole number nor keep such a distance:
-    negative noise, radiances in thousands and integers are left alone.
+    Measurements do not repeat a whole number at such a distance from all others, so that negative
+    noise, radiances in thousands and integers are not fill values.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ def test_missing_pixels_axes_and_scale(scene):
 def test_errors(scene):
     spectra, abundances, _ = scene
     other = LinearRegression().fit(spectra, abundances)
-    with pytest.raises(TypeError, match=r"ResidualMapDisplay.from_estimator needs an estimator"):
+    with pytest.raises(TypeError, match=r"ResidualMapDisplay.from_estimator expected an estimator"):
         ResidualMapDisplay.from_estimator(other, spectra, shape=SHAPE)
     with pytest.raises(
         ValueError, match=r"the 12 pixels of spectra, .*got shape=\(3, 3\) with 9 pixels"

@@ -84,13 +84,13 @@ def test_widths_from_the_centres():
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"source_unit": None}, "unit of the wavelengths must be said"),
-        ({"target_unit": None}, "unit of the wavelengths must be said"),
-        ({"source_unit": "um"}, "source goes from .* the unit may be another"),
-        ({"target": [0.5, 0.6], "fwhm": 1}, "target goes from 0.5 to 0.6 nm"),
-        ({"source": SOURCE[:9]}, "9 wavelengths, but the spectra have 60"),
+        ({"source_unit": None}, "unit of the wavelengths.*got None"),
+        ({"target_unit": None}, "unit of the wavelengths.*got None"),
+        ({"source_unit": "um"}, "Expected source between .*check the unit"),
+        ({"target": [0.5, 0.6], "fwhm": 1}, "Expected target between .*got 0.5 to 0.6 nm"),
+        ({"source": SOURCE[:9]}, "Expected 60 source wavelengths.*got 9"),
         ({"source": np.r_[SOURCE[:59], SOURCE[0]]}, "twice"),
-        ({"target": [300, 450], "fwhm": 5}, "1 of 2 bands have no overlap .* band 0, 300 nm"),
+        ({"target": [300, 450], "fwhm": 5}, "got 1 of 2 without overlap.* band 0, 300 nm"),
         ({"target": [450, 2600], "fwhm": 5}, "band 1, 2600 nm"),
         ({"fwhm": [1, 2]}, "4 target bands"),
         ({"fwhm": [1, 2, 0, 3]}, "positive"),
@@ -106,7 +106,7 @@ def test_bad_input(options, match):
 def test_a_band_in_a_gap():
     source = np.r_[400:1340:10, 1460:2500:10]
     spectra = np.zeros((1, len(source)))
-    with pytest.raises(ValueError, match=r"with gaps: the first is band 1, 1400 nm"):
+    with pytest.raises(ValueError, match=r"with gaps, got .* band 1, 1400 nm"):
         resampler(source, [1300, 1400], [20, 20]).fit(spectra)
     resampler(source, [1300, 1400], [20, 100]).fit(spectra)
 

@@ -286,11 +286,11 @@ def test_cv_chooses_well_on_pixels_it_has_not_seen(sparse_scene):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"sum_to_one": True}, "leaves no λ to choose"),
+        ({"sum_to_one": True}, "got True, for which λ has no effect"),
         ({"lams": [[0.1]]}, r"array of shape \(1, 1\)"),
         ({"lams": [0.1, -0.1]}, "smallest value -0.1"),
         ({"lams": 0}, "'lams' parameter"),
-        ({"cv": 100}, "30 bands requires y to be passed.*too few to hold them out in 100"),
+        ({"cv": 100}, "30 bands requires y to be passed.*too few for 100 folds"),
     ],
 )
 def test_cv_parameters_that_will_not_do(problem, parameters, message):
