@@ -492,7 +492,7 @@ def test_a_labelled_image_is_unmixed_by_label():
     ).transpose("band", "x", "y")[SHUFFLED]
     model = fcls(library).fit(Y)
     display = AbundanceMapDisplay.from_estimator(model, scene)
-    assert_allclose(display.abundances, X.reshape(2, 2, N).transpose(1, 0, 2), atol=1e-6)
+    assert_allclose(display.abundances, X.reshape(2, 2, N), atol=1e-6)  # rows are y
     residuals = ResidualMapDisplay.from_estimator(model, scene).residuals
     assert_allclose(residuals, 0, atol=1e-6)
 

@@ -7,26 +7,58 @@ import numpy as np
 from ..utils import (
     BAND_NAMES,
     ENDMEMBER_NAMES,
+    are_known,
+    axis_kind,
     column_labels,
     dimension_labels,
     fitted_bands,
     last_step,
     order_among,
     order_of,
+    rows_and_columns,
     safe_indexing,
 )
 
 # grey, which neither viridis nor magma contains
 MISSING = "0.8"
-# Maps that one figure may have.
-_MOST_MAPS = 20
+# Endmembers that nobody has named, and that are more than the rows of an image: these come first.
+_MANY = 12
 
 
-def values_last(values):
-    """Return an image of xarray with the dimension of its bands or endmembers last."""
+def values_last(values, name="values"):
+    """Return an array of xarray with its rows before its columns, and endmembers or bands last.
+
+    Parameters
+    ----------
+    values : object
+        What is no DataArray, or one whose dimensions nobody has named, is returned as it is.
+    name : str
+        Of the values, for errors.
+
+    Raises
+    ------
+    ValueError
+        If the names of three dimensions do not tell which of them is that of the values.
+    """
     dims = getattr(values, "dims", ())
+    if not hasattr(values, "coords") or all(str(dim).startswith("dim_") for dim in dims):
+        return values
     last = [dim for dim in dims if str(dim).lower() in BAND_NAMES | ENDMEMBER_NAMES]
-    return values.transpose(..., last[0]) if len(dims) == 3 and len(last) == 1 else values
+    in_image = [dim for dim in dims if axis_kind(values, dim)]
+    if len(dims) == 2 and len(in_image) == 2:  # a single map
+        return values_last(values.expand_dims("endmember"), name)
+    if len(dims) == 2 and len(last) == 1:
+        return values.transpose(..., last[0])
+    if len(dims) != 3:
+        return values
+    if not last and len(in_image) == 2:
+        last = [dim for dim in dims if dim not in in_image]
+    if len(last) != 1:
+        raise ValueError(
+            f"{name} has the dimensions {dict(values.sizes)}, expected rows, columns and one of "
+            f"endmembers or bands; rename that to 'endmember' or 'band'."
+        )
+    return values.transpose(*rows_and_columns(values, last[0]), last[0])
 
 
 def value_labels(values):
@@ -38,8 +70,41 @@ def value_labels(values):
         A DataArray must have its endmembers or bands last.
     """
     if len(getattr(values, "dims", ())) == 3:
-        return next(iter(dimension_labels(values, values.dims[2])), None)
+        found = dimension_labels(values, values.dims[2])
+        return next(filter(are_known, found), next(iter(found), None))
     return column_labels(values)
+
+
+def check_endmembers_last(abundances, name):
+    """Raise if an image without labels has its endmembers first, as rasterio and GDAL have them.
+
+    Parameters
+    ----------
+    abundances : ndarray of shape (n_rows, n_columns, n_endmembers)
+    name : str
+        Of the abundances, for the error.
+
+    Raises
+    ------
+    ValueError
+        If abundances sum to one over the first axis, but not over the last; or if there would be
+        more endmembers than rows, and too many to believe.
+    """
+    n_rows, n_columns, n_endmembers = abundances.shape
+    if _sum_to_one(abundances, 2):
+        return
+    if (n_rows > 1 and _sum_to_one(abundances, 0)) or n_endmembers > max(n_rows, _MANY):
+        raise ValueError(
+            f"{name} of shape {abundances.shape} would be {n_endmembers} maps of {n_rows} × "
+            f"{n_columns} pixels, expected (n_rows, n_columns, n_endmembers); if endmembers come "
+            f"first, pass np.moveaxis({name}, 0, -1), and if not, pass endmember_names."
+        )
+
+
+def _sum_to_one(abundances, axis):
+    sums = abundances.sum(axis=axis)
+    sums = sums[np.isfinite(sums)]
+    return sums.size > 0 and bool((np.abs(sums - 1) < 1e-3).all())
 
 
 def as_image_like(values, labels, shape, name, against):
@@ -55,7 +120,7 @@ def as_image_like(values, labels, shape, name, against):
     against : str
         The object with these labels, for the error message.
     """
-    values = values_last(values)
+    values = values_last(values, name)
     order = order_of(value_labels(values), labels, f"the columns of {name}", against)
     image = as_image(values, shape, name)
     return image if order is None else image[..., order]
@@ -82,7 +147,7 @@ def as_image(values, shape, name):
     ValueError
         If the values have another shape, or their number does not fit `shape`.
     """
-    values = as_floats(values_last(values))
+    values = as_floats(values_last(values, name))
     if values.ndim not in (1, 2, 3):
         raise ValueError(
             f"Expected {name} as pixels in rows, or as an image of shape (n_rows, n_columns, "
@@ -90,41 +155,6 @@ def as_image(values, shape, name):
         )
     shape = check_image_shape(shape, values.shape, name)
     return values.reshape(*shape, values.shape[-1] if values.ndim > 1 else 1)
-
-
-def check_values_last(image, name):
-    """Check that an image does not have its values first, as rasterio reads a file.
-
-    It has if it sums to one along the first axis and not along the last, or if it has more values
-    than anyone draws, and few rows.
-
-    Parameters
-    ----------
-    image : array-like of shape (n_rows, n_columns, n_values)
-    name : str
-        Of the values, for the error.
-
-    Raises
-    ------
-    ValueError
-        If it has.
-    """
-    if np.ndim(image) != 3 or hasattr(image, "dims"):
-        return
-    image = as_floats(image)
-    n_rows, n_columns, n_values = image.shape
-    one_along_first, one_along_last = (
-        bool(n > 1 and np.mean(np.abs(np.nansum(image, axis=axis) - 1) < 1e-3) > 0.5)
-        for n, axis in ((n_rows, 0), (n_values, 2))
-    )
-    too_many = n_rows <= _MOST_MAPS < n_values and n_rows < n_columns
-    if not one_along_last and (one_along_first or too_many):
-        raise ValueError(
-            f"{name} of shape {image.shape} would be {n_values} maps of {n_rows} × {n_columns} "
-            f"pixels, expected (n_rows, n_columns, n_values), and it seems to be {n_rows} maps of "
-            f"{n_columns} × {n_values}; pass numpy.moveaxis(values, 0, -1), or pixels in rows with "
-            f"`shape` if it is not."
-        )
 
 
 def as_floats(values):
@@ -185,7 +215,7 @@ def split_pixels(X, shape, estimator, name="X"):
     """
     if np.ma.isMaskedArray(X):
         X = X.astype(np.float64).filled(np.nan)
-    X = values_last(X)
+    X = values_last(X, name)
     values = np.asarray(X)
     if values.ndim == 3 and hasattr(X, "dims"):
         order = order_among(

@@ -8,8 +8,8 @@ from ..utils import last_step, require_pyplot
 from ._common import (
     as_image,
     as_image_like,
+    check_endmembers_last,
     check_names,
-    check_values_last,
     draw_colorbar,
     draw_image,
     estimator_names,
@@ -171,7 +171,7 @@ class AbundanceMapDisplay:
         abundances = place(estimator.predict(pixels), finite)
         names = estimator_names(estimator, abundances.shape[2])
         if endmember_names is None:
-            endmember_names = names
+            endmember_names = check_names(names, abundances.shape[2])
         if name is None and y is not None:
             name = type(last_step(estimator)).__name__
         return cls(
@@ -213,7 +213,8 @@ class AbundanceMapDisplay:
         y_pred : array-like of shape (n_pixels, n_endmembers), (n_pixels,) or \
                 (n_rows, n_columns, n_endmembers)
             Abundances, with pixels in row-major order. Those of a single endmember may be
-            one-dimensional. NaN and masked values are drawn as missing.
+            one-dimensional. NaN and masked values are drawn as missing. A DataArray may have its
+            dimensions in any order.
 
         y_true : array-like of the shape of `y_pred`, default=None
             True abundances, drawn above `y_pred`.
@@ -263,11 +264,15 @@ class AbundanceMapDisplay:
             If matplotlib is not installed.
         """
         require_pyplot(f"{cls.__name__}.from_predictions")
-        labels = value_labels(values_last(y_pred))
+        y_pred = values_last(y_pred, "y_pred")
+        labels = value_labels(y_pred)
+        abundances = as_image(y_pred, shape, "y_pred")
         if endmember_names is None:
             endmember_names = labels
-        check_values_last(y_pred, "y_pred")
-        abundances = as_image(y_pred, shape, "y_pred")
+            if labels is None and (shape is not None or hasattr(y_pred, "coords")):
+                endmember_names = check_names(None, abundances.shape[2])
+            elif labels is None:
+                check_endmembers_last(abundances, "y_pred")
         return cls(
             abundances,
             reference=None
@@ -367,6 +372,8 @@ class AbundanceMapDisplay:
     def _check(self, error):
         """Return abundances, reference and names, after checking that they fit each other."""
         abundances = as_image(self.abundances, None, "abundances")
+        if self.endmember_names is None and not hasattr(self.abundances, "coords"):
+            check_endmembers_last(abundances, "abundances")
         names = check_names(self.endmember_names, abundances.shape[2])
         if self.reference is None:
             if error:

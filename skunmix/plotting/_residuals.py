@@ -164,7 +164,8 @@ class ResidualMapDisplay:
             If matplotlib is not installed.
         """
         require_pyplot(f"{cls.__name__}.from_predictions")
-        labels = value_labels(values_last(spectra))
+        spectra = values_last(spectra, "spectra")
+        labels = value_labels(spectra)
         spectra = as_image(spectra, shape, "spectra")
         rebuilt = as_image_like(rebuilt, labels, spectra.shape[:2], "rebuilt", "those of spectra")
         if spectra.shape != rebuilt.shape:
@@ -197,19 +198,29 @@ class ResidualMapDisplay:
 
         Raises
         ------
+        ValueError
+            If the residuals are not one map.
         ImportError
             If matplotlib is not installed.
         """
         plt = require_pyplot(f"{type(self).__name__}.plot")
+        residuals = np.asarray(values_last(self.residuals, "residuals"), dtype=np.float64)
+        if residuals.ndim == 3 and residuals.shape[2] == 1:
+            residuals = residuals[..., 0]
+        if residuals.ndim != 2:
+            raise ValueError(
+                f"residuals have shape {residuals.shape}, expected (n_rows, n_columns), one error "
+                f"a pixel."
+            )
         if ax is None:
-            n_rows, n_columns = np.shape(self.residuals)
+            n_rows, n_columns = residuals.shape
             height = 4.0 * np.clip(n_rows / n_columns, 0.4, 1.5)
             _, ax = plt.subplots(figsize=(5.0, height + 0.3), layout="compressed")
-        self.image_ = draw_image(ax, self.residuals, **{"vmin": 0.0, "cmap": cmap, **(im_kw or {})})
+        self.image_ = draw_image(ax, residuals, **{"vmin": 0.0, "cmap": cmap, **(im_kw or {})})
         ax.set_title("reconstruction RMSE", fontsize="medium")
         self.ax_, self.figure_, self.colorbar_ = ax, ax.figure, None
         if colorbar:
-            self.colorbar_ = draw_colorbar(ax, self.image_, self.residuals, "RMSE")
+            self.colorbar_ = draw_colorbar(ax, self.image_, residuals, "RMSE")
         return self
 
 

@@ -44,6 +44,8 @@ class BlockUnmixer:
         Of the endmembers.
     dtype : dtype
         Of the abundances.
+    order : ndarray of shape (n_bands,), of int, or None
+        Where the model's bands are in the scene, unless they are in order.
     used : ndarray of shape (n_bands,), of bool
         The scene's bands that have a say in whether a pixel is valid.
 
@@ -74,15 +76,15 @@ class BlockUnmixer:
         self.estimator = estimator
         self.decoding = decoding
         self._labels = getattr(estimator, "feature_names_in_", None)
-        self._order = order_among(
+        self.order = order_among(
             bands,
             fitted_bands(estimator),
             f"the bands of {where}",
             "those that the model was fitted on",
         )
         self.used = _used_bands(estimator, n_bands)
-        if self._order is not None:
-            self.used[self._order] = self.used.copy()
+        if self.order is not None:
+            self.used[self.order] = self.used.copy()
         trial = self._predict(np.ones((1, n_bands), decoding.spectra_dtype))
         if trial.dtype.kind not in "biuf":
             raise TypeError(
@@ -116,8 +118,8 @@ class BlockUnmixer:
             mask = hidden if mask is None else mask | hidden
             block = block.filled(0)  # what is under a mask may be anything
         spectra, valid, n_too_large = self.decoding.decode(block, self.used)
-        if self._order is not None:
-            spectra = spectra[:, self._order]
+        if self.order is not None:
+            spectra = spectra[:, self.order]
         if mask is not None:
             keep = ~mask.reshape(-1)
             valid = keep if valid is None else valid & keep

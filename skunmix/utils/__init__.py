@@ -14,6 +14,7 @@ from ._compat import (
     validate_parameters,
     validate_params,
 )
+from .dimensions import axis_kind, rows_and_columns
 from .estimators import (
     best_of,
     endmember_names,
@@ -66,6 +67,7 @@ __all__ = [
     "Interval",
     "StrOptions",
     "are_known",
+    "axis_kind",
     "axis_labels",
     "band_axis",
     "begin_callbacks",
@@ -100,6 +102,7 @@ __all__ = [
     "require_pyplot",
     "restored_on_error",
     "routed_fit_params",
+    "rows_and_columns",
     "safe_indexing",
     "same_labels",
     "steps_of",

@@ -1,3 +1,4 @@
+import itertools
 import re
 
 import numpy as np
@@ -385,14 +386,86 @@ def test_errors(scene, model):
         AbundanceMapDisplay.from_estimator(model, spectra[0], shape=SHAPE)
 
 
-@pytest.mark.parametrize("kind", ["fractions", "any values"])
-def test_maps_that_come_first_are_refused(kind):
-    """As rasterio reads a file of abundances."""
-    rng = np.random.default_rng(0)
-    image = rng.dirichlet(np.ones(3), (60, 80))
-    first = np.moveaxis(image if kind == "fractions" else 7 * image, -1, 0)
-    with pytest.raises(ValueError, match=r"80 maps of 3 × 60 pixels.*3 maps of 60 × 80.*moveaxis"):
+# --- labelled arrays, and endmembers first
+
+
+def image_of(abundances, dims):
+    """Return abundances as a DataArray of rows, columns and endmembers, in an order of these."""
+    xr = pytest.importorskip("xarray")
+    image = xr.DataArray(
+        abundances.reshape(*SHAPE, 3), dims=("y", "x", "endmember"), coords={"endmember": NAMES}
+    )
+    return image.transpose(*dims)
+
+
+@pytest.mark.parametrize("dims", itertools.permutations(("y", "x", "endmember")))
+def test_a_labelled_image_is_drawn_by_its_labels(scene, dims):
+    _, abundances, _ = scene
+    image = image_of(abundances, dims)
+    for display in (
+        AbundanceMapDisplay.from_predictions(image, y_true=image[{"endmember": [2, 0, 1]}]),
+        AbundanceMapDisplay(image, reference=image, endmember_names=NAMES).plot(),
+    ):
+        assert titles(display) == NAMES
+        for row in display.images_:
+            drawn = np.stack([panel.get_array() for panel in row], axis=-1)
+            np.testing.assert_array_equal(drawn, abundances.reshape(*SHAPE, 3))
+        plt.close(display.figure_)
+
+
+@pytest.mark.parametrize("dims", [("y", "x"), ("x", "y")])
+def test_a_labelled_map_of_one_endmember(scene, dims):
+    image = image_of(scene[1], ("y", "x", "endmember")).sel(endmember="water")
+    display = AbundanceMapDisplay.from_predictions(image.transpose(*dims))
+    assert titles(display) == ["water"]
+    np.testing.assert_array_equal(display.images_[0, 0].get_array(), image)
+
+
+def test_labelled_pixels_in_either_order(scene):
+    xr = pytest.importorskip("xarray")
+    pixels = xr.DataArray(scene[1], dims=("pixel", "endmember"), coords={"endmember": NAMES})
+    display = AbundanceMapDisplay.from_predictions(pixels.T, shape=SHAPE)
+    assert titles(display) == NAMES
+    np.testing.assert_array_equal(display.images_[0, 1].get_array(), scene[1][:, 1].reshape(SHAPE))
+
+
+def test_a_raster_of_ours_is_drawn_by_its_names(scene, tmp_path):
+    rioxarray = pytest.importorskip("rioxarray")
+    image = image_of(scene[1], ("endmember", "y", "x")).drop_vars("endmember")
+    image = image.rename(endmember="band").assign_attrs(long_name=tuple(NAMES))
+    image.rio.to_raster(tmp_path / "maps.tif")
+    with rioxarray.open_rasterio(tmp_path / "maps.tif") as read:
+        display = AbundanceMapDisplay.from_predictions(read)
+    assert titles(display) == NAMES
+    np.testing.assert_array_equal(display.images_[0, 2].get_array(), scene[1][:, 2].reshape(SHAPE))
+
+
+def test_dimensions_that_do_not_tell_are_refused(scene):
+    image = image_of(scene[1], ("y", "x", "endmember")).rename(x="this", endmember="that")
+    with pytest.raises(ValueError, match="rename that to 'endmember' or 'band'"):
+        AbundanceMapDisplay.from_predictions(image)
+
+
+@pytest.mark.parametrize("summing", [True, False])
+@pytest.mark.parametrize("shape", [(3, 60, 80), (4, 6, 5), (40, 6, 5), (2, 80, 60), (3, 5, 3)])
+def test_endmembers_first_are_refused(shape, summing):
+    first = np.random.RandomState(0).uniform(0.1, 1, shape)
+    if summing:
+        first /= first.sum(axis=0)
+    elif shape[2] <= 12:
+        pytest.skip("may be an image with few endmembers")
+    first[:, -1, -1] = np.nan
+    with pytest.raises(ValueError, match=rf"{shape[2]} maps of .* np.moveaxis\(y_pred, 0, -1"):
         AbundanceMapDisplay.from_predictions(first)
-    assert AbundanceMapDisplay.from_predictions(image).abundances.shape == (60, 80, 3)
-    strip = rng.dirichlet(np.ones(30), (3, 60))  # of a library
-    assert AbundanceMapDisplay.from_predictions(strip).abundances.shape == (3, 60, 30)
+    with pytest.raises(ValueError, match="expected \\(n_rows, n_columns, n_endmembers\\)"):
+        AbundanceMapDisplay(first).plot()
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (1, 5, 3), (1, 5, 20), (2, 4, 30)])
+def test_few_rows_of_many_endmembers_are_drawn(shape):
+    image = np.random.RandomState(0).dirichlet(np.ones(shape[2]), shape[:2])
+    assert AbundanceMapDisplay.from_predictions(image).axes_.shape == (1, shape[2])
+    plt.close("all")
+    display = AbundanceMapDisplay.from_predictions(2 * image, shape=shape[:2])
+    assert display.axes_.shape == (1, shape[2])
+    plt.close("all")

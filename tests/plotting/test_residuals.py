@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
@@ -90,3 +92,19 @@ def test_errors(scene):
         ResidualMapDisplay.from_estimator(model, np.full((12, 8), np.nan), shape=SHAPE)
     with pytest.raises(ValueError, match="Expected rebuilt with 8 bands, as spectra have, got 7"):
         ResidualMapDisplay.from_predictions(spectra, spectra[:, :7], shape=SHAPE)
+
+
+def test_labelled_scenes_are_drawn_by_their_labels():
+    xr = pytest.importorskip("xarray")
+    rng = np.random.RandomState(0)
+    spectra = xr.DataArray(rng.rand(4, 6, 5), dims=("y", "x", "band"))
+    rebuilt = spectra + rng.rand(4, 6, 5)
+    expected = np.sqrt(((spectra - rebuilt) ** 2).mean("band"))
+    for dims in itertools.permutations(spectra.dims):
+        display = ResidualMapDisplay.from_predictions(spectra.transpose(*dims), rebuilt)
+        np.testing.assert_allclose(display.image_.get_array(), expected)
+    for residuals in (expected, expected.T):
+        display = ResidualMapDisplay(residuals).plot()
+        np.testing.assert_allclose(display.image_.get_array(), expected)
+    with pytest.raises(ValueError, match=r"residuals have shape \(4, 6, 5\)"):
+        ResidualMapDisplay(spectra.values).plot()

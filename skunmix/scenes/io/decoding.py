@@ -292,8 +292,8 @@ def _number(name, value, dtype):
         return float(value)
     except (TypeError, ValueError):
         raise ValueError(
-            f"The scene's attribute {name} is {value!r}, expected a number; correct it, or pass "
-            f"nodata."
+            f"The scene's attribute {name} is {str(value)!r}, expected a number; correct it, or "
+            f"pass nodata."
         ) from None
 
 

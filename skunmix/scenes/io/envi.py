@@ -143,7 +143,7 @@ def read_header(path):
         If a list has no end.
     """
     fields = {}
-    lines = iter(Path(path).read_text(encoding="utf-8", errors="replace").splitlines())
+    lines = iter(Path(path).read_text(encoding="utf-8", errors="replace").split("\n"))
     for line in lines:
         name, equals, value = line.partition("=")
         if not equals or name.lstrip().startswith(";"):

@@ -1,54 +1,11 @@
-"""Where the pixels of a DataArray are: which dimensions are rows and columns, and their grid."""
+"""The grid in which the pixels of a DataArray are."""
 
 import numpy as np
 
 from ...utils import require
 
-# Names of dimensions, in lower case, where neither axis nor standard_name tell.
-_ROWS = {"y", "yc", "lat", "latitude", "northing", "row", "rows", "line", "lines", "downtrack"}
-_COLUMNS = {
-    "x",
-    "xc",
-    "lon",
-    "longitude",
-    "easting",
-    "col",
-    "cols",
-    "column",
-    "columns",
-    "sample",
-    "samples",
-    "crosstrack",
-}
-_ROW_NAMES = {"projection_y_coordinate", "latitude", "grid_latitude"}
-_COLUMN_NAMES = {"projection_x_coordinate", "longitude", "grid_longitude"}
 # Of a pixel, by which coordinates may be off.
 _TOLERANCE = 0.1
-
-
-def rows_and_columns(array, band_dim):
-    """Return the two dimensions other than the bands', that of the rows first.
-
-    They are in the order of the array where nothing tells which is which.
-    """
-    first, second = (dim for dim in array.dims if dim != band_dim)
-    kinds = _kind(array, first), _kind(array, second)
-    if kinds in (("column", "row"), ("column", None), (None, "row")):
-        return second, first
-    return first, second
-
-
-def _kind(array, dim):
-    """Return "row", "column" or None, by what the coordinate says, then by the dimension's name."""
-    attributes = array.coords[dim].attrs if dim in array.coords else {}
-    for clue, row, column in (
-        (attributes.get("axis"), {"Y"}, {"X"}),
-        (attributes.get("standard_name"), _ROW_NAMES, _COLUMN_NAMES),
-        (str(dim).lower(), _ROWS, _COLUMNS),
-    ):
-        if clue in row or clue in column:
-            return "row" if clue in row else "column"
-    return None
 
 
 def grid_of(array, dims, name):
@@ -67,18 +24,18 @@ def grid_of(array, dims, name):
     ValueError
         If its coordinates are not those of a grid.
     """
-    rioxarray = require("rioxarray", f"Writing the grid of {name} to a raster")
+    require("rioxarray", f"Writing the grid of {name} to a raster")
     array = array.rio.set_spatial_dims(x_dim=dims[1], y_dim=dims[0])
     steps = [_even_step(array, dim, name) for dim in dims]
-    try:
-        transform = array.rio.transform()  # what is stored, if anything is
-        if None not in steps and not _agrees(transform, array, dims, steps):
-            transform = array.rio.transform(recalc=True)  # it is that of a larger scene
-    except rioxarray.exceptions.OneDimensionalRaster:
+    transform = array.rio.transform()  # what is stored, if anything is
+    if None not in steps and not _agrees(transform, array, dims, steps):
+        transform = array.rio.transform(recalc=True)  # it is that of a larger scene
+    single = any(array.sizes[dim] == 1 and _numbers(array, dim) is not None for dim in dims)
+    if single and transform.is_identity:
         raise ValueError(
             f"{name} has a single row or column and coordinates, but nothing says how large its "
             f"pixels are, as a raster needs; write netCDF (.nc) or Zarr (.zarr)."
-        ) from None
+        )
     return {"crs": array.rio.crs, "transform": transform}
 
 
@@ -96,10 +53,8 @@ def _agrees(transform, array, dims, steps):
 
 def _even_step(array, dim, name):
     """Return the step of a coordinate, or None if there is none to see."""
-    if dim not in array.coords or array.sizes[dim] < 2:
-        return None
-    values = np.asarray(array.coords[dim].values)
-    if values.dtype.kind not in "iuf":
+    values = _numbers(array, dim)
+    if values is None or len(values) < 2:
         return None
     line, step = np.linspace(values[0], values[-1], len(values), retstep=True)
     # coordinates of float32 are coarse beside pixels of some metres
@@ -110,3 +65,9 @@ def _even_step(array, dim, name):
             f"where its pixels are; write netCDF (.nc) or Zarr (.zarr), which keep it."
         )
     return step
+
+
+def _numbers(array, dim):
+    """Return the coordinate of a dimension if it is one of numbers, else None."""
+    values = np.asarray(array.coords[dim].values) if dim in array.coords else np.empty(0, "O")
+    return values if values.dtype.kind in "iuf" else None

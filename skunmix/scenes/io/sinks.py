@@ -152,7 +152,11 @@ def check_grid(path, source):
     # a thousandth of a pixel over the whole scene
     most = 1e-3 / max(source.shape)
     size = max(map(abs, (transform.a, transform.b, transform.d, transform.e)))
-    if any(abs(getattr(found, n) - getattr(transform, n)) > most * size for n in "abde"):
+    wrong = any(abs(getattr(found, n) - getattr(transform, n)) > most * size for n in "abde")
+    # GDAL turns these before it stretches them, and ENVI stretches them before it turns them
+    width, height = np.hypot(transform.a, transform.d), np.hypot(transform.b, transform.e)
+    rotated = max(abs(transform.b), abs(transform.d)) > most * size
+    if wrong or (rotated and abs(width - height) > most * size):
         raise ValueError(
             f"{path.name} cannot hold the scene's grid, whose transform is "
             f"{tuple(transform)[:6]}: ENVI's map info can only rotate square pixels, and does not "

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ...utils import dimension_labels, require
+from ...utils import dimension_labels, require, rows_and_columns
 from .decoding import decoding_of
 from .envi import data_file_of, raw_layout, read_header, scaling_of
 from .gdal import GDAL_CACHE, gdal_cache, open_raster
-from .grids import grid_of, rows_and_columns
+from .grids import grid_of
 from .groups import open_variable, variables_of
 from .windows import chunk_bytes
 
