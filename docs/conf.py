@@ -35,8 +35,11 @@ copybutton_prompt_is_regexp = True
 
 def skip_what_is_not_ours(app, what, name, obj, skip, options):
     """Skip members that come from scikit-learn, which documents them."""
-    module = getattr(inspect.unwrap(obj) if callable(obj) else obj, "__module__", None)
-    return skip or (callable(obj) and not (module or "").startswith("skunmix"))
+    function = obj.fget if isinstance(obj, property) else obj
+    if not callable(function):
+        return skip
+    module = getattr(inspect.unwrap(function), "__module__", None) or ""
+    return skip or not module.startswith("skunmix")
 
 
 def setup(app):

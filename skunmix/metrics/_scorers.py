@@ -87,10 +87,12 @@ def spectral_angle_scorer(estimator, X, y=None):
     TypeError
         If the estimator, or the last step of the pipeline, has no ``inverse_transform``.
 
-    Notes ----- If all steps of a pipeline can be inverted, the spectra are compared in the space of
-    `X`, so that candidates with different preprocessing have comparable scores. Otherwise, as with
-    a :class:`~sklearn.preprocessing.Normalizer`, they are compared in the space of the last step.
-    If the other steps only scale each pixel, as a Normalizer does, both angles are equal.
+    Notes
+    -----
+    If all steps of a pipeline can be inverted, the spectra are compared in the space of `X`, so
+    that candidates with different preprocessing have comparable scores. Otherwise, as with a
+    :class:`~sklearn.preprocessing.Normalizer`, they are compared in the space of the last step. If
+    the other steps only scale each pixel, as a Normalizer does, both angles are equal.
 
     A small angle means that the model explains the spectra, not that the abundances are right: more
     endmembers always fit better.

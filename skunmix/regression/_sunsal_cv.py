@@ -102,9 +102,11 @@ class SunSALRegressorCV(BaseSunSAL):
     --------
     SunSALRegressor : The same regression, for a given λ.
 
-    Notes ----- Without abundances, each fold solves the problem for a part of the bands, for which
-    ½‖y − Ax‖² is smaller. λ is multiplied by the fraction of these bands, so that it has the same
-    meaning as for all bands.
+    Notes
+    -----
+    Without abundances, each fold solves the problem for a part of the bands, for which ½‖y − Ax‖²
+    is smaller. λ is multiplied by the fraction of these bands, so that it has the same meaning as
+    for all bands.
 
     Examples
     --------
