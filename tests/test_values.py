@@ -131,6 +131,34 @@ def test_one_bad_pixel_of_a_scene_is_its_own_problem(problem, learner, dtype, ru
     assert_allclose(found, expected, atol=1e-6)
 
 
+class Picky(LinearRegression):
+    """Refuses a spectrum, and all that come with it."""
+
+    def predict(self, X):
+        if (np.asarray(X)[:, 2] == 0.125).any():
+            raise ValueError("not this one")
+        return super().predict(X)
+
+
+@pytest.mark.parametrize("n_bad", [1, 3])
+def test_a_pixel_that_an_estimator_refuses_is_its_own_problem(problem, n_bad):
+    model = Picky().fit(problem.spectra, problem.abundances)
+    cube = problem.spectra.reshape(6, 10, N_BANDS).copy()
+    expected = unmix(model, cube)
+    cube[1, 2 : 2 + n_bad, 2] = 0.125
+    expected[1, 2 : 2 + n_bad] = np.nan
+    with pytest.warns(UserWarning, match=f"Picky refuses {n_bad} of 60 pixels"):
+        assert_allclose(unmix(model, cube), expected)
+
+
+def test_a_scene_that_an_estimator_refuses_is_an_error(problem):
+    model = Picky().fit(problem.spectra, problem.abundances)
+    cube = np.tile(problem.spectra.reshape(6, 10, N_BANDS), (2, 2, 1))
+    cube[..., 2] = 0.125
+    with pytest.raises(ValueError, match="not this one"):
+        unmix(model, cube)
+
+
 @each_learner
 def test_the_error_of_an_array_names_the_pixel(problem, learner):
     model = fitted(learner, problem)

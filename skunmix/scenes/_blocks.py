@@ -18,6 +18,9 @@ from ..utils import (
 )
 from ._inspection import Inspection
 
+# Pixels of a block that an estimator may refuse, before that is the scene's error.
+_MOST_REFUSED = 64
+
 
 class BlockUnmixer:
     """Abundances of blocks of pixels, NaN where a pixel is no-data.
@@ -127,19 +130,38 @@ class BlockUnmixer:
         return spectra, None if valid is None or valid.all() else valid, inspection
 
     def compute(self, spectra, valid):
-        """Return the abundances of prepared spectra, (n_pixels, n_endmembers)."""
+        """Return the abundances of prepared spectra, (n_pixels, n_endmembers), and how many failed.
+
+        A pixel that the estimator refuses is NaN.
+        """
         if valid is None and len(spectra):
-            return self._predict(spectra).astype(self.dtype, copy=False)
+            abundances, n_refused = self._predict_each(spectra)
+            return abundances.astype(self.dtype, copy=False), n_refused
         abundances = np.full((len(spectra), len(self.names)), np.nan, self.dtype)
+        n_refused = 0
         if valid is not None and valid.any():
-            abundances[valid] = self._predict(spectra[valid])
-        return abundances
+            abundances[valid], n_refused = self._predict_each(spectra[valid])
+        return abundances, n_refused
+
+    def unmix(self, block, mask=None):
+        """Return the abundances of a block as of prepared spectra, and what was seen in it.
+
+        Returns
+        -------
+        abundances : ndarray of shape (n_pixels, n_endmembers)
+        some : bool
+            Whether any pixel is valid.
+        inspection : Inspection
+        """
+        spectra, valid, inspection = self.prepare(block, mask)
+        abundances, inspection.n_refused = self.compute(spectra, valid)
+        n_valid = len(spectra) if valid is None else np.count_nonzero(valid)
+        return abundances, n_valid > inspection.n_refused, inspection
 
     def __call__(self, block, mask=None):
         """Return the abundances of a block, (…, n_endmembers), where threads share the blocks."""
         with torch_on_one_thread():
-            spectra, valid, inspection = self.prepare(block, mask)
-            abundances = self.compute(spectra, valid)
+            abundances, _, inspection = self.unmix(block, mask)
         inspection.warn(self.estimator, stacklevel=2)
         return abundances.reshape(*block.shape[:-1], len(self.names))
 
@@ -152,6 +174,26 @@ class BlockUnmixer:
         n_bands = len(self.used)
         pixel = n_bands * (stored + 2 * decoded + 1) + 3 * len(self.names) * self.dtype.itemsize
         return max(1, int(memory / pixel))
+
+    def _predict_each(self, spectra):
+        """Return abundances, NaN where the estimator refuses a pixel, and how many these are.
+
+        Where it refuses a block, the halves are tried, and so on. If it refuses many, there is
+        another reason than single pixels.
+        """
+        try:
+            return self._predict(spectra), 0
+        except (ValueError, ArithmeticError):
+            if len(spectra) == 1:
+                return np.full((1, len(self.names)), np.nan), 1
+            half = len(spectra) // 2
+            first, n_first = self._predict_each(spectra[:half])
+            if n_first > _MOST_REFUSED:
+                raise
+            second, n_second = self._predict_each(spectra[half:])
+            if n_first + n_second > _MOST_REFUSED:
+                raise
+            return np.concatenate([first, second]), n_first + n_second
 
     def _predict(self, spectra):
         if self._labels is not None:

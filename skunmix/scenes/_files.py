@@ -274,9 +274,7 @@ class WindowTask:
         if self.mask is not None:
             left_out = self._left_out(window)
             hidden = left_out if hidden is None else left_out | hidden
-        spectra, valid, inspection = self.unmixer.prepare(stored, hidden)
-        some = valid is None or bool(valid.any())
-        return self.unmixer.compute(spectra, valid), some, inspection
+        return self.unmixer.unmix(stored, hidden)
 
     def _left_out(self, window):
         if isinstance(self.mask, np.ndarray):

@@ -32,6 +32,8 @@ class Inspection:
         Of these, those that are negative in most bands.
     n_too_large : int
         Pixels that were left out, for a value that no spectrum has.
+    n_refused : int
+        Pixels that the estimator refused.
     sample : list of float
         Largest magnitudes of some valid pixels.
     """
@@ -39,6 +41,7 @@ class Inspection:
     n_pixels: int = 0
     n_negative: int = 0
     n_too_large: int = 0
+    n_refused: int = 0
     sample: list = field(default_factory=list)
 
     @classmethod
@@ -50,7 +53,7 @@ class Inspection:
             spectra = spectra[valid]
         found = magnitudes(spectra)
         found = found[:: max(1, len(found) // _KEPT)]
-        return cls(len(spectra), count_negative(spectra), n_too_large, found.tolist())
+        return cls(len(spectra), count_negative(spectra), n_too_large, sample=found.tolist())
 
     def __add__(self, other):
         """Return what was seen in the blocks of both."""
@@ -58,6 +61,7 @@ class Inspection:
             self.n_pixels + other.n_pixels,
             self.n_negative + other.n_negative,
             self.n_too_large + other.n_too_large,
+            self.n_refused + other.n_refused,
             self.sample + other.sample,
         )
 
@@ -68,6 +72,13 @@ class Inspection:
                 f"{self.n_too_large} pixels hold a value beyond ±{LARGEST:g}, which no spectrum "
                 f"has: they are left out and NaN in the result; if it stands for no data, pass it "
                 f"as nodata.",
+                UserWarning,
+                stacklevel=stacklevel + 1,
+            )
+        if self.n_refused:
+            warnings.warn(
+                f"{type(estimator).__name__} refuses {self.n_refused} of {self.n_pixels} pixels, "
+                f"which are NaN in the result; predict one of them to see why.",
                 UserWarning,
                 stacklevel=stacklevel + 1,
             )

@@ -58,20 +58,16 @@ def run_blocks(
     blocks = block_slices(out.shape[:-1], max_pixels, chunk_shape)
 
     def run(block):
-        spectra, valid, inspection = unmixer.prepare(
-            read(block), None if mask is None else mask[block]
-        )
-        some = valid is None or valid.any()
-        return unmixer.compute(spectra, valid), len(spectra), some, inspection
+        return unmixer.unmix(read(block), None if mask is None else mask[block])
 
     results = two_at_once(run, blocks) if n_jobs == 1 else by_threads(run, blocks, n_jobs)
     any_valid, seen = False, Inspection()
     with progress_bar(prod(out.shape[:-1]), 0, progress) as bar:
-        for block, (abundances, n_pixels, some, inspection) in results:
+        for block, (abundances, some, inspection) in results:
             out[block] = abundances.reshape(out[block].shape)
             any_valid = any_valid or some
             seen += inspection
-            bar.update(n_pixels)
+            bar.update(len(abundances))
     if not any_valid:
         raise no_valid_pixel(prod(out.shape[:-1]))
     seen.warn(unmixer.estimator, stacklevel=4)
