@@ -1,4 +1,5 @@
 import os
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -352,12 +353,12 @@ def test_masks_of_another_size(small, scenes, tmp_path):
 @pytest.mark.parametrize("scene", ["nc", "zarr"])
 def test_threads_share_one_dataset(small, scenes, monkeypatch, scene):
     """netCDF4 may crash where threads open a file at the same time."""
+    source = pickle.loads(pickle.dumps(open_source(scenes[scene])))
     opened = []
     original = xr.open_dataset
     monkeypatch.setattr(
         xr, "open_dataset", lambda path, **kw: opened.append(path) or original(path, **kw)
     )
-    source = open_source(scenes[scene])
     windows = [(slice(row, row + 1), slice(0, 17)) for row in range(23)]
     with ThreadPoolExecutor(4) as pool:
         rows = [values for values, _ in pool.map(source.read, windows)]
@@ -366,8 +367,6 @@ def test_threads_share_one_dataset(small, scenes, monkeypatch, scene):
 
 
 def test_sources_go_to_other_processes(scenes):
-    import pickle
-
     source = RasterSource(scenes["tiled"])
     window = (slice(0, 2), slice(0, 3))
     again = pickle.loads(pickle.dumps(source))
