@@ -442,7 +442,7 @@ def test_a_raster_of_ours_is_drawn_by_its_names(scene, tmp_path):
 
 def test_dimensions_that_do_not_tell_are_refused(scene):
     image = image_of(scene[1], ("y", "x", "endmember")).rename(x="this", endmember="that")
-    with pytest.raises(ValueError, match="rename that to 'endmember' or 'band'"):
+    with pytest.raises(ValueError, match="to 'endmember' or 'band'"):
         AbundanceMapDisplay.from_predictions(image)
 
 
