@@ -457,7 +457,7 @@ def test_endmembers_first_are_refused(shape, summing):
     first[:, -1, -1] = np.nan
     with pytest.raises(ValueError, match=rf"{shape[2]} maps of .* np.moveaxis\(y_pred, 0, -1"):
         AbundanceMapDisplay.from_predictions(first)
-    with pytest.raises(ValueError, match="expected \\(n_rows, n_columns, n_endmembers\\)"):
+    with pytest.raises(ValueError, match=r"of shape \(n_rows, n_columns, n_endmembers\), got"):
         AbundanceMapDisplay(first).plot()
 
 
