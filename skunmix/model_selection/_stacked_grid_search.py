@@ -155,7 +155,7 @@ class StackedGridSearchCV(GridSearchCV):
         Parameters
         ----------
         X : array-like of shape (n_pixels, n_bands)
-            Spectra, one a row.
+            Spectra, one per row.
 
         y : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
             Their abundances.

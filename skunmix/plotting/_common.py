@@ -21,24 +21,25 @@ from ..utils import (
 
 # grey, which neither viridis nor magma contains
 MISSING = "0.8"
-# Endmembers that nobody has named, and that are more than the rows of an image: these come first.
+# With more endmembers than this, and than rows, and without names, the endmembers seem to come
+# first.
 _MANY = 12
 
 
 def values_last(values, name="values"):
-    """Return an array of xarray with its rows before its columns, and endmembers or bands last.
+    """Return a DataArray with its rows before its columns, and endmembers or bands last.
 
     Parameters
     ----------
     values : object
-        What is no DataArray, or one whose dimensions nobody has named, is returned as it is.
+        Other objects, and DataArrays with default names of dimensions, are returned unchanged.
     name : str
-        Of the values, for errors.
+        Name of the values, for error messages.
 
     Raises
     ------
     ValueError
-        If the names of three dimensions do not tell which of them is that of the values.
+        If the names of three dimensions do not identify that of the endmembers or bands.
     """
     dims = getattr(values, "dims", ())
     if not hasattr(values, "coords") or all(str(dim).startswith("dim_") for dim in dims):
@@ -55,8 +56,8 @@ def values_last(values, name="values"):
         last = [dim for dim in dims if dim not in in_image]
     if len(last) != 1:
         raise ValueError(
-            f"{name} has the dimensions {dict(values.sizes)}, expected rows, columns and one of "
-            f"endmembers or bands; rename that to 'endmember' or 'band'."
+            f"Expected {name} with the dimensions rows, columns, and endmembers or bands, got "
+            f"{dict(values.sizes)}; rename that of the values to 'endmember' or 'band'."
         )
     return values.transpose(*rows_and_columns(values, last[0]), last[0])
 
@@ -76,28 +77,28 @@ def value_labels(values):
 
 
 def check_endmembers_last(abundances, name):
-    """Raise if an image without labels has its endmembers first, as rasterio and GDAL have them.
+    """Raise if an image without labels seems to have its endmembers first, as in rasterio and GDAL.
 
     Parameters
     ----------
     abundances : ndarray of shape (n_rows, n_columns, n_endmembers)
     name : str
-        Of the abundances, for the error.
+        Name of the abundances, for the error message.
 
     Raises
     ------
     ValueError
-        If abundances sum to one over the first axis, but not over the last; or if there would be
-        more endmembers than rows, and too many to believe.
+        If abundances sum to one over the first axis, but not over the last, or if there are more
+        than 12 endmembers, and more than rows.
     """
     n_rows, n_columns, n_endmembers = abundances.shape
     if _sum_to_one(abundances, 2):
         return
     if (n_rows > 1 and _sum_to_one(abundances, 0)) or n_endmembers > max(n_rows, _MANY):
         raise ValueError(
-            f"{name} of shape {abundances.shape} would be {n_endmembers} maps of {n_rows} × "
-            f"{n_columns} pixels, expected (n_rows, n_columns, n_endmembers); if endmembers come "
-            f"first, pass np.moveaxis({name}, 0, -1), and if not, pass endmember_names."
+            f"Expected {name} of shape (n_rows, n_columns, n_endmembers), got {abundances.shape}, "
+            f"which would be {n_endmembers} maps of {n_rows} × {n_columns} pixels; if endmembers "
+            f"come first, pass np.moveaxis({name}, 0, -1), otherwise pass endmember_names."
         )
 
 

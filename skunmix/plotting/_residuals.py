@@ -199,7 +199,7 @@ class ResidualMapDisplay:
         Raises
         ------
         ValueError
-            If the residuals are not one map.
+            If the residuals are not a single map.
         ImportError
             If matplotlib is not installed.
         """
@@ -209,8 +209,8 @@ class ResidualMapDisplay:
             residuals = residuals[..., 0]
         if residuals.ndim != 2:
             raise ValueError(
-                f"residuals have shape {residuals.shape}, expected (n_rows, n_columns), one error "
-                f"a pixel."
+                f"Expected residuals of shape (n_rows, n_columns), one error for each pixel, got "
+                f"{residuals.shape}; pass one map."
             )
         if ax is None:
             n_rows, n_columns = residuals.shape

@@ -82,7 +82,7 @@ class BaseSunSAL(BaseUnmixer):
         Parameters
         ----------
         X : array-like of shape (n_pixels, n_bands)
-            Spectra, one a row.
+            Spectra, one per row.
 
         Returns
         -------

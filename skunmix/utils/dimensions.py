@@ -1,6 +1,6 @@
-"""Which dimensions of a DataArray are the rows and the columns of an image."""
+"""The dimensions of a DataArray that are the rows and the columns of an image."""
 
-# Names of dimensions, in lower case, where neither axis nor standard_name tell.
+# Names of dimensions, in lower case, used if neither axis nor standard_name is given.
 _ROWS = {"y", "yc", "lat", "latitude", "northing", "row", "rows", "line", "lines", "downtrack"}
 _COLUMNS = {
     "x",
@@ -21,9 +21,9 @@ _COLUMN_NAMES = {"projection_x_coordinate", "longitude", "grid_longitude"}
 
 
 def rows_and_columns(array, band_dim):
-    """Return the two dimensions other than the bands', that of the rows first.
+    """Return the dimensions of the rows and of the columns, which are those other than the bands.
 
-    They are in the order of the array where nothing tells which is which.
+    If nothing identifies them, they are in the order of the array.
     """
     first, second = (dim for dim in array.dims if dim != band_dim)
     kinds = axis_kind(array, first), axis_kind(array, second)
@@ -33,7 +33,7 @@ def rows_and_columns(array, band_dim):
 
 
 def axis_kind(array, dim):
-    """Return "row", "column" or None, by what the coordinate says, then by the dimension's name."""
+    """Return "row", "column" or None, by the attributes of the coordinate, then by its name."""
     attributes = array.coords[dim].attrs if dim in array.coords else {}
     for clue, row, column in (
         (attributes.get("axis"), {"Y"}, {"X"}),

@@ -442,7 +442,7 @@ def test_a_raster_of_ours_is_drawn_by_its_names(scene, tmp_path):
 
 def test_dimensions_that_do_not_tell_are_refused(scene):
     image = image_of(scene[1], ("y", "x", "endmember")).rename(x="this", endmember="that")
-    with pytest.raises(ValueError, match="rename that to 'endmember' or 'band'"):
+    with pytest.raises(ValueError, match="to 'endmember' or 'band'"):
         AbundanceMapDisplay.from_predictions(image)
 
 
@@ -457,7 +457,7 @@ def test_endmembers_first_are_refused(shape, summing):
     first[:, -1, -1] = np.nan
     with pytest.raises(ValueError, match=rf"{shape[2]} maps of .* np.moveaxis\(y_pred, 0, -1"):
         AbundanceMapDisplay.from_predictions(first)
-    with pytest.raises(ValueError, match="expected \\(n_rows, n_columns, n_endmembers\\)"):
+    with pytest.raises(ValueError, match=r"of shape \(n_rows, n_columns, n_endmembers\), got"):
         AbundanceMapDisplay(first).plot()
 
 

@@ -106,5 +106,5 @@ def test_labelled_scenes_are_drawn_by_their_labels():
     for residuals in (expected, expected.T):
         display = ResidualMapDisplay(residuals).plot()
         np.testing.assert_allclose(display.image_.get_array(), expected)
-    with pytest.raises(ValueError, match=r"residuals have shape \(4, 6, 5\)"):
+    with pytest.raises(ValueError, match=r"one error for each pixel, got \(4, 6, 5\)"):
         ResidualMapDisplay(spectra.values).plot()
