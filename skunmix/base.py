@@ -93,7 +93,7 @@ class BaseUnmixer(
         return self._abundances(X)
 
     def inverse_transform(self, X):
-        """Mix the endmembers: rebuild spectra from abundances.
+        """Reconstruct spectra from abundances: mix the endmembers.
 
         Parameters
         ----------
@@ -281,7 +281,7 @@ class BaseUnmixer(
         return X, y
 
     def _given_endmembers(self, endmembers):
-        """Return the endmembers of `fit` or of the constructor; both must say the same."""
+        """Return the endmembers of `fit` or of the constructor; if both are given, they must agree."""
         if endmembers is None or self.endmembers is None:
             return self.endmembers if endmembers is None else endmembers
         labels = zip(axis_labels(endmembers), axis_labels(self.endmembers))

@@ -38,7 +38,7 @@ class UnmixingNetwork(nn.Module, ABC):
     transform : SpectrumTransform
         As given.
     options : dict
-        As given; with `shape` they rebuild the network, before its parameters are loaded.
+        As given; they and `shape` make the network again, whose parameters are then loaded.
     shape : tuple of (int, int)
         Of the endmembers.
 

@@ -50,7 +50,7 @@ class BlockUnmixer:
     order : ndarray of shape (n_bands,), of int, or None
         Where the model's bands are in the scene, unless they are in order.
     used : ndarray of shape (n_bands,), of bool
-        The scene's bands that have a say in whether a pixel is valid.
+        The scene's bands that decide whether a pixel is valid.
 
     Raises
     ------

@@ -80,7 +80,7 @@ def _unmix_by_blocks(unmixer, scene, band_dim, dims, mask, options):
     out = np.empty((*shape, len(unmixer.names)), unmixer.dtype)
 
     def read(block):
-        # turned when it is read: what is lazy is read faster in its own order
+        # transposed after reading, because a lazy array is read faster in its own order
         return variable.isel(dict(zip(dims, block))).transpose(*dims, band_dim).values
 
     if mask is not None:

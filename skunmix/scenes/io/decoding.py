@@ -67,7 +67,7 @@ class Decoding:
         block : ndarray of shape (…, n_bands)
             Stored values, in any layout.
         used : ndarray of shape (n_bands,), of bool, default=None
-            The bands that have a say in whether a pixel is valid; None is all of them.
+            The bands that decide whether a pixel is valid; None is all of them.
 
         Returns
         -------
