@@ -281,7 +281,7 @@ class BaseUnmixer(
         return X, y
 
     def _given_endmembers(self, endmembers):
-        """Return the endmembers of `fit` or of the constructor; if both are given, they must agree."""
+        """Return the endmembers of `fit` or of the constructor, which must not differ."""
         if endmembers is None or self.endmembers is None:
             return self.endmembers if endmembers is None else endmembers
         labels = zip(axis_labels(endmembers), axis_labels(self.endmembers))
@@ -380,7 +380,7 @@ def check_abundances(y, *, strict):
     y = np.asarray(y, dtype=np.float64)
     y = y[:, np.newaxis] if y.ndim == 1 else y
     if y.min() < 0 and (strict or abs(np.median(y.sum(axis=1)) - 1.0) < 0.1):
-        if y.min() >= -_ROUNDING * max(1.0, y.max()):
+        if y.min() >= -_ROUNDING * max(1.0, np.median(y.sum(axis=1))):
             return np.maximum(y, 0.0)
         pixel, endmember = np.argwhere(y < 0)[0]
         raise ValueError(

@@ -73,6 +73,24 @@ def test_pixels_that_are_no_data_are_counted(problem, learner):
         model.predict(problem.spectra)
 
 
+@pytest.mark.parametrize("n_bands", [4, 8])
+def test_noise_and_shadows_are_no_fill_values(n_bands):
+    """Few bands around zero, and a shadow that was corrected too far."""
+    rng = np.random.default_rng(0)
+    endmembers = rng.uniform(0.1, 0.9, (3, n_bands))
+    model = SunSALRegressor(endmembers).fit(endmembers)
+    dark = 0.02 * rng.normal(size=(5000, n_bands))
+    shadow = np.full((100, n_bands), -0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        for spectra in (dark, shadow, np.concatenate([dark, shadow])):
+            model.predict(spectra)
+    filled = rng.uniform(0.1, 0.9, (50, n_bands))
+    filled[::10, 1:] = -9999  # not in all bands
+    with pytest.warns(UserWarning, match="5 of 50 pixels are negative in most bands"):
+        model.predict(filled)
+
+
 def write(path, cube):
     np.save(path, cube)
     return path
@@ -153,7 +171,7 @@ def test_a_pixel_that_an_estimator_refuses_is_its_own_problem(problem, n_bad):
 
 def test_a_scene_that_an_estimator_refuses_is_an_error(problem):
     model = Picky().fit(problem.spectra, problem.abundances)
-    cube = np.tile(problem.spectra.reshape(6, 10, N_BANDS), (2, 2, 1))
+    cube = np.tile(problem.spectra.reshape(6, 10, N_BANDS), (6, 6, 1))
     cube[..., 2] = 0.125
     with pytest.raises(ValueError, match="not this one"):
         unmix(model, cube)

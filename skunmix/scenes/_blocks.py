@@ -16,10 +16,10 @@ from ..utils import (
     torch_on_one_thread,
     values_seen_to,
 )
-from ._inspection import Inspection
+from ._inspection import Inspection, noise_of
 
 # Pixels of a block that an estimator may refuse, before that is the scene's error.
-_MOST_REFUSED = 64
+_MOST_REFUSED = 1024
 
 
 class BlockUnmixer:
@@ -78,6 +78,7 @@ class BlockUnmixer:
             )
         self.estimator = estimator
         self.decoding = decoding
+        self._noise = noise_of(estimator)
         self._labels = getattr(estimator, "feature_names_in_", None)
         self.order = order_among(
             bands,
@@ -126,7 +127,7 @@ class BlockUnmixer:
         if mask is not None:
             keep = ~mask.reshape(-1)
             valid = keep if valid is None else valid & keep
-        inspection = Inspection.of(spectra, valid, n_too_large)
+        inspection = Inspection.of(spectra, valid, n_too_large, self._noise)
         return spectra, None if valid is None or valid.all() else valid, inspection
 
     def compute(self, spectra, valid):

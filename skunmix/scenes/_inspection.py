@@ -12,6 +12,7 @@ from ..utils import (
     last_step,
     magnitudes,
     message_negative,
+    noise_level,
     steps_of,
     warn_of_units,
 )
@@ -45,15 +46,15 @@ class Inspection:
     sample: list = field(default_factory=list)
 
     @classmethod
-    def of(cls, spectra, valid, n_too_large):
-        """Inspect the prepared spectra of a block."""
+    def of(cls, spectra, valid, n_too_large, noise):
+        """Inspect the prepared spectra of a block; `noise` is what a negative value may be."""
         if valid is not None and not valid.any():
             return cls(n_too_large=n_too_large)
         if valid is not None and not valid.all():
             spectra = spectra[valid]
         found = magnitudes(spectra)
         found = found[:: max(1, len(found) // _KEPT)]
-        return cls(len(spectra), count_negative(spectra), n_too_large, sample=found.tolist())
+        return cls(len(spectra), count_negative(spectra, noise), n_too_large, sample=found.tolist())
 
     def __add__(self, other):
         """Return what was seen in the blocks of both."""
@@ -91,6 +92,12 @@ class Inspection:
         if _in_the_units_of_endmembers(estimator):
             endmembers = last_step(estimator).endmembers_
             warn_of_units(np.array(self.sample), endmembers, stacklevel + 1)
+
+
+def noise_of(estimator):
+    """Return a magnitude below which a negative value of a scene may be noise; 0 if unknown."""
+    known = _in_the_units_of_endmembers(estimator)
+    return noise_level(last_step(estimator).endmembers_) if known else 0.0
 
 
 def _in_the_units_of_endmembers(estimator):

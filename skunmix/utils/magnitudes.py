@@ -10,8 +10,10 @@ import numpy as np
 LARGEST = 1e18
 # If the magnitudes of spectra and endmembers differ by a larger factor, their units seem to differ.
 _SAME_UNITS = 30.0
-# A pixel seems to have no data if at least this fraction of its bands is negative.
-_MOST_BANDS = 0.9
+# A pixel seems to have no data if more than this fraction of its bands is negative, by more than
+# this fraction of what the endmembers go up to: a shadow may be slightly negative throughout.
+_MOST_BANDS = 0.5
+_NOISE = 0.1
 _SAMPLE = 256
 
 _silent = ContextVar("silent", default=False)
@@ -80,26 +82,37 @@ def warn_of_units(pixels, endmembers, stacklevel):
     )
 
 
-def count_negative(spectra):
-    """Return how many pixels are negative in most bands.
+def count_negative(spectra, least=0.0):
+    """Return how many pixels are negative in most bands, by more than noise.
 
-    Three bands are checked first, so that the cost is small if there are no such pixels.
+    Three bands are looked at first, so that it costs little where there are none.
+
+    Parameters
+    ----------
+    spectra : ndarray of shape (n_pixels, n_bands)
+    least : float, default=0.0
+        Smallest magnitude that is more than noise.
     """
     n_bands = spectra.shape[1]
     if spectra.dtype.kind == "u" or not len(spectra):
         return 0
     few = [n_bands // 4, n_bands // 2, 3 * n_bands // 4]
-    candidates = np.flatnonzero((spectra[:, few] < 0).any(axis=1))
+    candidates = np.flatnonzero((spectra[:, few] < -least).any(axis=1))
     if not len(candidates):
         return 0
-    return int(np.count_nonzero((spectra[candidates] < 0).mean(axis=1) >= _MOST_BANDS))
+    return int(np.count_nonzero((spectra[candidates] < -least).mean(axis=1) > _MOST_BANDS))
+
+
+def noise_level(endmembers):
+    """Return a magnitude below which a negative value may be noise, of spectra like endmembers."""
+    return _NOISE * typical(magnitudes(endmembers))
 
 
 def warn_of_negative(X, endmembers, stacklevel):
-    """Warn about pixels that are negative in most bands, if no endmember is negative."""
+    """Warn of pixels that are negative in most bands, where endmembers are not."""
     if _silent.get() or (endmembers < 0).any():
         return
-    n_negative = count_negative(X)
+    n_negative = count_negative(X, noise_level(endmembers))
     if n_negative:
         warnings.warn(message_negative(n_negative, len(X)), UserWarning, stacklevel=stacklevel + 1)
 
