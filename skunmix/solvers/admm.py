@@ -213,13 +213,15 @@ def csr_admm(
         unit, scales = factorization.unit, factorization.scales
         rows = np.asarray(spectra[block], dtype=np.float64)
         correlations = (rows if unit == 1.0 else rows / unit) @ factorization.scaled.T
-        # With the constraint, λ has no effect except more iterations, and spectra have the unit of
-        # the endmembers.
-        penalty, units_of_pixels = 0.0, 1.0
-        if not factorization.sum_to_one:
-            penalty = lam / unit / unit
+        penalty, units_of_pixels = lam / unit / unit, 1.0
+        scaled = (scales != 1.0).any()
+        if factorization.sum_to_one:
+            # Spectra have the unit of the endmembers, and λ has no effect on the solution: it is
+            # left out where each endmember has a unit of its own.
+            penalty = 0.0 if scaled else penalty
+        else:
             units_of_pixels = units(np.abs(correlations).max(axis=1, keepdims=True))
-            if (units_of_pixels != 1.0).any() or (scales != 1.0).any():
+            if scaled or (units_of_pixels != 1.0).any():
                 correlations /= units_of_pixels
                 penalty = penalty / scales / units_of_pixels
         abundances, solution.n_iter[block], solution.converged[block] = _admm_block(
