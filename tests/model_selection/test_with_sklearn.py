@@ -194,6 +194,7 @@ def test_several_scorers_at_once(problem, learner):
         cv=3,
         return_train_score=True,
         error_score="raise",
+        params={},  # as scikit-learn 1.6 has no default with routing
     )
     for name, scorer in SCORERS.items():
         assert scores[f"test_{name}"].shape == (3,)
