@@ -85,7 +85,7 @@ class BaseExtractor(BaseEstimator, metaclass=ABCMeta):
         return self
 
     def get_feature_names_out(self, input_features=None):
-        """Return the names of the endmembers: "endmember0", "endmember1", …
+        """Return the names of the endmembers ("endmember0", "endmember1", …).
 
         Parameters
         ----------
