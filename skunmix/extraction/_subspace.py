@@ -123,6 +123,41 @@ def subspace_of(moments, n_dims, *, centred=False, precision=_EPS):
     )
 
 
+def check_dims(subspace, n_endmembers, n_pixels):
+    """Check that the spectra have as many dimensions as there are endmembers.
+
+    Parameters
+    ----------
+    subspace : Subspace
+        If it is centred, n endmembers need n - 1 directions, and otherwise n dimensions.
+    n_endmembers, n_pixels : int
+
+    Raises
+    ------
+    ValueError
+        If there are too few bands, or the pixels span too few dimensions.
+    """
+    n_bands, beside = len(subspace.energies), int(subspace.origin.any())
+    if n_endmembers > n_bands + beside:
+        raise ValueError(
+            f"Expected at most {n_bands + beside} endmembers for spectra of n_features={n_bands} "
+            f"bands, got n_endmembers={n_endmembers}; pass fewer."
+        )
+    possible = subspace.rank + beside
+    if n_endmembers > possible:
+        fix = f"pass n_endmembers={possible}" if possible else "pass spectra that are not zero"
+        raise ValueError(
+            f"Expected pixels that are mixtures of at least {n_endmembers} different spectra, got "
+            f"n_samples={n_pixels} pixels that {possible} can mix; {fix}."
+        )
+
+
+def spectra_at(X, indices, subspace, denoise):
+    """Return pixels as float64, projected on the subspace if `denoise`."""
+    spectra = X[indices].astype(np.float64)
+    return subspace.rebuild(subspace.project(spectra)) if denoise else spectra
+
+
 def precision_of(X):
     """Return the relative rounding error of spectra of this type."""
     return float(np.finfo(X.dtype).eps) if X.dtype.kind == "f" else _EPS
