@@ -18,6 +18,7 @@ from ..utils import (
     last_step,
     require,
     same_labels,
+    spellings_of,
     steps_of,
 )
 from ._blocks import check_mask, decode_block, no_valid_pixel, used_bands
@@ -225,7 +226,8 @@ def _labels_for(estimator, bands):
 
     A scene may have several kinds. Those of the endmembers of the estimator come first.
     """
-    known = [labels for labels in bands if are_known(labels) and len(set(labels)) == len(labels)]
+    spelled = [labels for given in bands for labels in spellings_of(given)]
+    known = [labels for labels in spelled if are_known(labels) and len(set(labels)) == len(labels)]
     wanted = axis_labels(getattr(last_step(_searched(estimator)), "endmembers", None))
     for labels in known:
         if any(same_labels(labels, others) for others in wanted):

@@ -44,6 +44,7 @@ from .labels import (
     order_of_columns,
     refuse_masked,
     same_labels,
+    spellings_of,
     string_labels,
     take_columns,
 )
@@ -113,6 +114,7 @@ __all__ = [
     "rows_and_columns",
     "safe_indexing",
     "same_labels",
+    "spellings_of",
     "steps_of",
     "string_labels",
     "take_columns",

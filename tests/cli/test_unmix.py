@@ -268,7 +268,7 @@ def test_models_that_are_missing_or_not_fitted(given, capsys):
         load_model("nowhere.skops")
     sio.dump(SunSALRegressor(), paths[0])
     assert main(["unmix", *paths]) == 1
-    assert "not fitted yet" in capsys.readouterr().err
+    assert "SunSALRegressor is not fitted, and needs abundances" in capsys.readouterr().err
 
 
 def test_as_a_process(given):
