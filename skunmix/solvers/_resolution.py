@@ -8,8 +8,9 @@ it lowers the objective by, and what rounding may hide counts as if it were ther
 
 import numpy as np
 
-# Of its objective, the share by which a pixel's may be too high.
-LARGEST_SHARE = 1e-8
+# Of its objective, the share by which a pixel's may be too high. It is half of the 1e-8 that a
+# certificate promises, because rounding also changes the estimate of it.
+LARGEST_SHARE = 5e-9
 # What rounding leaves of a residual, over the size of what is subtracted.
 _ROUNDING = 2e-15
 # What rounding leaves of a direction, over the sine between what is subtracted.
@@ -45,28 +46,31 @@ class Resolution:
         if len(atoms) <= atoms.shape[1]:
             self.least_sine = np.linalg.svd(atoms, compute_uv=False)[-1]
 
-    def is_doubtful(self, y, x, residual, gradient, objective, lam):
+    def is_doubtful(self, seems, length, distance, x, residual, gradient, objective, lam):
         """Return whether a pixel's objective may be too high by more than `LARGEST_SHARE` of it.
 
         Parameters
         ----------
-        y, residual : ndarray of shape (n_pixels, n_bands)
-            Spectra, and y − Ax.
+        seems : ndarray of shape (n_pixels,), bool
+            Pixels that seem optimal; the result is False for the others.
+        length, distance : ndarray of shape (n_pixels,)
+            Norms of the spectrum and of the residual.
         x, gradient : ndarray of shape (n_pixels, n_endmembers)
             The gradient with λ or, with the constraint, its multiplier.
+        residual : ndarray of shape (n_pixels, n_bands)
+            y − Ax.
         objective, lam : ndarray of shape (n_pixels,)
 
         Returns
         -------
         doubtful : ndarray of shape (n_pixels,), bool
         """
-        spectrum = np.linalg.norm(y, axis=1)
-        rounding = _ROUNDING * (spectrum + np.abs(x) @ self.norms)
+        rounding = _ROUNDING * (length + np.abs(x) @ self.norms)
         allowed = 2 * LARGEST_SHARE * objective
-        # A residual of nothing but rounding is the optimum, where the objective is nothing else.
-        open_ = (lam > 0) | (np.linalg.norm(residual, axis=1) > rounding)
-        open_ &= ~self._is_bounded(x, gradient, spectrum, rounding, allowed)
-        doubtful = np.zeros(len(y), dtype=bool)
+        # A residual that is only rounding is the optimum, if the objective is nothing else.
+        open_ = seems & ((lam > 0) | (distance > rounding))
+        open_ &= ~self._is_bounded(x, gradient, length, rounding, allowed)
+        doubtful = np.zeros(len(x), dtype=bool)
         pixels = np.flatnonzero(open_)
         if len(pixels):
             lowers = self._lowers_on_simplex if self.sum_to_one else self._lowers

@@ -134,8 +134,9 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
         reconstruction = x @ endmembers
         residual = y - reconstruction
         gradient = penalty[:, None] - residual @ endmembers.T
-        size = np.abs(x) @ norms if sum_to_one else np.linalg.norm(reconstruction, axis=1)
-        scale = np.maximum(np.linalg.norm(y, axis=1), size)
+        length, distance = _lengths(y), _lengths(residual)
+        size = np.abs(x) @ norms if sum_to_one else _lengths(reconstruction)
+        scale = np.maximum(length, size)
         scale[scale == 0] = 1.0
         lengths = norms
         if sum_to_one:
@@ -147,15 +148,20 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
         if sum_to_one:
             kkt = np.maximum(kkt, np.abs(sums - 1.0))
 
-        objective = 0.5 * np.sum(residual**2, axis=1) + penalty * np.sum(np.abs(x), axis=1)
-        seems = np.flatnonzero(kkt < _DOUBTFUL)
+        objective = 0.5 * distance**2 + penalty * np.sum(np.abs(x), axis=1)
+        seems = kkt < _DOUBTFUL
         doubtful = resolution.is_doubtful(
-            *(rows[seems] for rows in (y, x, residual, gradient, objective, penalty))
+            seems, length, distance, x, residual, gradient, objective, penalty
         )
-        kkt[seems[doubtful]] = _DOUBTFUL
+        kkt[doubtful] = _DOUBTFUL
         # nothing is certain for values whose squares overflow in spite of the units
         result[block] = np.where(np.isfinite(kkt + scale), kkt, np.inf)
     return result
+
+
+def _lengths(rows):
+    """Return the norm of each row, in one pass; infinite if its square overflows."""
+    return np.sqrt(np.einsum("ij,ij->i", rows, rows))
 
 
 def _in_moderate_units(y, x, lam, unit, sum_to_one):
@@ -165,7 +171,7 @@ def _in_moderate_units(y, x, lam, unit, sum_to_one):
     """
     if sum_to_one:
         return (y if unit == 1.0 else y / unit), x, np.zeros(len(y))
-    each = units(np.abs(y).max(axis=1))
+    each = units(np.maximum(y.max(axis=1), -y.min(axis=1)))
     if (each != 1.0).any():
         y = y / each[:, np.newaxis]
     if unit != 1.0 or (each != 1.0).any():
