@@ -135,7 +135,8 @@ class BandSelector(SelectorMixin, BaseEstimator):
             n_bands = X.shape[1]
             keep = _chosen(self.bands, n_bands)
             wavelengths = self._nanometres(n_bands)
-            check_wavelength_labels(given, with_unit(self.wavelengths, self.unit), "wavelengths")
+            wavelength_labels = with_unit(self.wavelengths, self.unit)
+            check_wavelength_labels(given, wavelength_labels, "wavelengths")
             if self.ranges is not None:
                 keep &= self._within(self.ranges, "ranges", wavelengths)
             if self.exclude is not None:
@@ -150,7 +151,7 @@ class BandSelector(SelectorMixin, BaseEstimator):
             self._keep = keep
             self.wavelengths_ = None if wavelengths is None else wavelengths[keep]
             self.band_labels_ = labels
-            self._wavelength_labels = with_unit(self.wavelengths, self.unit)
+            self._wavelength_labels = wavelength_labels
         return self
 
     def _nanometres(self, n_bands):
@@ -229,11 +230,8 @@ class BandSelector(SelectorMixin, BaseEstimator):
 
 def _chosen(bands, n_bands):
     keep = np.zeros(n_bands, dtype=bool)
-    if bands is None:
-        keep[:] = True
-        return keep
-    if isinstance(bands, slice):
-        keep[bands] = True
+    if bands is None or isinstance(bands, slice):
+        keep[slice(None) if bands is None else bands] = True
         return keep
     bands = np.asarray(bands)
     if bands.dtype == bool:
