@@ -7,9 +7,9 @@ from ..utils import check_same_bands
 from ._checks import check_labels, check_lam, row_norms, units
 from ._resolution import Resolution
 
-# Size of all arrays of a block.
+# Size of all arrays of a block, in bytes.
 _BLOCK_BYTES = 2**23
-# Result for a pixel whose KKT residual is smaller, but whose objective may be too high.
+# Smallest result for a pixel whose objective may be too high.
 _DOUBTFUL = 1e-7
 
 
@@ -18,17 +18,11 @@ def csr_objective(spectra, endmembers, abundances, *, lam=0.0):
 
     Parameters
     ----------
-    spectra : array-like of shape (n_pixels, n_bands)
-        Spectra, one per row.
-
-    endmembers : array-like of shape (n_endmembers, n_bands)
-        Endmember spectra, one per row, in the units of `spectra`.
+    spectra, endmembers, lam
+        As for :func:`csr_active_set`.
 
     abundances : array-like of shape (n_pixels, n_endmembers)
         Abundances x, one pixel per row.
-
-    lam : float, default=0.0
-        λ ≥ 0, in the units of `spectra` squared.
 
     Returns
     -------
@@ -81,17 +75,11 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
 
     Parameters
     ----------
-    spectra : array-like of shape (n_pixels, n_bands)
-        Spectra, one per row.
-
-    endmembers : array-like of shape (n_endmembers, n_bands)
-        Endmember spectra, one per row, in the units of `spectra`.
+    spectra, endmembers, lam
+        As for :func:`csr_active_set`.
 
     abundances : array-like of shape (n_pixels, n_endmembers)
         Abundances x to certify, one pixel per row.
-
-    lam : float, default=0.0
-        λ ≥ 0, in the units of `spectra` squared.
 
     sum_to_one : bool, default=False
         Whether Σx = 1 is part of the problem.
@@ -154,7 +142,7 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
             seems, length, distance, x, residual, gradient, objective, penalty
         )
         kkt[doubtful] = _DOUBTFUL
-        # nothing is certain for values whose squares overflow in spite of the units
+        # give no certificate if squares overflow in spite of the units
         result[block] = np.where(np.isfinite(kkt + scale), kkt, np.inf)
     return result
 
@@ -194,9 +182,9 @@ def _check(spectra, endmembers, abundances, lam):
     check_same_bands(spectra, endmembers)
     if abundances.shape != (len(spectra), len(endmembers)):
         raise ValueError(
-            f"abundances must have the shape {(len(spectra), len(endmembers))}, a row a pixel and "
-            f"a column an endmember, but have {abundances.shape}; are they transposed, or of other "
-            f"spectra?"
+            f"Expected abundances of shape {(len(spectra), len(endmembers))}, one row for each "
+            f"pixel and one column for each endmember, got {abundances.shape}; transpose them, or "
+            f"pass those of these spectra."
         )
     check_lam(lam)
     return spectra, endmembers, abundances
