@@ -211,7 +211,7 @@ def _descend_qr(
     sines,
     basis,
 ):
-    """Exchange atoms up to the minimiser; return its size, the number of exchanges, the status."""
+    """Exchange atoms up to the minimiser; return its support's size, the exchanges, the status."""
     n_iter = 0
     _lift(banned)
     while True:

@@ -22,7 +22,7 @@ _DEPENDENT = 1e-13
 class Resolution:
     """The properties of the endmembers that the bounds need, computed once for all pixels.
 
-    `norms` are those of the endmembers, which must not be 0 for an endmember of zeros.
+    `norms` are those of the endmembers, with a positive value for an endmember of zeros.
     """
 
     def __init__(self, endmembers, norms, sum_to_one):
@@ -82,7 +82,7 @@ class Resolution:
         return bounded | (linear + 2 * steepest * path <= allowed)
 
     def _lowers(self, x, residual, lam, allowed):
-        """Return whether steps along the endmembers in use, and one more, exceed the allowed."""
+        """Return whether steps along the endmembers in use, and one more, lower it by too much."""
         return _lowers(self.endmembers, self.norms, x, residual, lam, allowed)
 
     def _lowers_on_simplex(self, x, residual, lam, allowed):
