@@ -535,8 +535,8 @@ def test_bad_arguments(arguments, error, message):
     ("lams", "message"),
     [
         ([], "non-empty list of numbers, got shape"),
-        (0.1, "for one λ use csr_active_set"),
-        ([[0.1, 0.2]], r"its shape is \(1, 2\)"),
+        (0.1, "use csr_active_set for one λ"),
+        ([[0.1, 0.2]], r"got shape \(1, 2\)"),
         ([0.1, -0.1], "must be >= 0"),
         ([0.1, np.nan], "Expected lam as a finite number"),
     ],
