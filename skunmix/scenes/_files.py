@@ -208,6 +208,7 @@ def unmix_file(
     for path in outputs_of(output):
         check_replaceable(path, overwrite or checkpoint.is_own_output(path))
     shape = (*source.shape[:2], len(unmixer.names))
+    n_pixels = prod(shape[:2])
 
     with checkpoint.locked():
         before = checkpoint.begin(state, shape, unmixer.dtype, resume=resume)
@@ -222,18 +223,18 @@ def unmix_file(
             results = by_processes(checkpoint.task, task, windows, left, n_jobs)
         else:
             results = two_at_once(lambda number: task.run(windows[number]), left)
-        n_done = prod(shape[:2]) - sum(map(n_pixels_of, windows))
-        with checkpoint.journal() as note, progress_bar(prod(shape[:2]), n_done, progress) as bar:
-            seen = Inspection()
+        n_done = n_pixels - sum(map(n_pixels_of, windows))
+        seen = Inspection()
+        with checkpoint.journal() as note, progress_bar(n_pixels, n_done, progress) as advance:
             for number, (abundances, valid, inspection) in results:
                 seen += inspection
                 note(windows[number], abundances, valid)
                 done[bounds_of(windows[number])] = valid
-                bar.update(n_pixels_of(windows[number]))
+                advance(n_pixels_of(windows[number]))
 
         if not any(done.values()):
             checkpoint.clear()
-            raise no_valid_pixel(prod(shape[:2]))
+            raise no_valid_pixel(n_pixels)
         for read, then in ((source, state["scene"]), (mask, state["options"]["mask"])):
             if isinstance(read, Source) and scene_identity(read) != then:
                 raise OSError(
