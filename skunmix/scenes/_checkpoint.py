@@ -339,11 +339,12 @@ def check_private(folder):
         )
     if not hasattr(os, "geteuid"):  # Windows
         return
-    if stat.st_uid != os.geteuid() or stat.st_mode & 0o022:
-        whose = "belongs to another user" if stat.st_uid != os.geteuid() else "others may write to"
+    is_own = stat.st_uid == os.geteuid()
+    if not is_own or stat.st_mode & 0o022:
+        problem = "is writable by others" if is_own else "belongs to another user"
         raise PermissionError(
-            f"{folder} {whose}, expected a folder that only you may write to, because a run trusts "
-            f"its contents; remove it, or choose another output."
+            f"{folder} {problem}, expected a folder that only you may write to, because a run "
+            f"trusts its contents; remove it, or choose another output."
         )
 
 

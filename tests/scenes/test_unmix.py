@@ -244,7 +244,7 @@ def test_what_is_no_scene(small):
 
 def test_floats_that_may_have_been_scaled():
     attributes = {"scale_factor": 1e-4, "_FillValue": -1}
-    with pytest.raises(ValueError, match="cannot be told whether these have been applied"):
+    with pytest.raises(ValueError, match="may have been applied already"):
         decoding_of("f4", attributes, decoded=None)
     assert not decoding_of("f4", attributes, decoded=None, scale_factor=1).scaled
     assert not decoding_of("f4", attributes, decoded=True).scaled
