@@ -334,8 +334,8 @@ def check_private(folder):
     stat = os.lstat(folder)
     if not S_ISDIR(stat.st_mode):
         raise NotADirectoryError(
-            f"Expected a folder at {folder} for the unfinished run, got a file; remove it, or "
-            f"choose another output."
+            f"Expected a folder at {folder} for the unfinished run, got a file or link; remove it, "
+            f"or choose another output."
         )
     if not hasattr(os, "geteuid"):  # Windows
         return

@@ -310,11 +310,11 @@ def test_a_folder_that_is_a_link_or_a_file_is_refused(made):
     elsewhere = made.folder / "elsewhere"
     elsewhere.mkdir(mode=0o700)
     made.part.symlink_to(elsewhere)
-    with pytest.raises(NotADirectoryError, match="is not a folder.*remove it"):
+    with pytest.raises(NotADirectoryError, match="Expected a folder.*remove it"):
         made.run()
     made.part.unlink()
     made.part.write_text("mine")
-    with pytest.raises(NotADirectoryError, match="is not a folder"):
+    with pytest.raises(NotADirectoryError, match="Expected a folder"):
         made.run()
     assert made.part.read_text() == "mine"
     assert list(elsewhere.iterdir()) == []

@@ -251,9 +251,10 @@ def raw_layout(dataset, path, header):
     found = os.path.getsize(path)
     if found != expected:
         raise OSError(
-            f"{path} has {found} bytes, expected {expected} by its header: {shape[0]} lines × "
+            f"{path} has {found} bytes, but its header says {expected}: {shape[0]} lines × "
             f"{shape[1]} samples × {shape[2]} bands of {dtype.itemsize} bytes after {offset}; the "
-            f"file is {'truncated' if found < expected else 'too long'}, or correct the header."
+            f"file is {'truncated' if found < expected else 'longer'}, or the header is wrong: "
+            f"correct it."
         )
     return RawLayout(path, shape, dtype, interleave, offset)
 

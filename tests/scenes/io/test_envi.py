@@ -104,7 +104,7 @@ REFUSED = {
     "words behind lines": (header_of(lines="4 x"), "'4 x' as 'lines', expected a whole number"),
     "no lines": (header_of(lines=None), "lines and bands keywords"),
     "no bands": (header_of(bands=None), "lacks 'bands'|bands keywords"),
-    "no end of a list": (BASE + "wavelength = {1,\n2\n", "'wavelength' begins with '{'"),
+    "no end of a list": (BASE + "wavelength = {1,\n2\n", "'wavelength' in .* begins with '{'"),
     "another list in it": (header_of(fwhm="{1,\nlines = 4\n"), "does not end"),
     "too few wavelengths": (header_of(wavelength="{1}"), "1 wavelengths, but 2 bands"),
     "too many wavelengths": (header_of(wavelength="{1, 2, 3}"), "3 wavelengths, but 2 bands"),
