@@ -165,7 +165,7 @@ def test_a_pixel_that_an_estimator_refuses_is_its_own_problem(problem, n_bad):
     expected = unmix(model, cube)
     cube[1, 2 : 2 + n_bad, 2] = 0.125
     expected[1, 2 : 2 + n_bad] = np.nan
-    with pytest.warns(UserWarning, match=f"Picky refuses {n_bad} of 60 pixels"):
+    with pytest.warns(UserWarning, match=f"Picky raised an error for {n_bad} of 60 pixels"):
         assert_allclose(unmix(model, cube), expected)
 
 

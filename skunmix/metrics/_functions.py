@@ -9,15 +9,14 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_array
 
-from ..utils import (
-    Interval,
+from ..utils.compat import Interval, validate_params
+from ..utils.labels import (
     axis_labels,
     check_rows,
     column_labels,
     order_of_columns,
     refuse_masked,
     take_columns,
-    validate_params,
 )
 
 _ABUNDANCES = {

@@ -1,40 +1,38 @@
-"""What is odd about the values of a scene, gathered from its blocks, and said once."""
+"""Inspection of the values of a scene, block by block, for one warning at the end."""
 
 import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..utils import (
+from ..utils.estimators import best_of, last_step, steps_of
+from ..utils.magnitudes import (
     LARGEST,
-    best_of,
     count_negative,
-    last_step,
     magnitudes,
     message_negative,
     noise_level,
-    steps_of,
     warn_of_units,
 )
 
-# Magnitudes that are kept of a block.
+# Number of magnitudes that are kept per block, at least.
 _KEPT = 64
 
 
 @dataclass
 class Inspection:
-    """What was seen in some blocks.
+    """Result of the inspection of some blocks.
 
     Parameters
     ----------
     n_pixels : int
-        Valid ones.
+        Number of valid pixels.
     n_negative : int
-        Of these, those that are negative in most bands.
+        Number of valid pixels that are negative in most bands.
     n_too_large : int
-        Pixels that were left out, for a value that no spectrum has.
+        Number of pixels left out because a value is too large for a spectrum.
     n_refused : int
-        Pixels that the estimator refused.
+        Number of pixels for which the estimator raised.
     sample : list of float
         Largest magnitudes of some valid pixels.
     """
@@ -47,7 +45,7 @@ class Inspection:
 
     @classmethod
     def of(cls, spectra, valid, n_too_large, noise):
-        """Inspect the prepared spectra of a block; `noise` is what a negative value may be."""
+        """Inspect the spectra of a block; values above −`noise` do not count as negative."""
         if valid is not None and not valid.any():
             return cls(n_too_large=n_too_large)
         if valid is not None and not valid.all():
@@ -57,7 +55,7 @@ class Inspection:
         return cls(len(spectra), count_negative(spectra, noise), n_too_large, sample=found.tolist())
 
     def __add__(self, other):
-        """Return what was seen in the blocks of both."""
+        """Return the inspection of the blocks of both."""
         return Inspection(
             self.n_pixels + other.n_pixels,
             self.n_negative + other.n_negative,
@@ -67,23 +65,24 @@ class Inspection:
         )
 
     def warn(self, estimator, stacklevel):
-        """Warn of what is odd, given the estimator that unmixed the scene."""
+        """Warn about the values of a scene that was unmixed by the estimator."""
         if self.n_too_large:
             warnings.warn(
-                f"{self.n_too_large} pixels hold a value beyond ±{LARGEST:g}, which no spectrum "
-                f"has: they are left out and NaN in the result; if it stands for no data, pass it "
-                f"as nodata.",
+                f"{self.n_too_large} pixels hold a value beyond ±{LARGEST:g}, too large for "
+                f"a spectrum, and are NaN in the result; if the value means no data, pass it as "
+                f"nodata.",
                 UserWarning,
                 stacklevel=stacklevel + 1,
             )
         if self.n_refused:
             warnings.warn(
-                f"{type(estimator).__name__} refuses {self.n_refused} of {self.n_pixels} pixels, "
-                f"which are NaN in the result; predict one of them to see why.",
+                f"{type(estimator).__name__} raised an error for {self.n_refused} of "
+                f"{self.n_pixels} pixels, which are NaN in the result; predict one of them to see "
+                f"the error.",
                 UserWarning,
                 stacklevel=stacklevel + 1,
             )
-        # after centring, say, most pixels may be negative
+        # most pixels may be negative, for example after centring
         if 0 < self.n_negative <= self.n_pixels / 2 or (
             self.n_negative and _in_the_units_of_endmembers(estimator)
         ):
@@ -95,13 +94,13 @@ class Inspection:
 
 
 def noise_of(estimator):
-    """Return a magnitude below which a negative value of a scene may be noise; 0 if unknown."""
+    """Return the magnitude below which negative values may be noise, or 0 if unknown."""
     known = _in_the_units_of_endmembers(estimator)
     return noise_level(last_step(estimator).endmembers_) if known else 0.0
 
 
 def _in_the_units_of_endmembers(estimator):
-    """Return whether nothing but bands is changed before spectra are compared with endmembers."""
+    """Return whether earlier steps only select bands, and no endmember is negative."""
     steps = [step for _, step in steps_of(best_of(estimator))][:-1]
     unmixer = last_step(estimator)
     endmembers = getattr(unmixer, "endmembers_", None)

@@ -11,7 +11,7 @@ LARGEST = 1e18
 # If the magnitudes of spectra and endmembers differ by a larger factor, their units seem to differ.
 _SAME_UNITS = 30.0
 # A pixel seems to have no data if more than this fraction of its bands is negative, by more than
-# this fraction of what the endmembers go up to: a shadow may be slightly negative throughout.
+# this fraction of the magnitude of the endmembers. Shadows may be slightly negative in all bands.
 _MOST_BANDS = 0.5
 _NOISE = 0.1
 _SAMPLE = 256
@@ -43,7 +43,7 @@ def check_magnitudes(X, name):
         raise ValueError(
             f"Input {name} contains a value that is too large: pixel {pixel} has "
             f"{float(X[pixel, band]):g} in band {band}, expected magnitudes up to {LARGEST:g}; "
-            f"leave such pixels out, or pass the value as nodata to skunmix.scenes.unmix."
+            f"drop such pixels, or pass the value as nodata to skunmix.scenes.unmix."
         )
 
 
@@ -85,7 +85,7 @@ def warn_of_units(pixels, endmembers, stacklevel):
 def count_negative(spectra, least=0.0):
     """Return how many pixels are negative in most bands, by more than noise.
 
-    Three bands are looked at first, so that it costs little where there are none.
+    Three bands are checked first, so that the check is fast if there are no such pixels.
 
     Parameters
     ----------
@@ -104,12 +104,12 @@ def count_negative(spectra, least=0.0):
 
 
 def noise_level(endmembers):
-    """Return a magnitude below which a negative value may be noise, of spectra like endmembers."""
+    """Return a magnitude below which negative values of spectra may be noise."""
     return _NOISE * typical(magnitudes(endmembers))
 
 
 def warn_of_negative(X, endmembers, stacklevel):
-    """Warn of pixels that are negative in most bands, where endmembers are not."""
+    """Warn of pixels that are negative in most bands, unless endmembers are negative too."""
     if _silent.get() or (endmembers < 0).any():
         return
     n_negative = count_negative(X, noise_level(endmembers))
@@ -120,7 +120,7 @@ def warn_of_negative(X, endmembers, stacklevel):
 def message_negative(n_negative, n_pixels):
     """Return the message about pixels that are negative in most bands."""
     return (
-        f"{n_negative} of {n_pixels} pixels are negative in most bands, as where a no-data value "
-        f"such as -9999 was stored, and their abundances mean nothing; leave them out, or pass "
-        f"the value as nodata to skunmix.scenes.unmix or unmix_file."
+        f"{n_negative} of {n_pixels} pixels are negative in most bands, like a no-data value such "
+        f"as -9999, so that their abundances are meaningless; drop them, or pass the value as "
+        f"nodata to skunmix.scenes.unmix or unmix_file."
     )
