@@ -21,7 +21,14 @@ from .utils.labels import (
     refuse_masked,
     take_columns,
 )
-from .utils.magnitudes import check_magnitudes, magnitudes, warn_of_negative, warn_of_units
+from .utils.magnitudes import (
+    check_few_magnitudes,
+    check_magnitudes,
+    magnitudes,
+    warn_of_fills,
+    warn_of_negative,
+    warn_of_units,
+)
 
 # Negative abundances of smaller magnitude are rounding errors of float32.
 _ROUNDING = 1e-6
@@ -202,6 +209,7 @@ class BaseUnmixer(
             assert_all_finite(X, input_name="X")
             check_magnitudes(X, "X")
             raise
+        check_few_magnitudes(X, "X")
         warn_of_negative(X, self.endmembers_, stacklevel=3)
         return out
 
@@ -239,6 +247,7 @@ class BaseUnmixer(
                 self, X, y, dtype="numeric", multi_output=True, y_numeric=True, reset=reset
             )
             check_magnitudes(X, "X")
+            warn_of_fills(X, stacklevel=4)
             predict_1d = y.ndim == 1
             y = check_abundances(y, strict=given is not None)
 
@@ -260,6 +269,8 @@ class BaseUnmixer(
             if y is not None and y.shape[1] != len(spectra):
                 raise ValueError(_message_columns(y, len(spectra)))
             warn_of_units(magnitudes(X), spectra, stacklevel=4)
+            if y is None:
+                warn_of_negative(X, spectra, stacklevel=4)
         default = [f"endmember{i}" for i in range(len(spectra))]
         if given is not None and y is not None:
             y = take_columns(

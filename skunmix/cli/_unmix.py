@@ -34,7 +34,9 @@ class _KeyAndValue(click.ParamType):
     "--band-dim", default="band", metavar="NAME", help="Dimension of the bands in netCDF and Zarr."
 )
 @click.option(
-    "--variable", metavar="NAME", help="Variable in netCDF and Zarr, if several have bands."
+    "--variable",
+    metavar="NAME",
+    help="Variable in netCDF, HDF5 and Zarr, as NAME or GROUP/NAME, if several have bands.",
 )
 @click.option(
     "--mask",

@@ -16,6 +16,7 @@ from ..solvers import (
     normalize_abundances,
 )
 from ..utils.compat import Interval, StrOptions
+from ..utils.magnitudes import check_magnitudes
 
 # Compared with 1, this saves a fifth to a third of the iterations for 4 to 240 endmembers.
 _RELAXATION = 1.6
@@ -95,6 +96,7 @@ class BaseSunSAL(BaseUnmixer):
             If the number of bands is not that of `fit`, or there is a NaN.
         """
         X = self._checked_spectra(X)
+        check_magnitudes(X, "X")
         residual = np.empty(len(X))
         for block in gen_batches(len(X), BLOCK_SIZE):
             residual[block] = csr_optimality(

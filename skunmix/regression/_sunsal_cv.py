@@ -11,6 +11,7 @@ from sklearn.utils import check_array, gen_batches
 from ..endmembers import estimate_endmembers
 from ..solvers import csr_path, normalize_abundances
 from ..utils.compat import Interval, StrOptions, fit_context
+from ..utils.magnitudes import check_magnitudes
 from ..utils.state import restored_on_error
 from ._base import BLOCK_SIZE, SOLVER_CONSTRAINTS, BaseSunSAL
 
@@ -188,6 +189,7 @@ class SunSALRegressorCV(BaseSunSAL):
             )
         with restored_on_error(self):
             X, y = self._fit_endmembers(X, y, endmembers)
+            check_magnitudes(X, "X")
             self._prepare()
             self.lam_path_ = self._path(X)
             if y is None:

@@ -12,9 +12,6 @@ from ..utils.magnitudes import values_seen_to
 from ..utils.threads import torch_on_one_thread
 from ._inspection import Inspection, noise_of
 
-# If an estimator raises for more pixels of a block than this, the error is raised.
-_MOST_REFUSED = 1024
-
 
 class BlockUnmixer:
     """Unmixing of blocks of pixels, which can be sent to another process.
@@ -123,25 +120,26 @@ class BlockUnmixer:
         return spectra, None if valid is None or valid.all() else valid, inspection
 
     def compute(self, spectra, valid):
-        """Return the abundances of prepared spectra, (n_pixels, n_endmembers), and how many failed.
+        """Return the abundances of prepared spectra, how many pixels failed, and an error or None.
 
-        They are NaN for pixels that are not valid, or for which the estimator raises.
+        Abundances are NaN for pixels that are not valid, or that failed: the estimator raised the
+        error for them, or did not return finite numbers.
         """
-        if valid is None and len(spectra):
-            abundances, n_refused = self._predict_each(spectra)
-            return abundances.astype(self.dtype, copy=False), n_refused
         abundances = np.full((len(spectra), len(self.names)), np.nan, self.dtype)
-        n_refused = 0
-        if valid is not None and valid.any():
-            abundances[valid], n_refused = self._predict_each(spectra[valid])
-        return abundances, n_refused
+        n_failed, error = 0, None
+        if valid is None and len(spectra):
+            found, n_failed, error = self._predict_each(spectra)
+            abundances = found.astype(self.dtype, copy=False)
+        elif valid is not None and valid.any():
+            abundances[valid], n_failed, error = self._predict_each(spectra[valid])
+        return abundances, n_failed, error
 
     def unmix(self, block, mask=None):
         """Return the abundances of a block, whether any pixel is valid, and the inspection."""
         spectra, valid, inspection = self.prepare(block, mask)
-        abundances, inspection.n_refused = self.compute(spectra, valid)
+        abundances, inspection.n_failed, inspection.error = self.compute(spectra, valid)
         n_valid = len(spectra) if valid is None else np.count_nonzero(valid)
-        return abundances, n_valid > inspection.n_refused, inspection
+        return abundances, n_valid > inspection.n_failed, inspection
 
     def __call__(self, block, mask=None):
         """Return the abundances of a block, (…, n_endmembers), on one of several threads."""
@@ -161,24 +159,33 @@ class BlockUnmixer:
         return max(1, int(memory / pixel))
 
     def _predict_each(self, spectra):
-        """Return abundances, NaN for pixels for which the estimator raises, and their number.
+        """Return abundances as `compute` does, of valid pixels.
 
-        If it raises for a block, the block is halved repeatedly. If it raises for many pixels, the
-        reason is not a single pixel, and the error is raised.
+        If the estimator raises for a block, the block is halved repeatedly, down to the pixels for
+        which it raises.
         """
-        try:
-            return self._predict(spectra), 0
-        except (ValueError, ArithmeticError):
-            if len(spectra) == 1:
-                return np.full((1, len(self.names)), np.nan), 1
-            half = len(spectra) // 2
-            first, n_first = self._predict_each(spectra[:half])
-            if n_first > _MOST_REFUSED:
-                raise
-            second, n_second = self._predict_each(spectra[half:])
-            if n_first + n_second > _MOST_REFUSED:
-                raise
-            return np.concatenate([first, second]), n_first + n_second
+        error, parts = None, [slice(0, len(spectra))]
+        abundances = None
+        while parts:
+            part = parts.pop()
+            try:
+                found = self._predict(spectra[part])
+            except (ValueError, ArithmeticError) as refusal:
+                error = error or refusal
+                middle = (part.start + part.stop) // 2
+                if part.start < middle:
+                    parts += [slice(middle, part.stop), slice(part.start, middle)]
+                if abundances is None:
+                    abundances = np.full((len(spectra), len(self.names)), np.nan)
+            else:
+                if abundances is None:  # the whole block at once
+                    abundances = found
+                else:
+                    abundances[part] = found
+        failed = ~np.isfinite(abundances).all(axis=1)
+        if failed.any():
+            abundances = np.where(failed[:, np.newaxis], np.nan, abundances)
+        return abundances, np.count_nonzero(failed), error
 
     def _predict(self, spectra):
         if self._labels is not None:

@@ -56,7 +56,7 @@ def model_identity(unmixer, n_bands):
     spectra = rng.uniform(size=(_PROBES, n_bands)) * 10.0 ** rng.uniform(-3, 4, (_PROBES, 1))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        probe, _ = unmixer.compute(spectra.astype(np.float32), None)
+        probe, *_ = unmixer.compute(spectra.astype(np.float32), None)
     return {
         "kind": type(unmixer.estimator).__name__,
         "endmembers": unmixer.names,

@@ -8,9 +8,11 @@ import numpy as np
 from ..utils.estimators import best_of, last_step, steps_of
 from ..utils.magnitudes import (
     LARGEST,
-    count_negative,
     magnitudes,
+    may_be_negative,
     message_negative,
+    most_frequent,
+    negative_pixels,
     noise_level,
     warn_of_units,
 )
@@ -31,17 +33,23 @@ class Inspection:
         Number of valid pixels that are negative in most bands.
     n_too_large : int
         Number of pixels left out because a value is too large for a spectrum.
-    n_refused : int
-        Number of pixels for which the estimator raised.
+    n_failed : int
+        Number of pixels for which the estimator raised, or did not return finite numbers.
     sample : list of float
-        Largest magnitudes of some valid pixels.
+        Magnitudes of some valid pixels.
+    negative : float or None
+        The value that the negative pixels of a block hold most often.
+    error : Exception or None
+        The first error that the estimator raised.
     """
 
     n_pixels: int = 0
     n_negative: int = 0
     n_too_large: int = 0
-    n_refused: int = 0
+    n_failed: int = 0
     sample: list = field(default_factory=list)
+    negative: float | None = None
+    error: Exception | None = None
 
     @classmethod
     def of(cls, spectra, valid, n_too_large, noise):
@@ -52,7 +60,14 @@ class Inspection:
             spectra = spectra[valid]
         found = magnitudes(spectra)
         found = found[:: max(1, len(found) // _KEPT)]
-        return cls(len(spectra), count_negative(spectra, noise), n_too_large, sample=found.tolist())
+        negative = negative_pixels(spectra, noise)
+        return cls(
+            len(spectra),
+            len(negative),
+            n_too_large,
+            sample=found.tolist(),
+            negative=float(most_frequent(negative)) if len(negative) else None,
+        )
 
     def __add__(self, other):
         """Return the inspection of the blocks of both."""
@@ -60,8 +75,10 @@ class Inspection:
             self.n_pixels + other.n_pixels,
             self.n_negative + other.n_negative,
             self.n_too_large + other.n_too_large,
-            self.n_refused + other.n_refused,
+            self.n_failed + other.n_failed,
             self.sample + other.sample,
+            other.negative if self.negative is None else self.negative,
+            self.error or other.error,
         )
 
     def warn(self, estimator, stacklevel):
@@ -74,11 +91,11 @@ class Inspection:
                 UserWarning,
                 stacklevel=stacklevel + 1,
             )
-        if self.n_refused:
+        if self.n_failed:
             warnings.warn(
-                f"{type(estimator).__name__} raised an error for {self.n_refused} of "
-                f"{self.n_pixels} pixels, which are NaN in the result; predict one of them to see "
-                f"the error.",
+                f"{type(estimator).__name__} raised an error or returned NaN or infinity for "
+                f"{self.n_failed} of {self.n_pixels} pixels, which are NaN in the result"
+                + (f"; the first error is: {self.error}" if self.error else "."),
                 UserWarning,
                 stacklevel=stacklevel + 1,
             )
@@ -86,7 +103,7 @@ class Inspection:
         if 0 < self.n_negative <= self.n_pixels / 2 or (
             self.n_negative and _in_the_units_of_endmembers(estimator)
         ):
-            message = message_negative(self.n_negative, self.n_pixels)
+            message = message_negative(self.n_negative, self.n_pixels, self.negative)
             warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
         if _in_the_units_of_endmembers(estimator):
             endmembers = last_step(estimator).endmembers_
@@ -106,6 +123,6 @@ def _in_the_units_of_endmembers(estimator):
     endmembers = getattr(unmixer, "endmembers_", None)
     return (
         endmembers is not None
-        and not (np.asarray(endmembers) < 0).any()
+        and not may_be_negative(endmembers)
         and all(hasattr(step, "get_support") for step in steps)
     )
