@@ -7,7 +7,7 @@ from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter
 from sklearn.utils import Bunch, check_array, check_random_state
 
-from ..utils.compat import Interval, validate_params
+from ..utils import Interval, validate_params
 from ..utils.labels import axis_labels, name_labels, refuse_masked
 from ._angles import angles_between
 

@@ -9,7 +9,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_array
 
-from ..utils.compat import Interval, validate_params
+from ..utils import Interval, validate_params
 from ..utils.labels import (
     axis_labels,
     check_rows,

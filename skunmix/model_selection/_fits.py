@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import clone
 
 from ..unrolled import UnrolledRegressor, fit_stacked
-from ..utils.compat import index_fit_params, safe_indexing
+from ..utils import index_fit_params, safe_indexing
 from ..utils.estimators import last_step, steps_of
 
 

@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from ..utils.compat import safe_indexing
+from ..utils import safe_indexing
 from ..utils.dimensions import axis_kind, rows_and_columns
 from ..utils.estimators import fitted_bands, last_step
 from ..utils.labels import (

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..utils.compat import StrOptions, fit_context, safe_indexing
+from ..utils import StrOptions, fit_context, safe_indexing
 from ..utils.labels import (
     axis_labels,
     check_columns,

@@ -8,7 +8,7 @@ from scipy.special import ndtr
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..utils.compat import Interval, StrOptions, fit_context
+from ..utils import Interval, StrOptions, fit_context
 from ..utils.labels import (
     axis_labels,
     check_columns,

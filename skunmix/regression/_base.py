@@ -15,7 +15,7 @@ from ..solvers import (
     csr_optimality,
     normalize_abundances,
 )
-from ..utils.compat import Interval, StrOptions
+from ..utils import Interval, StrOptions
 from ..utils.magnitudes import check_magnitudes
 
 # Compared with 1, this saves a fifth to a third of the iterations for 4 to 240 endmembers.

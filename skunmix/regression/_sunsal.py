@@ -3,7 +3,7 @@
 from numbers import Real
 from typing import ClassVar
 
-from ..utils.compat import Interval, StrOptions, fit_context
+from ..utils import Interval, StrOptions, fit_context
 from ..utils.state import restored_on_error
 from ._base import SOLVER_CONSTRAINTS, BaseSunSAL
 

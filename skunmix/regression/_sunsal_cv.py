@@ -10,7 +10,7 @@ from sklearn.utils import check_array, gen_batches
 
 from ..endmembers import estimate_endmembers
 from ..solvers import csr_path, normalize_abundances
-from ..utils.compat import Interval, StrOptions, fit_context
+from ..utils import Interval, StrOptions, fit_context
 from ..utils.magnitudes import check_magnitudes
 from ..utils.state import restored_on_error
 from ._base import BLOCK_SIZE, SOLVER_CONSTRAINTS, BaseSunSAL

@@ -37,7 +37,7 @@ from ..networks import (
     predict_blocks,
     restore_net,
 )
-from ..utils.compat import (
+from ..utils import (
     CallbackSupportMixin,
     Interval,
     StrOptions,

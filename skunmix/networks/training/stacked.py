@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...utils.compat import fused_adam
+from ...utils import fused_adam
 from .losses import TERMS
 
 # Tensors of the size of the parameters: they, their gradients, two moments and a copy.
