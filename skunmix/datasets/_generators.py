@@ -7,7 +7,8 @@ from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter
 from sklearn.utils import Bunch, check_array, check_random_state
 
-from ..utils import Interval, axis_labels, name_labels, refuse_masked, validate_params
+from ..utils import Interval, validate_params
+from ..utils.labels import axis_labels, name_labels, refuse_masked
 from ._angles import angles_between
 
 # Range of the curves of make_endmembers, in µm. It is a little more than 0.4-2.5, to include the
@@ -337,22 +338,8 @@ def make_mixtures(
     Returns
     -------
     mixtures : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object, with the following attributes.
-
-        spectra : ndarray of shape (n_pixels, n_bands)
-            Noisy mixtures, in the unit of the endmembers. Noise may make them negative.
-        abundances : ndarray of shape (n_pixels, n_endmembers)
-            At least 0; rows sum to one.
-        endmembers : ndarray of shape (n_endmembers, n_bands)
-            The spectra in the mixtures.
-        endmember_names : list of str
-            Their names.
-        wavelengths : ndarray of shape (n_bands,) or None
-            Centres of the bands, in µm, if known.
-        noise_std : float
-            Standard deviation of the noise, the same in each band.
-        DESCR : str
-            Description.
+        Dictionary-like object, with the attributes `spectra`, `abundances`, `endmembers`,
+        `endmember_names`, `wavelengths`, `noise_std` and `DESCR`, as from :func:`make_scene`.
 
     (spectra, abundances) : tuple if `return_X_y` is True
 
@@ -430,8 +417,7 @@ def _draw_patches(shape, patch_size, fractions, n_endmembers, rng):
 
 def _blur(maps, sigma, window):
     if sigma > 0:
-        radius = window // 2
-        maps = gaussian_filter(maps, (sigma, sigma, 0), mode="constant", radius=(radius, radius, 0))
+        maps = gaussian_filter(maps, sigma, mode="constant", radius=window // 2, axes=(0, 1))
     return maps / maps.sum(axis=2, keepdims=True)
 
 
@@ -440,7 +426,7 @@ def _draw_sparse(n_pixels, n_endmembers, fewest, most, concentration, rng):
     n_active = rng.randint(fewest, most + 1, size=n_pixels)
     weights = rng.gamma(concentration, size=(n_pixels, most))
     weights[np.arange(most) >= n_active[:, np.newaxis]] = 0.0
-    # a very small concentration underflows; its limit is a pure pixel
+    # a very small concentration underflows, and its limit is a pure pixel
     weights[weights.sum(axis=1) == 0, 0] = 1.0
     weights /= weights.sum(axis=1, keepdims=True)
     abundances = np.zeros((n_pixels, n_endmembers))
@@ -530,11 +516,8 @@ def _check_n_active(n_active, n_endmembers):
     if n_active is None:
         return n_endmembers, n_endmembers
     ends = (n_active, n_active) if isinstance(n_active, Integral) else tuple(n_active)
-    if (
-        len(ends) != 2
-        or not all(isinstance(n, Integral) for n in ends)
-        or not 1 <= ends[0] <= ends[1] <= n_endmembers
-    ):
+    are_whole = len(ends) == 2 and all(isinstance(n, Integral) for n in ends)
+    if not (are_whole and 1 <= ends[0] <= ends[1] <= n_endmembers):
         raise ValueError(
             f"Expected n_active as a number from 1 to the {n_endmembers} endmembers, or a range "
             f"(fewest, most) of such numbers, got {n_active!r}; pass one of these."

@@ -11,16 +11,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_scalar, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from ..utils import (
-    are_known,
-    axis_labels,
-    dimension_labels,
-    last_step,
-    require,
-    same_labels,
-    spellings_of,
-    steps_of,
-)
+from ..utils.estimators import last_step, steps_of
+from ..utils.labels import are_known, axis_labels, dimension_labels, same_labels, spellings_of
+from ..utils.optional import require
 from ._blocks import check_mask, decode_block, no_valid_pixel, used_bands
 from ._cubes import bands_last, block_reader, is_dataarray
 from ._drawing import draw_pixels

@@ -338,7 +338,7 @@ def refuse_masked(data, name):
     if n_masked:
         raise ValueError(
             f"{name} is a masked array with {n_masked} masked entries, expected values throughout; "
-            f"leave the masked rows out, or use skunmix.scenes.unmix, which honours masks."
+            f"drop the masked rows, or use skunmix.scenes.unmix, which honours masks."
         )
 
 
