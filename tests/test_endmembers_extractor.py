@@ -261,7 +261,7 @@ def test_what_is_no_extractor_is_told(scene):
         SunSALRegressor(endmembers=SPA).fit(scene.spectra)
     with pytest.raises(ValueError, match="'endmembers' parameter of SunSALRegressor must be"):
         SunSALRegressor(endmembers=3).fit(scene.spectra)
-    with pytest.raises(ValueError, match="give them once"):
+    with pytest.raises(ValueError, match="pass them once"):
         SunSALRegressor(endmembers=SPA(3)).fit(scene.spectra, endmembers=scene.endmembers)
 
 

@@ -208,10 +208,11 @@ def unmix_file(
         check_replaceable(path, overwrite or checkpoint.is_own_output(path))
     if unfitted:
         # another fit, with random_state=None, could give other endmembers
-        left = checkpoint.fitted_model(state) if resume else None
-        estimator = left or fit_to(
-            estimator, sample_source(source, decoding, mask=mask, estimator=estimator)
-        )
+        kept = checkpoint.fitted_model(state) if resume else None
+        if kept is None:
+            pixels = sample_source(source, decoding, mask=mask, estimator=estimator)
+            kept = fit_to(estimator, pixels)
+        estimator = kept
         unmixer = _unmixer_of(estimator, source, decoding)
     task = WindowTask(source, unmixer, mask)
     client = current_client()
