@@ -2,7 +2,7 @@
 
     python benchmarks/extraction.py                       # Jasper Ridge and all made scenes
     python benchmarks/extraction.py --scenes paper/15 --methods VCA NFINDR
-    python benchmarks/extraction.py --quick               # a small scene, for continuous integration
+    python benchmarks/extraction.py --quick               # a small scene, for CI
 
 All methods get the same pixels and the true number of endmembers, and have one setting for all
 scenes. The rows of a table are methods, and its values mean ± standard deviation over the seeds.

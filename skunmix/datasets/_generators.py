@@ -4,16 +4,23 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
-from scipy.ndimage import gaussian_filter
 from sklearn.utils import Bunch, check_array, check_random_state
 
 from ..utils import Interval, axis_labels, name_labels, refuse_masked, validate_params
 from ._angles import angles_between
+from ._mixing import (
+    MAX_DRAWS,
+    add_noise,
+    blur,
+    bound,
+    draw_patches,
+    draw_sparse,
+    vary_brightness,
+)
 
 # Range of the curves of make_endmembers, in µm. It is a little more than 0.4-2.5, to include the
 # channels of AVIRIS (0.37-2.51).
 _FIRST_WAVELENGTH, _LAST_WAVELENGTH = 0.35, 2.55
-_MAX_DRAWS = 1000
 
 _POSITIVE = Interval(Integral, 1, None, closed="left")
 
@@ -97,14 +104,14 @@ def make_endmembers(
 
     endmembers = np.empty((n_endmembers, len(wavelengths)))
     for i in range(n_endmembers):
-        for _ in range(_MAX_DRAWS):
+        for _ in range(MAX_DRAWS):
             endmembers[i] = _draw_reflectance(wavelengths, rng)
             if (angles_between(endmembers[i : i + 1], endmembers[:i]) > min_angle).all():
                 break
         else:
             raise ValueError(
                 f"Expected {n_endmembers} endmembers of {len(wavelengths)} bands that are pairwise "
-                f"more than {min_angle:g}° apart, got {i}, and no further one in {_MAX_DRAWS} "
+                f"more than {min_angle:g}° apart, got {i}, and no further one in {MAX_DRAWS} "
                 f"draws; pass a smaller n_endmembers or min_angle, or more bands."
             )
     return Bunch(
@@ -280,12 +287,12 @@ def make_scene(
 
     _check_max_abundance(max_abundance, len(endmembers), "endmembers")
 
-    patches = _draw_patches(shape, patch_size, fractions, len(endmembers), rng)
-    abundances = _blur(patches, sigma, window).reshape(-1, len(endmembers))
+    patches = draw_patches(shape, patch_size, fractions, len(endmembers), rng)
+    abundances = blur(patches, sigma, window).reshape(-1, len(endmembers))
     if max_abundance is not None:
-        abundances = _bound(abundances, max_abundance)
-    mixtures, brightness = _vary_brightness(abundances @ endmembers, brightness_variation, rng)
-    spectra, noise_std = _add_noise(mixtures, snr, rng)
+        abundances = bound(abundances, max_abundance)
+    mixtures, brightness = vary_brightness(abundances @ endmembers, brightness_variation, rng)
+    spectra, noise_std = add_noise(mixtures, snr, rng)
     if return_X_y:
         return spectra, abundances
     return Bunch(
@@ -414,11 +421,11 @@ def make_mixtures(
     fewest, most = _check_n_active(n_active, len(endmembers))
     _check_max_abundance(max_abundance, fewest, "active endmembers")
 
-    abundances = _draw_sparse(
+    abundances = draw_sparse(
         n_pixels, len(endmembers), fewest, most, concentration, max_abundance, rng
     )
-    mixtures, brightness = _vary_brightness(abundances @ endmembers, brightness_variation, rng)
-    spectra, noise_std = _add_noise(mixtures, snr, rng)
+    mixtures, brightness = vary_brightness(abundances @ endmembers, brightness_variation, rng)
+    spectra, noise_std = add_noise(mixtures, snr, rng)
     if return_X_y:
         return spectra, abundances
     active = f"{fewest}" if fewest == most else f"{fewest} to {most}"
@@ -460,86 +467,6 @@ def _draw_reflectance(wavelengths, rng):
     for centre, width, depth in zip(centres, widths, depths):
         reflectance *= 1 - depth * np.exp(-0.5 * ((wavelengths - centre) / width) ** 2)
     return reflectance
-
-
-def _draw_patches(shape, patch_size, fractions, n_endmembers, rng):
-    """Return sharp maps of abundances, of shape (rows, columns, n_endmembers)."""
-    rows, columns = (-(-side // patch_size) for side in shape)
-    patches = np.zeros((rows * columns, n_endmembers))
-    for patch in patches:
-        patch[rng.permutation(n_endmembers)[: len(fractions)]] = fractions
-    maps = patches.reshape(rows, columns, n_endmembers)
-    maps = maps.repeat(patch_size, axis=0).repeat(patch_size, axis=1)
-    return maps[: shape[0], : shape[1]]
-
-
-def _blur(maps, sigma, window):
-    if sigma > 0:
-        radius = window // 2
-        maps = gaussian_filter(maps, (sigma, sigma, 0), mode="constant", radius=(radius, radius, 0))
-    return maps / maps.sum(axis=2, keepdims=True)
-
-
-def _bound(abundances, largest):
-    """Return abundances of at most `largest`, on the line to the even mixture of endmembers."""
-    even = 1 / abundances.shape[1]
-    excess = abundances.max(axis=1, keepdims=True) - even
-    kept = np.minimum(1.0, (largest - even) / np.maximum(excess, np.finfo(float).tiny))
-    # the minimum takes away rounding only
-    return np.minimum(np.where(kept < 1, even + kept * (abundances - even), abundances), largest)
-
-
-def _draw_sparse(n_pixels, n_endmembers, fewest, most, concentration, largest, rng):
-    """Return abundances of shape (n_pixels, n_endmembers), `fewest` to `most` of them in a row."""
-    n_active = rng.randint(fewest, most + 1, size=n_pixels)
-    weights = _draw_dirichlet(n_active, most, concentration, rng)
-    if largest is not None:
-        for _ in range(_MAX_DRAWS):
-            (beyond,) = np.nonzero(weights.max(axis=1) > largest)
-            if beyond.size == 0:
-                break
-            weights[beyond] = _draw_dirichlet(n_active[beyond], most, concentration, rng)
-        else:
-            raise ValueError(
-                f"Expected abundances of at most {largest:g}, got {beyond.size} pixels with a "
-                f"larger one after {_MAX_DRAWS} draws; pass a larger max_abundance, n_active or "
-                f"concentration."
-            )
-    abundances = np.zeros((n_pixels, n_endmembers))
-    for row, pixel_weights in zip(abundances, weights):
-        row[rng.permutation(n_endmembers)[:most]] = pixel_weights
-    return abundances
-
-
-def _draw_dirichlet(n_active, most, concentration, rng):
-    """Return rows of `most` weights that sum to one, the first `n_active` of each above 0."""
-    weights = rng.gamma(concentration, size=(len(n_active), most))
-    weights[np.arange(most) >= n_active[:, np.newaxis]] = 0.0
-    # a very small concentration underflows; its limit is a pure pixel
-    weights[weights.sum(axis=1) == 0, 0] = 1.0
-    return weights / weights.sum(axis=1, keepdims=True)
-
-
-def _vary_brightness(spectra, variation, rng):
-    """Return spectra times log-normal factors of mean 1 and this deviation, and the factors."""
-    if variation == 0:
-        return spectra, np.ones(len(spectra))
-    variance = np.log1p(variation**2)  # of the logarithm
-    brightness = rng.lognormal(-variance / 2, np.sqrt(variance), size=len(spectra))
-    return brightness[:, np.newaxis] * spectra, brightness
-
-
-def _add_noise(spectra, snr, rng):
-    """Return spectra with white noise at `snr` dB, and its standard deviation."""
-    if snr is None or snr == np.inf:
-        return spectra, 0.0
-    if not np.isfinite(snr):
-        raise ValueError(
-            f"Expected snr as a ratio in dB, or None for no noise, got {snr}; pass a number."
-        )
-    power = np.mean(np.sum(spectra**2, axis=1))
-    noise_std = np.sqrt(power / 10 ** (snr / 10) / spectra.shape[1])
-    return spectra + noise_std * rng.standard_normal(spectra.shape), float(noise_std)
 
 
 def _describe_bound(max_abundance):

@@ -5,6 +5,7 @@ from os import PathLike
 
 import numpy as np
 from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 from sklearn.utils import Bunch
 
 from ..utils import validate_params
@@ -119,13 +120,19 @@ def _row_major(columns, shape):
 
 
 def _load(path):
-    try:
-        return loadmat(path, appendmat=False)
-    except NotImplementedError as error:
-        raise ValueError(
-            f"Expected {path} in a format before MATLAB's 7.3, which scipy can read, got a file of "
-            f"version 7.3; save it with `save -v7` in MATLAB or Octave."
-        ) from error
+    with open(path, "rb") as file:  # loadmat's own error does not name a missing file
+        try:
+            return loadmat(file)
+        except NotImplementedError as error:
+            raise ValueError(
+                f"Expected {path} in a format before MATLAB's 7.3, got a file of version 7.3, "
+                f"which scipy cannot read; save it with `save -v7` in MATLAB or Octave."
+            ) from error
+        except (ValueError, MatReadError) as error:
+            raise ValueError(
+                f"Expected {path} as a .mat file, got another format or a damaged file "
+                f"({error}); download it again."
+            ) from error
 
 
 def _read_reference(source, path, expected, shape):

@@ -86,8 +86,16 @@ def test_other_formats(write, spectra, reference, message):
 
 
 def test_no_such_file(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="none.mat"):
         load_mat_scene(tmp_path / "none.mat")
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>Not found</html>" * 20])
+def test_no_mat_file(tmp_path, content):
+    path = tmp_path / "scene.mat"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"Expected .*scene.mat as a .mat file, got another"):
+        load_mat_scene(path)
 
 
 def test_matlab_7_3(tmp_path):
