@@ -3,6 +3,7 @@
 from math import prod
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -86,7 +87,7 @@ class BlockUnmixer:
             f"the bands of {where}",
             "those that the model was fitted on",
         )
-        self.used = _used_bands(estimator, n_bands)
+        self.used = used_bands(estimator, n_bands)
         if self.order is not None:
             self.used[self.order] = self.used.copy()
         trial = self._predict(np.ones((1, n_bands), decoding.spectra_dtype))
@@ -117,18 +118,11 @@ class BlockUnmixer:
         valid : ndarray of shape (n_pixels,), of bool, or None for all
         inspection : Inspection
         """
-        if np.ma.isMaskedArray(block):
-            hidden = np.ma.getmaskarray(block)[..., self.used].any(axis=-1)
-            mask = hidden if mask is None else mask | hidden
-            block = block.filled(0)  # what is under a mask may be anything
-        spectra, valid, n_too_large = self.decoding.decode(block, self.used)
+        spectra, valid, n_too_large = decode_block(block, mask, self.decoding, self.used)
         if self.order is not None:
             spectra = spectra[:, self.order]
-        if mask is not None:
-            keep = ~mask.reshape(-1)
-            valid = keep if valid is None else valid & keep
         inspection = Inspection.of(spectra, valid, n_too_large, self._noise)
-        return spectra, None if valid is None or valid.all() else valid, inspection
+        return spectra, valid, inspection
 
     def compute(self, spectra, valid):
         """Return the abundances of prepared spectra, (n_pixels, n_endmembers), and how many failed.
@@ -206,11 +200,57 @@ class BlockUnmixer:
         return abundances.reshape(len(abundances), prod(abundances.shape[1:]))
 
 
-def _used_bands(estimator, n_bands):
-    """Return the bands that a pipeline selects in its first step, before all else."""
+def decode_block(block, mask, decoding, used):
+    """Return the spectra of a block, and which of its pixels are valid.
+
+    Parameters
+    ----------
+    block : ndarray of shape (…, n_bands)
+        Stored values; a pixel that is masked in a band that is used is left out.
+    mask : ndarray of shape (…), of bool, or None
+        True where a pixel is left out.
+    decoding : Decoding
+    used : ndarray of shape (n_bands,), of bool
+        The bands that decide whether a pixel is valid.
+
+    Returns
+    -------
+    spectra : ndarray of shape (n_pixels, n_bands)
+    valid : ndarray of shape (n_pixels,), of bool, or None for all
+    n_too_large : int
+        Pixels with a value that no spectrum has.
+    """
+    if np.ma.isMaskedArray(block):
+        hidden = np.ma.getmaskarray(block)[..., used].any(axis=-1)
+        mask = hidden if mask is None else mask | hidden
+        block = block.filled(0)  # what is under a mask may be anything
+    spectra, valid, n_too_large = decoding.decode(block, used)
+    if mask is not None:
+        keep = ~mask.reshape(-1)
+        valid = keep if valid is None else valid & keep
+    return spectra, None if valid is None or valid.all() else valid, n_too_large
+
+
+def used_bands(estimator, n_bands, fit_to=None):
+    """Return the bands that a pipeline selects in its first step, before all else.
+
+    Parameters
+    ----------
+    estimator : object
+    n_bands : int
+    fit_to : array-like of shape (n_pixels, n_bands), default=None
+        What to fit a clone of the step to, which needs no more than bands and their labels. None
+        if it is fitted.
+
+    Returns
+    -------
+    used : ndarray of shape (n_bands,), of bool
+    """
     steps = steps_of(best_of(estimator))
     first = steps[0][1] if steps else None
     if hasattr(first, "get_support") and get_tags(first).input_tags.allow_nan:
+        if fit_to is not None:
+            first = clone(first).fit(fit_to)
         return np.array(first.get_support(), dtype=bool)
     return np.ones(n_bands, dtype=bool)
 

@@ -12,6 +12,7 @@ The folder is for its owner alone: what it holds is trusted by the run that goes
 import errno
 import json
 import os
+import pickle
 import shutil
 import tempfile
 import zlib
@@ -20,6 +21,7 @@ from pathlib import Path
 from stat import S_ISDIR
 
 import numpy as np
+from joblib import wrap_non_picklable_objects
 
 from ._identity import same_model
 from .io.sinks import outputs_of
@@ -28,7 +30,7 @@ from .io.windows import bounds_of
 # Of the folder's contents.
 VERSION = 2
 _STATE, _NEW, _JOURNAL, _VALUES = "job.json", "job.new", "done.jsonl", "values.raw"
-_TASK, _LOCK = "task.pickle", "lock"
+_TASK, _LOCK, _MODEL = "task.pickle", "lock", "model.pickle"
 _OUTPUT = "output-"  # begins the name of the folder in which the output is made
 
 
@@ -92,7 +94,33 @@ class Checkpoint:
                 ) from error
             yield
 
-    def begin(self, state, shape, dtype, *, resume):
+    def fitted_model(self, state):
+        """Return the model that an interrupted run has fitted to its scene, or None.
+
+        Parameters
+        ----------
+        state : dict
+            As for `begin`.
+
+        Raises
+        ------
+        ValueError
+            If what was left is another run's.
+        PermissionError
+            If the folder is not this user's alone.
+        """
+        if not os.path.lexists(self.folder):
+            return None
+        check_private(self.folder)  # a pickle can run any code
+        if self._left(state) is None:
+            return None
+        try:
+            with open_private(self.folder / _MODEL, "rb") as file:
+                return pickle.load(file)
+        except FileNotFoundError:
+            return None
+
+    def begin(self, state, shape, dtype, *, resume, model=None):
         """Take up what was left, or start anew.
 
         Parameters
@@ -104,6 +132,8 @@ class Checkpoint:
             Of the abundances.
         dtype : dtype
         resume : bool
+        model : estimator, default=None
+            To keep for a run that goes on, where it was fitted to the scene.
 
         Returns
         -------
@@ -117,16 +147,8 @@ class Checkpoint:
         OSError
             If there is too little space on the disk.
         """
-        path = self.folder / _STATE
-        before = _read_json(path) if resume else None
+        before = self._left(state) if resume else None
         if before is not None:
-            different = difference(before, state)
-            if different:
-                raise ValueError(
-                    f"{self.folder} holds an unfinished run with another {different} than this "
-                    f"one, so that it cannot go on; pass resume=False to start anew, or choose "
-                    f"another output."
-                )
             state = before
         self.values = RawAbundances(self.folder / _VALUES, shape, dtype)
         self._check_space(self.values.n_bytes, before is not None)
@@ -136,12 +158,35 @@ class Checkpoint:
                 self.values.allocate()
             except OSError as error:
                 raise self._no_space(error) from error
+            if model is not None:
+                # so that an estimator of a class that is defined in a script is understood, too
+                wrapped = wrap_non_picklable_objects(model, keep_wrapper=False)
+                with open_private(self.folder / _MODEL, "wb") as file:
+                    pickle.dump(wrapped, file)
             part = self.folder / _NEW
             with open_private(part, "w") as file:
                 file.write(json.dumps(state))
-            os.replace(part, path)
+            os.replace(part, self.folder / _STATE)
         self._state = state
         return state["max_pixels"]
+
+    def _left(self, state):
+        """Return the state of the run that was left, or None.
+
+        Raises
+        ------
+        ValueError
+            If it is another run.
+        """
+        before = _read_json(self.folder / _STATE)
+        different = None if before is None else difference(before, state)
+        if different:
+            raise ValueError(
+                f"{self.folder} holds an unfinished run with another {different} than this "
+                f"one, so that it cannot go on; pass resume=False to start anew, or choose "
+                f"another output."
+            )
+        return before
 
     def done(self):
         """Return the bounds of the windows that are done, as {bounds: whether a pixel was valid}.
@@ -230,7 +275,7 @@ class Checkpoint:
     def _clear(self, keep=()):
         self._clear_output()
         # the state first: without it nothing else counts
-        for name in (_STATE, _JOURNAL, _VALUES, _TASK, _NEW, _LOCK):
+        for name in (_STATE, _JOURNAL, _VALUES, _TASK, _MODEL, _NEW, _LOCK):
             if name not in keep:
                 (self.folder / name).unlink(missing_ok=True)
 

@@ -9,13 +9,15 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.utils import check_scalar
 
-from ._blocks import BlockUnmixer, check_mask, no_valid_pixel
+from ._blocks import BlockUnmixer, no_valid_pixel
 from ._checkpoint import VERSION, Checkpoint, check_replaceable
-from ._identity import mask_identity, model_identity, scene_identity
+from ._identity import mask_identity, model_identity, scene_identity, unfitted_identity
 from ._inspection import Inspection
+from ._masks import open_mask, read_masked
 from ._run import by_cluster, by_processes, current_client, progress_bar, two_at_once
+from ._sampling import fit_to, must_be_fitted, sample_source
 from .io.sinks import check_grid, check_output, outputs_of, write_output
-from .io.sources import RasterSource, Source, open_source
+from .io.sources import Source, open_source
 from .io.windows import (
     block_slices,
     bounds_of,
@@ -57,8 +59,9 @@ def unmix_file(
     Parameters
     ----------
     estimator : object
-        Fitted estimator or pipeline with `predict`, from (n_pixels, n_bands) to
-        (n_pixels, n_endmembers).
+        Estimator or pipeline with `predict`, from (n_pixels, n_bands) to (n_pixels, n_endmembers).
+        If it is not fitted, and needs no abundances, a clone is fitted to the pixels of
+        :func:`sample_pixels`. A run that goes on uses the model of the interrupted run.
 
     scene : str or path-like
         ENVI (by its header or its data), GeoTIFF, JPEG 2000, PNG, netCDF (.nc), HDF5 (.h5, .he5),
@@ -138,6 +141,8 @@ def unmix_file(
         disk is full.
     TypeError
         If the estimator has no `predict`.
+    sklearn.exceptions.NotFittedError
+        If the estimator is not fitted, and needs abundances.
     ValueError
         If the scene's bands are not as many as the estimator was fitted on, there is no valid
         pixel, the unfinished run beside the output is another, the output cannot hold the scene's
@@ -147,6 +152,7 @@ def unmix_file(
     See Also
     --------
     unmix : The same for arrays.
+    sample_pixels : Pixels of the scene to fit an estimator to.
 
     Examples
     --------
@@ -175,19 +181,11 @@ def unmix_file(
     check_grid(output, source)
     decoding = source.decoding(nodata=nodata, scale_factor=scale_factor, add_offset=add_offset)
     _logger.info("%s: %s", source.path.name, decoding)
-    unmixer = BlockUnmixer(estimator, source.shape[2], decoding, source.where, source.band_labels())
-    mask = _open_mask(mask, source)
+    unfitted = must_be_fitted(estimator)
+    unmixer = None if unfitted else _unmixer_of(estimator, source, decoding)
+    mask = open_mask(mask, source)
     if isinstance(mask, Source):
         check_not_input(output, mask, "mask")
-    task = WindowTask(source, unmixer, mask)
-    client = current_client()
-    n_jobs = effective_n_jobs(n_jobs)
-    in_flight = 1 if client else max(n_jobs, 2)
-    sources = [source, mask] if isinstance(mask, Source) else [source]
-    chunks = {opened.path.name: opened.chunk_bytes for opened in sources}
-    max_pixels = unmixer.pixels_in(memory_beside_chunks(chunks, working_memory, in_flight))
-    if source.in_one_piece:
-        max_pixels = min(max_pixels, max(1, _WINDOW_BYTES // source.bytes_per_pixel()))
     state = {
         "version": VERSION,
         "scene": scene_identity(source),
@@ -200,13 +198,31 @@ def unmix_file(
             "mask": mask_identity(mask),
             "creation_options": sorted(map(repr, (creation_options or {}).items())),
         },
-        "model": model_identity(unmixer, source.shape[2]),
-        "max_pixels": max_pixels,
+        "model": (
+            unfitted_identity(estimator) if unfitted else model_identity(unmixer, source.shape[2])
+        ),
     }
     if checkpoint.was_moved(state):
         return output
     for path in outputs_of(output):
         check_replaceable(path, overwrite or checkpoint.is_own_output(path))
+    if unfitted:
+        # another fit, with random_state=None, could give other endmembers
+        left = checkpoint.fitted_model(state) if resume else None
+        estimator = left or fit_to(
+            estimator, sample_source(source, decoding, mask=mask, estimator=estimator)
+        )
+        unmixer = _unmixer_of(estimator, source, decoding)
+    task = WindowTask(source, unmixer, mask)
+    client = current_client()
+    n_jobs = effective_n_jobs(n_jobs)
+    in_flight = 1 if client else max(n_jobs, 2)
+    sources = [source, mask] if isinstance(mask, Source) else [source]
+    chunks = {opened.path.name: opened.chunk_bytes for opened in sources}
+    max_pixels = unmixer.pixels_in(memory_beside_chunks(chunks, working_memory, in_flight))
+    if source.in_one_piece:
+        max_pixels = min(max_pixels, max(1, _WINDOW_BYTES // source.bytes_per_pixel()))
+    state["max_pixels"] = max_pixels
     shape = (*source.shape[:2], len(unmixer.names))
 
     def write(path):
@@ -220,7 +236,9 @@ def unmix_file(
         )
 
     with checkpoint.locked():
-        before = checkpoint.begin(state, shape, unmixer.dtype, resume=resume)
+        before = checkpoint.begin(
+            state, shape, unmixer.dtype, resume=resume, model=estimator if unfitted else None
+        )
         windows = block_slices(shape[:2], before, source.chunk_shape)
         done = checkpoint.done()
         windows = windows_left(windows, done, max_pixels)
@@ -255,6 +273,11 @@ def unmix_file(
     return output
 
 
+def _unmixer_of(estimator, source, decoding):
+    """Return what unmixes the blocks of a scene on disk."""
+    return BlockUnmixer(estimator, source.shape[2], decoding, source.where, source.band_labels())
+
+
 class WindowTask:
     """From a window of a scene on disk to its abundances, on whatever machine.
 
@@ -270,16 +293,7 @@ class WindowTask:
 
     def run(self, window):
         """Return the abundances of a window, if a pixel is valid, and what was seen."""
-        stored, hidden = self.source.read(window)
-        if self.mask is not None:
-            left_out = self._left_out(window)
-            hidden = left_out if hidden is None else left_out | hidden
-        return self.unmixer.unmix(stored, hidden)
-
-    def _left_out(self, window):
-        if isinstance(self.mask, np.ndarray):
-            return self.mask[window]
-        return self.mask.read(window)[0][..., 0] != 0
+        return self.unmixer.unmix(*read_masked(self.source, self.mask, window))
 
 
 def check_not_input(output, source, what):
@@ -300,24 +314,3 @@ def check_not_input(output, source, what):
                 f"The output {path} is the {what} itself, or inside or around it, which would be "
                 f"lost; choose another name."
             )
-
-
-def _open_mask(mask, source):
-    if mask is None or not isinstance(mask, (str, Path)):
-        return check_mask(mask, source.shape[:2])
-    opened = open_source(mask)
-    if opened.shape != (*source.shape[:2], 1):
-        raise ValueError(
-            f"mask must have the scene's {source.shape[0]} rows and {source.shape[1]} columns, and "
-            f"one band, but {opened.path.name} has (rows, columns, bands) = {opened.shape}."
-        )
-    if isinstance(opened, RasterSource) and isinstance(source, RasterSource):
-        found, expected = (raster.grid().get("transform") for raster in (opened, source))
-        placed = not (None in (found, expected) or found.is_identity or expected.is_identity)
-        if placed and not found.almost_equals(expected, abs(expected.determinant) ** 0.5 / 100):
-            raise ValueError(
-                f"mask must have the scene's grid, but the transform of {opened.path.name} is "
-                f"{tuple(found)[:6]}, and that of the scene {tuple(expected)[:6]}; bring it onto "
-                f"the scene's grid, or pass an array."
-            )
-    return opened

@@ -17,6 +17,8 @@ _IRRELEVANT = {
     *("refit_time_", "loss_curve_", "validation_loss_curve_", "n_iter_", "choice_scores_"),
     *("adam", "history"),
 }
+# Of an unfitted estimator, these change nothing that it learns.
+_WITHOUT_EFFECT = {"n_jobs", "verbose", "callbacks", "memory", "device"}
 
 
 def scene_identity(source):
@@ -82,6 +84,20 @@ def model_identity(unmixer, n_bands):
     }
 
 
+def unfitted_identity(estimator):
+    """Return what tells an unfitted estimator from another: its parameters.
+
+    Parameters
+    ----------
+    estimator : estimator
+    """
+    try:
+        state = joblib.hash(_parameters(estimator))
+    except Exception:  # what cannot be pickled cannot be compared
+        state = None
+    return {"kind": type(estimator).__name__, "unfitted": True, "state": state, "probe": []}
+
+
 def same_model(before, ours):
     """Return whether two models are the same, except for the rounding of what they make."""
     if {**before, "probe": None} != {**ours, "probe": None} or ours["state"] is None:
@@ -118,8 +134,23 @@ def _state(estimator):
 
 
 def _relevant(state):
+    if hasattr(state, "get_params") and not isinstance(state, type):  # such as an extractor
+        return _state(state)
     if isinstance(state, dict):
         return {k: _relevant(v) for k, v in state.items() if k not in _IRRELEVANT}
     if isinstance(state, np.ndarray):
         return np.ascontiguousarray(state)  # as it is after it was saved
     return state
+
+
+def _parameters(value):
+    """Return a parameter, or the class and the parameters of an estimator, without the rest."""
+    if isinstance(value, (list, tuple)):
+        return [_parameters(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _parameters(item) for name, item in value.items()}
+    if not hasattr(value, "get_params") or isinstance(value, type):
+        return np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value
+    found = value.get_params(deep=False)
+    kept = {name: _parameters(v) for name, v in found.items() if name not in _WITHOUT_EFFECT}
+    return [f"{type(value).__module__}.{type(value).__qualname__}", kept]

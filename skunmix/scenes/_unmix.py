@@ -1,14 +1,14 @@
 """Scenes in memory, memory-mapped, or in xarray: the same kind comes out that went in."""
 
-import mmap
-import sys
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from sklearn.utils import check_scalar
 
 from ._blocks import BlockUnmixer, check_mask
+from ._cubes import bands_last, block_reader, is_dataarray
 from ._run import run_blocks
+from ._sampling import fit_to, must_be_fitted, sample_pixels
 from .io.decoding import decoding_of
 
 
@@ -36,8 +36,10 @@ def unmix(
     Parameters
     ----------
     estimator : object
-        Fitted estimator or pipeline with `predict`, from (n_pixels, n_bands) to
-        (n_pixels, n_endmembers).
+        Estimator or pipeline with `predict`, from (n_pixels, n_bands) to (n_pixels, n_endmembers).
+        If it is not fitted, and needs no abundances, a clone is fitted to the pixels of
+        :func:`sample_pixels`. To keep the model, fit it before:
+        ``model.fit(sample_pixels(scene))``.
 
     scene : ndarray of shape (rows, cols, n_bands), or xarray.DataArray
         A cube, memory-mapped or masked too, or an array with a dimension of bands and any others,
@@ -92,6 +94,8 @@ def unmix(
     ------
     TypeError
         If the estimator has no `predict`, or the scene is none of these kinds.
+    sklearn.exceptions.NotFittedError
+        If the estimator is not fitted, and needs abundances.
     ValueError
         If the scene's bands are not as many as the estimator was fitted on, there is no valid
         pixel (dask: none is looked for), or a shape or a parameter does not fit.
@@ -106,6 +110,7 @@ def unmix(
     See Also
     --------
     unmix_file : From file to file, larger than memory.
+    sample_pixels : Pixels of a scene to fit an estimator to.
 
     Examples
     --------
@@ -125,37 +130,22 @@ def unmix(
     check_scalar(working_memory, "working_memory", Real, min_val=0, include_boundaries="neither")
     overrides = {"nodata": nodata, "scale_factor": scale_factor, "add_offset": add_offset}
     options = {"n_jobs": n_jobs, "working_memory": working_memory, "progress": progress}
-    xr = sys.modules.get("xarray")  # without it there can be no DataArray
-    if xr is not None:
-        if isinstance(scene, xr.DataArray):
-            from ._xarray import unmix_dataarray
-
-            if out is not None:
-                raise TypeError("out is for NumPy cubes; a DataArray gets a new one, leave it out.")
-            return unmix_dataarray(estimator, scene, band_dim, mask, overrides, options)
-        if isinstance(scene, xr.Dataset):
-            raise TypeError(
-                f"A scene is one DataArray, but this is a Dataset of {list(scene.data_vars)}; "
-                f"pass one of them, or scene.to_dataarray('band') where each is a band."
-            )
-    if not isinstance(scene, np.ndarray):
-        raise TypeError(
-            f"A scene is a NumPy array or an xarray.DataArray, but this is a "
-            f"{type(scene).__name__}; use unmix_file for a path, or numpy.asarray."
+    if is_dataarray(scene) and out is not None:
+        raise TypeError("out is for NumPy cubes; a DataArray gets a new one, leave it out.")
+    if must_be_fitted(estimator):
+        pixels = sample_pixels(
+            scene, estimator=estimator, band_dim=band_dim, mask=mask, **overrides
         )
+        estimator = fit_to(estimator, pixels)
+    if is_dataarray(scene):
+        from ._xarray import unmix_dataarray
+
+        return unmix_dataarray(estimator, scene, band_dim, mask, overrides, options)
     return _unmix_cube(estimator, scene, band_dim, mask, overrides, options, out)
 
 
 def _unmix_cube(estimator, scene, band_dim, mask, overrides, options, out):
-    axis = -1 if isinstance(band_dim, str) else band_dim
-    check_scalar(axis, "band_dim", Integral)
-    if scene.ndim < 2 or not -scene.ndim <= axis < scene.ndim:
-        raise ValueError(
-            f"A scene has a shape (rows, cols, bands), but this has {scene.shape} and band_dim is "
-            f"{band_dim!r}; reshape it."
-        )
-    axis %= scene.ndim
-    cube = np.moveaxis(scene, axis, -1)
+    cube, axis = bands_last(scene, band_dim)
     unmixer = BlockUnmixer(
         estimator,
         cube.shape[-1],
@@ -172,31 +162,7 @@ def _unmix_cube(estimator, scene, band_dim, mask, overrides, options, out):
             f"out must have the shape {result_shape} of the abundances, but has {out.shape}; leave "
             f"it to None to get an array that fits."
         )
-
-    release = _page_release(np.ma.getdata(cube))
-
-    def read(block):
-        if release is None:
-            return cube[block]
-        values = cube[block].copy(order="C")
-        release()
-        return values
-
-    run_blocks(unmixer, read, mask, np.moveaxis(out, axis, -1), **options)
+    run_blocks(unmixer, block_reader(cube), mask, np.moveaxis(out, axis, -1), **options)
     if isinstance(scene, np.ma.MaskedArray):
         return np.ma.masked_invalid(out, copy=False)
     return out
-
-
-def _page_release(array):
-    """Return what gives the pages of a memory-mapped array back, or None for another array.
-
-    The system keeps what was read of a mapped file as long as it has memory, and counts it as the
-    process's. Pages of a private copy are not touched: they may hold what is nowhere else.
-    """
-    while isinstance(array, np.ndarray):
-        mapped, mode = getattr(array, "_mmap", None), getattr(array, "mode", None)
-        if mapped is not None and mode in ("r", "r+") and hasattr(mapped, "madvise"):
-            return lambda: mapped.madvise(mmap.MADV_DONTNEED)
-        array = array.base
-    return None

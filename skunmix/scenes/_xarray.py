@@ -19,7 +19,7 @@ def unmix_dataarray(estimator, scene, band_dim, mask, overrides, options):
     if scene.chunks is not None:
         scene = _with_bands_together(scene, band_dim)
     dims = tuple(dim for dim in scene.dims if dim != band_dim)
-    mask = _aligned_mask(mask, scene, dims)
+    mask = aligned_mask(mask, scene, dims)
     if scene.chunks is None:
         values = _unmix_by_blocks(unmixer, scene, band_dim, dims, mask, options)
     else:
@@ -29,6 +29,20 @@ def unmix_dataarray(estimator, scene, band_dim, mask, overrides, options):
 
 def unmixer_of(estimator, scene, band_dim, overrides):
     """Return what unmixes the blocks of a DataArray, bands last."""
+    decoding = decoding_of_dataarray(scene, band_dim, overrides)
+    where = f"dimension {band_dim!r} of the scene"
+    bands = dimension_labels(scene, band_dim)
+    return BlockUnmixer(estimator, scene.sizes[band_dim], decoding, where, bands)
+
+
+def decoding_of_dataarray(scene, band_dim, overrides):
+    """Return how the values of a DataArray become spectra.
+
+    Raises
+    ------
+    ValueError
+        If it has no such dimension of bands.
+    """
     if band_dim not in scene.dims:
         sizes = dict(scene.sizes)
         raise ValueError(
@@ -37,19 +51,23 @@ def unmixer_of(estimator, scene, band_dim, overrides):
         )
     # xarray notes in `encoding` what it has applied
     applied = {"scale_factor", "add_offset"} & set(scene.encoding)
-    decoding = decoding_of(
+    return decoding_of(
         scene.dtype,
         scene.attrs,
         decoded=True if applied else None,
         encoding=scene.encoding,
         **overrides,
     )
-    where = f"dimension {band_dim!r} of the scene"
-    bands = dimension_labels(scene, band_dim)
-    return BlockUnmixer(estimator, scene.sizes[band_dim], decoding, where, bands)
 
 
-def _aligned_mask(mask, scene, dims):
+def aligned_mask(mask, scene, dims):
+    """Return a mask as a DataArray of some of these dimensions, or None.
+
+    Raises
+    ------
+    ValueError
+        If it does not fit the scene.
+    """
     xr = require("xarray", "An xarray scene")
     if mask is None:
         return None
@@ -75,30 +93,41 @@ def _aligned_mask(mask, scene, dims):
 
 def _unmix_by_blocks(unmixer, scene, band_dim, dims, mask, options):
     """Return the abundances, endmembers last, of what is in memory or can be read by blocks."""
-    variable = scene.variable  # alone: coordinates are not needed for every block
     shape = tuple(scene.sizes[dim] for dim in dims)
     out = np.empty((*shape, len(unmixer.names)), unmixer.dtype)
+    if mask is not None:
+        mask = mask.variable.set_dims(dict(zip(dims, shape))).transpose(*dims).values
+    # what has been read remembers its chunks, too
+    unread = not getattr(scene.variable, "_in_memory", True)
+    run_blocks(
+        unmixer,
+        block_reader(scene, dims, band_dim),
+        mask,
+        out,
+        chunk_shape=chunk_shape_of(scene, dims),
+        chunk_bytes=chunk_bytes(scene) if unread else 0,
+        **options,
+    )
+    return out
+
+
+def block_reader(scene, dims, band_dim):
+    """Return what reads blocks of a DataArray, bands last, given tuples of slices."""
+    variable = scene.variable  # alone: coordinates are not needed for every block
 
     def read(block):
         # transposed after reading, because a lazy array is read faster in its own order
         return variable.isel(dict(zip(dims, block))).transpose(*dims, band_dim).values
 
-    if mask is not None:
-        mask = mask.variable.set_dims(dict(zip(dims, shape))).transpose(*dims).values
+    return read
+
+
+def chunk_shape_of(scene, dims):
+    """Return how many pixels along these dimensions are stored, or computed, together."""
+    if scene.chunks is not None:
+        return tuple(max(scene.chunksizes[dim]) for dim in dims)
     chunks = scene.encoding.get("preferred_chunks") or {}
-    chunk_shape = tuple(int(chunks.get(dim, 1)) for dim in dims)
-    # what has been read remembers its chunks, too
-    unread = not getattr(variable, "_in_memory", True)
-    run_blocks(
-        unmixer,
-        read,
-        mask,
-        out,
-        chunk_shape=chunk_shape,
-        chunk_bytes=chunk_bytes(scene) if unread else 0,
-        **options,
-    )
-    return out
+    return tuple(int(chunks.get(dim, 1)) for dim in dims)
 
 
 def _unmix_lazily(unmixer, scene, band_dim, mask):

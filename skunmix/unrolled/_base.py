@@ -17,7 +17,7 @@ from skorch.utils import noop
 from torch.utils.data import TensorDataset
 
 from ..base import BaseUnmixer
-from ..endmembers import estimate_endmembers
+from ..endmembers import ENDMEMBERS, estimate_endmembers
 from ..metrics import abundance_rmse
 from ..networks import (
     CompositeLoss,
@@ -74,7 +74,7 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
     _checks_finite = False  # predict_blocks does
 
     _parameter_constraints: ClassVar[dict] = {
-        "endmembers": ["array-like", None],
+        "endmembers": list(ENDMEMBERS),
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "tied": ["boolean"],
         "lam": [_NON_NEGATIVE],

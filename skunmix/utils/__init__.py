@@ -2,6 +2,7 @@
 
 from ._compat import (
     CallbackSupportMixin,
+    HasMethods,
     Interval,
     StrOptions,
     begin_callbacks,
@@ -17,6 +18,7 @@ from ._compat import (
 from .dimensions import axis_kind, rows_and_columns
 from .estimators import (
     best_of,
+    comparable_endmembers,
     endmember_names,
     fitted_bands,
     last_step,
@@ -65,6 +67,7 @@ __all__ = [
     "ENDMEMBER_NAMES",
     "LARGEST",
     "CallbackSupportMixin",
+    "HasMethods",
     "Interval",
     "StrOptions",
     "are_known",
@@ -80,6 +83,7 @@ __all__ = [
     "check_unique",
     "check_wavelength_labels",
     "column_labels",
+    "comparable_endmembers",
     "count_negative",
     "dimension_labels",
     "endmember_names",

@@ -1,0 +1,58 @@
+"""Masks beside scenes on disk."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ._blocks import check_mask
+from .io.sources import RasterSource, open_source
+
+
+def open_mask(mask, source):
+    """Return a mask as a Source, an array of bool or None, and check that it fits a scene.
+
+    Parameters
+    ----------
+    mask : str, path-like, array-like or None
+    source : Source
+        The scene.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape or another grid.
+    """
+    if mask is None or not isinstance(mask, (str, Path)):
+        return check_mask(mask, source.shape[:2])
+    opened = open_source(mask)
+    if opened.shape != (*source.shape[:2], 1):
+        raise ValueError(
+            f"mask must have the scene's {source.shape[0]} rows and {source.shape[1]} columns, and "
+            f"one band, but {opened.path.name} has (rows, columns, bands) = {opened.shape}."
+        )
+    if isinstance(opened, RasterSource) and isinstance(source, RasterSource):
+        found, expected = (raster.grid().get("transform") for raster in (opened, source))
+        placed = not (None in (found, expected) or found.is_identity or expected.is_identity)
+        if placed and not found.almost_equals(expected, abs(expected.determinant) ** 0.5 / 100):
+            raise ValueError(
+                f"mask must have the scene's grid, but the transform of {opened.path.name} is "
+                f"{tuple(found)[:6]}, and that of the scene {tuple(expected)[:6]}; bring it onto "
+                f"the scene's grid, or pass an array."
+            )
+    return opened
+
+
+def read_masked(source, mask, window):
+    """Return the stored values of a window of a scene, and where a pixel is left out or None.
+
+    Parameters
+    ----------
+    source : Source
+    mask : Source, ndarray of bool or None
+    window : tuple of slice
+    """
+    stored, hidden = source.read(window)
+    if mask is None:
+        return stored, hidden
+    left_out = mask[window] if isinstance(mask, np.ndarray) else mask.read(window)[0][..., 0] != 0
+    return stored, left_out if hidden is None else left_out | hidden
