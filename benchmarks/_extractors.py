@@ -37,7 +37,7 @@ try:
 except ImportError:
     archetypes = None
 
-N_SKEWERS = 10_000  # random directions of the pixel purity index
+N_SKEWERS = 1000  # random directions of the pixel purity index
 N_ARCHETYPE_PIXELS = 1000
 
 
@@ -56,7 +56,6 @@ class Method:
     name: str
     extract: Callable
     missing: str = ""
-    random: bool = True  # whether the seed changes the result on the same scene
 
 
 def _extractor(make):
@@ -86,7 +85,10 @@ def _pysptools(name):
     def extract(spectra, n_endmembers, seed):
         np.random.seed(seed)
         with contextlib.redirect_stdout(io.StringIO()):
-            found = getattr(pysptools, name)().extract(spectra[:, np.newaxis], n_endmembers)
+            options = {"numSkewers": N_SKEWERS} if name == "PPI" else {}
+            found = getattr(pysptools, name)().extract(
+                spectra[:, np.newaxis], n_endmembers, **options
+            )
         return Extraction(np.asarray(found))
 
     return extract
@@ -112,7 +114,7 @@ def methods():
     pst = "" if pysptools else "pip install pysptools"
     return [
         Method("VCA", _extractor(lambda n, seed: VCA(n, random_state=seed))),
-        Method("SPA", _extractor(lambda n, seed: SPA(n)), random=False),
+        Method("SPA", _extractor(lambda n, seed: SPA(n))),
         Method("NFINDR", _extractor(lambda n, seed: NFINDR(n, random_state=seed))),
         Method("MinimumVolume", _extractor(lambda n, seed: MinimumVolume(n, random_state=seed))),
         Method(
@@ -127,7 +129,7 @@ def methods():
             ),
         ),
         Method("SPy ppi", _ppi, missing=spy),
-        Method("SPy smacc", _smacc, missing=spy, random=False),
+        Method("SPy smacc", _smacc, missing=spy),
         *(
             Method(f"pysptools {name}", _pysptools(name), missing=pst)
             for name in ("PPI", "NFINDR", "ATGP", "FIPPI")
