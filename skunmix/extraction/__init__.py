@@ -1,3 +1,5 @@
 """Endmembers from an image: extractors, and how many endmembers there are."""
 
-__all__ = []
+from ._minimum_volume_unmixer import MinimumVolume
+
+__all__ = ["MinimumVolume"]
