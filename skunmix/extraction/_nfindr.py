@@ -104,6 +104,9 @@ class NFINDR(BaseExtractor):
     >>> mixtures = make_mixtures(library, concentration=0.1, snr=None, random_state=0)
     >>> nfindr = NFINDR(3, random_state=0).fit(mixtures.spectra)
     >>> mixtures.abundances[nfindr.indices_].round(2)
+    array([[0., 1., 0.],
+           [0., 0., 1.],
+           [1., 0., 0.]])
     """
 
     _parameter_constraints: ClassVar[dict] = {

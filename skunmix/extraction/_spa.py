@@ -75,6 +75,9 @@ class SPA(BaseExtractor):
     >>> mixtures = make_mixtures(library, concentration=0.1, snr=None, random_state=0)
     >>> spa = SPA(3).fit(mixtures.spectra)
     >>> mixtures.abundances[spa.indices_].round(2)
+    array([[0., 1., 0.],
+           [0., 0., 1.],
+           [1., 0., 0.]])
     """
 
     _parameter_constraints: ClassVar[dict] = {

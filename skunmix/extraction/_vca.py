@@ -84,6 +84,9 @@ class VCA(BaseExtractor):
     >>> mixtures = make_mixtures(library, concentration=0.1, snr=None, random_state=0)
     >>> vca = VCA(3, random_state=0).fit(mixtures.spectra)
     >>> mixtures.abundances[vca.indices_].round(2)
+    array([[0., 0., 1.],
+           [1., 0., 0.],
+           [0., 1., 0.]])
     """
 
     _parameter_constraints: ClassVar[dict] = {
