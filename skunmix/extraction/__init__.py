@@ -1,5 +1,10 @@
 """Endmembers from an image: extractors, and how many endmembers there are."""
 
+from ._archetypal_analysis import ArchetypalAnalysis
 from ._minimum_volume_unmixer import MinimumVolume
+from ._nfindr import NFINDR
+from ._purity import pixel_purity
+from ._spa import SPA
+from ._vca import VCA
 
-__all__ = ["MinimumVolume"]
+__all__ = ["NFINDR", "SPA", "VCA", "ArchetypalAnalysis", "MinimumVolume", "pixel_purity"]
