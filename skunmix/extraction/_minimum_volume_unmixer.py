@@ -9,7 +9,9 @@ from ..utils import Interval, StrOptions
 from ._base import BaseExtractor
 from ._blind import BaseBlindUnmixer
 from ._minimum_volume import make_problem, minimum_volume
-from ._sample import largest_simplex, sample_pixels, signal_subspace
+from ._nfindr import NFINDR
+from ._sample import sample_pixels
+from ._subspace import check_dims, signal_subspace
 
 
 class MinimumVolume(BaseBlindUnmixer):
@@ -126,11 +128,14 @@ class MinimumVolume(BaseBlindUnmixer):
 
     def _extract(self, X, weight, n_endmembers, rng):
         Y, weight = sample_pixels(X, weight, self.max_samples, rng)
-        basis, self.noise_variance_ = signal_subspace(Y, weight, n_endmembers)
-        Z = Y @ basis
+        subspace = signal_subspace(Y, n_endmembers, weight=weight)
+        check_dims(subspace, n_endmembers, len(Y))
+        basis, beyond = subspace.basis, subspace.energies[n_endmembers:]
+        self.noise_variance_ = float(beyond.mean()) if len(beyond) else 0.0
+        start = NFINDR(n_endmembers, random_state=rng).fit(Y, sample_weight=weight).endmembers_
         fit = minimum_volume(
-            make_problem(Z, basis, weight, self.positive),
-            Z[largest_simplex(Z, n_endmembers, rng)],
+            make_problem(Y @ basis, basis, weight, self.positive),
+            start @ basis,
             volume_weight=self.volume_weight,
             noise_variance=self.noise_variance_,
             max_iter=self.max_iter,

@@ -3,11 +3,17 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skunmix.extraction import MinimumVolume
+from skunmix.extraction import ArchetypalAnalysis, MinimumVolume
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-@parametrize_with_checks([MinimumVolume(2, random_state=0)])
+@parametrize_with_checks(
+    [
+        MinimumVolume(2, random_state=0),
+        ArchetypalAnalysis(2, n_init=3, max_iter=20, random_state=0),
+        ArchetypalAnalysis(2, norm=None, n_init=3, max_iter=20, random_state=0),
+    ]
+)
 def test_common(estimator, check):
     check(estimator)
