@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import BaseSearchCV
 from sklearn.utils import check_scalar, get_tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -285,6 +284,7 @@ def _needing_targets(estimator):
 
 def _searched(estimator):
     """Return what an unfitted search tries, or the estimator itself."""
-    while isinstance(estimator, BaseSearchCV) and not hasattr(estimator, "best_estimator_"):
+    # scikit-learn has no public base class of searches
+    while hasattr(estimator, "refit") and not hasattr(estimator, "best_estimator_"):
         estimator = estimator.estimator
     return estimator

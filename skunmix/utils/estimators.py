@@ -103,7 +103,7 @@ def comparable_endmembers(estimator, endmembers):
     -------
     endmembers, found : array-like of shape (n_endmembers, n_features)
         `endmembers` and those of the estimator if all steps can be inverted. Otherwise both in the
-        space of the last step.
+        space of the last step, or behind the last step that selects bands.
 
     Raises
     ------
@@ -127,13 +127,18 @@ def comparable_endmembers(estimator, endmembers):
         "those that the model was fitted on",
     )
     endmembers = np.asarray(take_columns(endmembers, order))
-    if estimator is unmixer:
-        return endmembers, unmixer.endmembers_
-    if hasattr(estimator, "inverse_transform"):
+    steps = [step for _, step in steps_of(estimator)]
+    # what drops bands has an inverse that fills them with zeros
+    selectors = [i for i, step in enumerate(steps[:-1]) if hasattr(step, "get_support")]
+    if hasattr(estimator, "inverse_transform") and not selectors:
         # the reconstructions of pure pixels
         return endmembers, estimator.inverse_transform(np.eye(len(unmixer.endmembers_)))
-    with warnings.catch_warnings():
-        # they have the bands of `fit`, whose names an array does not have
-        warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
-        carried = estimator[:-1].transform(endmembers)
-    return comparable_endmembers(estimator[-1], carried)
+    if not steps:
+        return endmembers, unmixer.endmembers_
+    first = selectors[-1] + 1 if selectors else len(steps) - 1
+    if first:
+        with warnings.catch_warnings():
+            # they have the bands of `fit`, whose names an array does not have
+            warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+            endmembers = estimator[:first].transform(endmembers)
+    return comparable_endmembers(estimator[first:] if selectors else steps[-1], endmembers)
