@@ -13,7 +13,7 @@ from ._subspace import check_dims, signal_subspace, spectra_at
 from ._vca import vertex_components
 
 # Random directions along which extreme points are looked for, and the points among which.
-_N_DIRECTIONS, _N_POINTS = 128, 2**15
+_N_DIRECTIONS, _N_POINTS = 128, 2**14
 # Points that a pass over all of them may add to the candidates.
 _N_ADDED = 1024
 # An exchange must enlarge the volume by more than this factor.
@@ -200,8 +200,8 @@ def with_one(points):
 def extreme_points(points, directions):
     """Return the indices of an even sample's points that are extreme along a direction."""
     rows = sample_rows(len(points), _N_POINTS)
-    scores = points[rows] @ directions.T
-    return rows[np.unique([scores.argmax(axis=0), scores.argmin(axis=0)])]
+    scores = directions @ points[rows].T
+    return rows[np.unique([scores.argmax(axis=1), scores.argmin(axis=1)])]
 
 
 def exchange(points, chosen):
@@ -260,7 +260,9 @@ def enlarging_points(points, chosen):
     offset, linear = inverse[0], inverse[1:]
     found, gains = [], []
     for block in row_blocks(*points.shape):
-        factors = np.abs(points[block] @ linear + offset).max(axis=1)
+        factors = linear.T @ points[block].T
+        factors += offset[:, np.newaxis]
+        factors = np.abs(factors, out=factors).max(axis=0)
         larger = np.flatnonzero(factors > _LEAST_GAIN)
         found.append(larger + block.start)
         gains.append(factors[larger])

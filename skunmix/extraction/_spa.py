@@ -113,7 +113,7 @@ def successive_projections(points, n_endmembers, allowed=None):
     -------
     indices : ndarray of shape (n_endmembers,)
     """
-    squares = np.einsum("ij,ij->i", points, points)
+    squares = np.square(points.T).sum(axis=0)
     if allowed is not None:
         squares[~allowed] = -1.0
     indices = np.empty(n_endmembers, dtype=np.intp)

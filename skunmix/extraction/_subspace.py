@@ -45,9 +45,10 @@ class Subspace:
 
         Returns
         -------
-        coordinates : ndarray of shape (n_pixels, n_dims), float64
+        coordinates : ndarray of shape (n_pixels, n_dims), float64, in Fortran's order
+            This order is several times faster for products with a few columns.
         """
-        coordinates = np.empty((len(X), self.basis.shape[1]))
+        coordinates = np.empty((len(X), self.basis.shape[1]), order="F")
         bases = {np.dtype(t): self.basis.astype(t) for t in (np.float32, np.float64)}
         for block in row_blocks(*X.shape):
             spectra = floats_of(X[block])
