@@ -100,7 +100,7 @@ def load_scene(name, seed):
         scene = fetch_jasper_ridge(download_if_missing=False)
     elif name == "quick":
         endmembers = make_endmembers(3, 50, random_state=0)
-        scene = make_scene(endmembers, shape=(30, 30), snr=30, random_state=seed)
+        scene = make_scene(endmembers, shape=(20, 20), patch_size=5, snr=30, random_state=seed)
     else:
         layout, snr = name.split("/")
         library = fetch_usgs_library(download_if_missing=False).endmembers
