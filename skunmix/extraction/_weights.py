@@ -42,5 +42,5 @@ def check_weight(sample_weight, X):
             f"{weight[pixel]:g} for pixel {pixel}; use 0 to leave a pixel out."
         )
     if not weight.any():
-        raise ValueError("All sample weights are zero, so there is no pixel; use weights above 0.")
+        raise ValueError("All sample weights are zero, so there is no pixel; pass weights above 0.")
     return None if (weight == weight[0]).all() else weight

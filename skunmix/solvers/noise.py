@@ -62,7 +62,7 @@ def regress_bands(moments):
     size = np.sqrt(np.diagonal(second))
     size = np.where(size > 0, size, 1.0)
     energies, vectors = np.linalg.eigh(second / np.outer(size, size))
-    energies = np.maximum(energies, n_bands * _EPS * energies[-1])
+    energies = np.maximum(energies, 4 * _EPS * energies[-1])
     if not energies[-1]:  # nothing but zeros
         return np.zeros(n_bands), second
     inverse = (vectors / energies) @ vectors.T / np.outer(size, size)
