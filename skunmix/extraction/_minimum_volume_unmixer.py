@@ -20,11 +20,14 @@ class MinimumVolume(BaseBlindUnmixer):
     It finds endmembers that need not be pixels: the vertices of a small simplex near which all
     spectra lie. They minimise
 
-    .. math:: \min_A \frac{1}{2 n} \sum_i \|y_i - a_i E\|^2 + \frac{w}{2} \log\det(E E^T)
+    .. math:: \min_A \frac{1}{2 n} \sum_i \|y_i - a_i E\|^2
+              + \frac{w}{2} \log\det(D D^T + \delta I)
 
-    over abundances :math:`a_i` that are at least 0 and sum to one. It is the family of MVC-NMF [1]_
-    and SISAL [2]_, here in the signal subspace, by L-BFGS from the largest simplex of pixels
-    (N-FINDR) with exact abundances in each iteration.
+    where abundances :math:`a_i` are at least 0 and sum to one, and D are the endmembers less their
+    mean, so that the determinant is the squared volume of their simplex. :math:`\delta` is 30 times
+    the variance of the noise. This is the family of MVC-NMF [1]_ and SISAL [2]_, here in the first
+    principal components, by L-BFGS from the largest simplex of pixels (:class:`NFINDR`), with exact
+    abundances in each iteration.
 
     It suits linear mixtures, at any noise. For scenes of varying brightness, see
     :class:`ArchetypalAnalysis`.
@@ -36,8 +39,8 @@ class MinimumVolume(BaseBlindUnmixer):
 
     volume_weight : float or "auto", default="auto"
         w > 0, in the units of the spectra squared: larger weights give smaller simplices. "auto"
-        chooses the weight whose residual is what noise alone leaves; the variance of the noise is
-        that beyond the signal subspace.
+        chooses the largest weight whose residual is what noise alone leaves; the variance of the
+        noise is that beyond the principal components.
 
     positive : bool, default=True
         Whether endmembers are at least 0.
@@ -45,9 +48,9 @@ class MinimumVolume(BaseBlindUnmixer):
     max_samples : int, default=10_000
         Number of pixels, drawn at random, that the endmembers are fitted to.
 
-    max_iter : int, default=15
-        Largest number of iterations of L-BFGS for each weight but the last, which has four times
-        as many.
+    max_iter : int, default=25
+        Largest number of iterations of L-BFGS for each weight; the first and the last have twice as
+        many.
 
     random_state : int, RandomState instance or None, default=None
         Determines the sample and the starts.
@@ -64,7 +67,7 @@ class MinimumVolume(BaseBlindUnmixer):
         The weight.
 
     noise_variance_ : float
-        Variance of the noise in a band, from what is beyond the signal subspace.
+        Variance of the noise in a band, from what is beyond the principal components.
 
     n_iter_ : int
         Number of iterations of L-BFGS at the last weight.
@@ -116,7 +119,7 @@ class MinimumVolume(BaseBlindUnmixer):
         volume_weight="auto",
         positive=True,
         max_samples=10_000,
-        max_iter=15,
+        max_iter=25,
         random_state=None,
     ):
         self.n_endmembers = n_endmembers
@@ -128,18 +131,20 @@ class MinimumVolume(BaseBlindUnmixer):
 
     def _extract(self, X, weight, n_endmembers, rng):
         Y, weight = sample_pixels(X, weight, self.max_samples, rng)
-        subspace = signal_subspace(Y, n_endmembers, weight=weight)
+        subspace = signal_subspace(Y, n_endmembers - 1, weight=weight, centred=True)
         check_dims(subspace, n_endmembers, len(Y))
-        basis, beyond = subspace.basis, subspace.energies[n_endmembers:]
+        beyond = subspace.energies[n_endmembers - 1 :]
         self.noise_variance_ = float(beyond.mean()) if len(beyond) else 0.0
+        self.volume_weight_, self.n_iter_ = 0.0, 1
+        if n_endmembers == 1:
+            return subspace.mean[np.newaxis]
         start = NFINDR(n_endmembers, random_state=rng).fit(Y, sample_weight=weight).endmembers_
         fit = minimum_volume(
-            make_problem(Y @ basis, basis, weight, self.positive),
-            start @ basis,
+            make_problem(Y, subspace, self.noise_variance_, weight, self.positive),
+            subspace.project(start),
             volume_weight=self.volume_weight,
-            noise_variance=self.noise_variance_,
             max_iter=self.max_iter,
         )
         self.volume_weight_, self.n_iter_ = float(fit.weight), fit.n_iter
-        endmembers = fit.F @ basis.T
+        endmembers = subspace.rebuild(fit.F)
         return np.maximum(endmembers, 0.0) if self.positive else endmembers
