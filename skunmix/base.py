@@ -21,6 +21,7 @@ from .utils import (
     axis_labels,
     check_columns,
     check_magnitudes,
+    check_order_is_known,
     check_rows,
     check_unique,
     magnitudes,
@@ -148,12 +149,14 @@ class BaseUnmixer(
         Raises
         ------
         ValueError
-            If the columns of `y` have other labels than the endmembers.
+            If the columns of `y` have other labels than the endmembers, or an extractor found these
+            in unknown order.
         """
         check_is_fitted(self)
         refuse_masked(sample_weight, "sample_weight")
         check_rows(X, y, "X", "y")
         check_rows(sample_weight, y, "sample_weight", "y")
+        check_order_is_known(self, y, "score")
         return super().score(X, self._in_order_of_endmembers(y, "y"), sample_weight)
 
     def get_feature_names_out(self, input_features=None):
@@ -335,10 +338,11 @@ class BaseUnmixer(
 
     def _message_order_unknown(self, extractor):
         name = extractor.__name__ if isinstance(extractor, type) else type(extractor).__name__
+        learns = self._learns_from_pairs
         return (
-            f"{type(self).__name__} {'learns from' if self._learns_from_pairs else 'was given'} "
-            f"abundances, but the order in which {name} finds endmembers is unknown, so that they "
-            f"cannot be matched to the columns of y; extract them first, E = "
+            f"{type(self).__name__} {'learns from' if learns else 'was given'} abundances, but the "
+            f"order in which {name} finds endmembers is unknown, so that they cannot be matched to "
+            f"the columns of y; {'' if learns else 'leave y out, or '}extract them first, E = "
             f"{name}(…).fit(X).endmembers_, find their order by "
             f"order = skunmix.metrics.match_endmembers(known_spectra, E), and pass "
             f"endmembers=E[order]."

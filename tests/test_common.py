@@ -12,6 +12,7 @@ from skunmix import (
     SunSALRegressorCV,
     UADMMRegressor,
 )
+from skunmix.extraction import SPA
 
 
 def _fit_known(fit, X, y):
@@ -100,4 +101,20 @@ def test_unpickled(estimator, check):
     ]
 )
 def test_with_endmembers(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(
+    [SunSALRegressor(endmembers=SPA(1))],
+    expected_failed_checks=lambda _: dict.fromkeys(
+        (
+            "check_regressors_train",
+            "check_regressor_multioutput",
+            "check_supervised_y_2d",
+            "check_supervised_y_no_nan",
+        ),
+        "with an extractor, a target is the one of a later step, or is refused",
+    ),
+)
+def test_with_an_extractor(estimator, check):
     check(estimator)

@@ -22,6 +22,7 @@ from skunmix.datasets import make_endmembers, make_mixtures
 from skunmix.extraction import SPA, VCA
 from skunmix.metrics import (
     abundance_rmse,
+    abundance_rmse_scorer,
     make_endmember_angle_scorer,
     match_endmembers,
     spectral_angle_scorer,
@@ -175,7 +176,8 @@ LEARNERS = [
 @pytest.mark.parametrize("model", LEARNERS, ids=lambda model: type(model).__name__)
 def test_labels_beside_it_are_refused(scene, model):
     message = (
-        r"abundances, but the order in which SPA finds .* E = SPA\(…\).fit\(X\).endmembers_, .* "
+        r"abundances, but the order in which SPA finds .* extract them first, "
+        r"E = SPA\(…\).fit\(X\).endmembers_, .* "
         r"skunmix.metrics.match_endmembers\(known_spectra, E\), and pass endmembers=E\[order\]\."
     )
     with pytest.raises(ValueError, match=message):
@@ -198,6 +200,24 @@ def test_networks_need_pairs_and_say_so(scene, model):
     search = StackedGridSearchCV(clone(model), {"learning_rate": [1e-4, 1e-3]}, cv=2)
     with pytest.raises(ValueError, match="the order in which SPA finds"):
         search.fit(scene.spectra, scene.abundances)
+
+
+def test_abundances_in_unknown_order_are_not_scored(scene):
+    model = SunSALRegressor(endmembers=SPA(3)).fit(scene.spectra)
+    pipeline = make_pipeline(Normalizer(), SunSALRegressor(endmembers=SPA(3))).fit(scene.spectra)
+    labelled = pd.DataFrame(scene.abundances, columns=["tree", "soil", "water"])
+    for y in (scene.abundances, labelled):
+        for score in (model.score, pipeline.score):
+            with pytest.raises(ValueError, match="order in which SPA found the endmembers is unk"):
+                score(scene.spectra, y)
+        for estimator in (model, pipeline):
+            with pytest.raises(ValueError, match="make_matched_abundance_scorer"):
+                abundance_rmse_scorer(estimator, scene.spectra, y)
+    # names that the extractor gives are an order
+    named = SunSALRegressor(endmembers=Named(), lam=0, sum_to_one=True).fit(scene.spectra)
+    y = pd.DataFrame(named.predict(scene.spectra), columns=named.get_feature_names_out())
+    assert named.score(scene.spectra, y[y.columns[::-1]]) == 1
+    assert abundance_rmse_scorer(named, scene.spectra, y[y.columns[::-1]]) == 0
 
 
 def test_the_target_of_a_later_step_is_ignored(scene):

@@ -5,6 +5,7 @@ from sklearn.base import BaseEstimator
 
 from ..utils import (
     axis_labels,
+    check_order_is_known,
     check_rows,
     comparable_endmembers,
     endmember_names,
@@ -57,6 +58,7 @@ class AbundanceScorer(BaseEstimator):
         """
         refuse_masked(y, "y")
         check_rows(X, y, "X", "y")
+        check_order_is_known(estimator, y, "The scorer")
         order = order_of_columns(
             axis_labels(y), endmember_names(estimator), "the columns of y", "the endmembers"
         )

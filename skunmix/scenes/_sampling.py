@@ -27,7 +27,7 @@ from ._masks import open_mask, read_masked
 from .io.decoding import decoding_of
 from .io.sources import open_source
 
-_logger = logging.getLogger("skunmix.scenes")
+_logger = logging.getLogger(__name__)
 # Pixels that an estimator is fitted to, if it is not fitted.
 N_PIXELS = 20_000
 

@@ -38,8 +38,8 @@ def unmix(
     estimator : object
         Estimator or pipeline with `predict`, from (n_pixels, n_bands) to (n_pixels, n_endmembers).
         If it is not fitted, and needs no abundances, a clone is fitted to the pixels of
-        :func:`sample_pixels`. To keep the model, fit it before:
-        ``model.fit(sample_pixels(scene))``.
+        :func:`sample_pixels`, which are computed at once, also over dask. To keep the model, fit
+        it before: ``model.fit(sample_pixels(scene))``.
 
     scene : ndarray of shape (rows, cols, n_bands), or xarray.DataArray
         A cube, memory-mapped or masked too, or an array with a dimension of bands and any others,

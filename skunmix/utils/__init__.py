@@ -18,6 +18,7 @@ from ._compat import (
 from .dimensions import axis_kind, rows_and_columns
 from .estimators import (
     best_of,
+    check_order_is_known,
     comparable_endmembers,
     endmember_names,
     fitted_bands,
@@ -78,6 +79,7 @@ __all__ = [
     "best_of",
     "check_columns",
     "check_magnitudes",
+    "check_order_is_known",
     "check_rows",
     "check_same_bands",
     "check_unique",

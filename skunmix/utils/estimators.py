@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from .labels import axis_labels, order_among, take_columns
+from .labels import axis_labels, order_among, same_labels, take_columns
 
 
 def best_of(estimator):
@@ -34,6 +34,26 @@ def endmember_names(estimator):
     if not (hasattr(estimator, "endmembers_") and hasattr(estimator, "get_feature_names_out")):
         return None
     return list(estimator.get_feature_names_out())
+
+
+def check_order_is_known(estimator, abundances, caller):
+    """Check that the endmembers of a fitted estimator have an order that abundances can have, too.
+
+    Raises
+    ------
+    ValueError
+        If an extractor found them, and the abundances are not labelled by their names.
+    """
+    unmixer = last_step(estimator)
+    if not hasattr(unmixer, "extractor_") or len(unmixer.endmembers_) == 1:
+        return
+    if not same_labels(axis_labels(abundances)[1], endmember_names(unmixer)):
+        raise ValueError(
+            f"{caller} compares abundances column by column, but the order in which "
+            f"{type(unmixer.extractor_).__name__} found the endmembers is unknown; use "
+            f"skunmix.metrics.make_matched_abundance_scorer(known_spectra), which matches them, or "
+            f"spectral_angle_scorer, which needs no abundances."
+        )
 
 
 def fitted_bands(estimator):
