@@ -1,6 +1,7 @@
 """Endmembers from an image: extractors, and how many endmembers there are."""
 
 from ._archetypal_analysis import ArchetypalAnalysis
+from ._blind_unmixer import BlindUnmixer
 from ._estimates import estimate_n_endmembers, estimate_noise
 from ._minimum_volume_unmixer import MinimumVolume
 from ._nfindr import NFINDR
@@ -13,6 +14,7 @@ __all__ = [
     "SPA",
     "VCA",
     "ArchetypalAnalysis",
+    "BlindUnmixer",
     "MinimumVolume",
     "estimate_n_endmembers",
     "estimate_noise",

@@ -38,8 +38,8 @@ class ArchetypalAnalysis(BaseBlindUnmixer):
 
     Parameters
     ----------
-    n_endmembers : int
-        Number of endmembers.
+    n_endmembers : int or {"elbow", "hysime", "hfc", "nwhfc"}, default="elbow"
+        Number of endmembers, or the method of :func:`estimate_n_endmembers` that estimates it.
 
     norm : {"l2", None}, default="l2"
         "l2" divides each pixel by its length, so that brightness has no effect: in `fit`, and in
@@ -111,7 +111,7 @@ class ArchetypalAnalysis(BaseBlindUnmixer):
 
     def __init__(
         self,
-        n_endmembers,
+        n_endmembers="elbow",
         *,
         norm="l2",
         n_init=20,
@@ -135,6 +135,11 @@ class ArchetypalAnalysis(BaseBlindUnmixer):
     def _extract(self, X, weight, n_endmembers, rng):
         spectra, weight = sample_pixels(X, weight, max(_POOL, self.max_samples), rng)
         lengths = np.linalg.norm(spectra, axis=1)
+        if not lengths.any():
+            raise ValueError(
+                f"Expected pixels that are not zero, got n_samples={len(X)} pixels of zeros; pass "
+                f"spectra."
+            )
         if self.norm is not None:
             # a pixel of zeros has no direction
             spectra, weight = spectra[lengths > 0], weight[lengths > 0]

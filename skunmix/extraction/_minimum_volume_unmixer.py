@@ -34,8 +34,8 @@ class MinimumVolume(BaseBlindUnmixer):
 
     Parameters
     ----------
-    n_endmembers : int
-        Number of endmembers.
+    n_endmembers : int or {"elbow", "hysime", "hfc", "nwhfc"}, default="elbow"
+        Number of endmembers, or the method of :func:`estimate_n_endmembers` that estimates it.
 
     volume_weight : float or "auto", default="auto"
         w > 0, in the units of the spectra squared: larger weights give smaller simplices. "auto"
@@ -114,7 +114,7 @@ class MinimumVolume(BaseBlindUnmixer):
 
     def __init__(
         self,
-        n_endmembers,
+        n_endmembers="elbow",
         *,
         volume_weight="auto",
         positive=True,
