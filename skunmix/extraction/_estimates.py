@@ -139,7 +139,8 @@ def estimate_n_endmembers(
     Notes
     -----
     Endmembers are counted that are linearly independent: a mixture of others is none, nor is
-    shade, of zeros.
+    shade, of zeros. There must be many more bands than endmembers, so that other bands predict the
+    signal of a band.
 
     References
     ----------

@@ -18,6 +18,8 @@ _N_DIRECTIONS, _N_POINTS = 128, 2**14
 _N_ADDED = 1024
 # An exchange must enlarge the volume by more than this factor.
 _LEAST_GAIN = 1 + 1e-9
+# Updates of rank one after which the inverse is computed anew.
+_N_UPDATES = 100
 
 
 class NFINDR(BaseExtractor):
@@ -188,8 +190,10 @@ def largest_simplex(points, directions, starts):
         if not len(outside):
             return best, volume
         candidates = np.concatenate([best, np.setdiff1d(outside, best)])
-        chosen, volume = exchange(with_one(points[candidates]), np.arange(n_vertices))
-        best = candidates[chosen]
+        chosen, enlarged = exchange(with_one(points[candidates]), np.arange(n_vertices))
+        if not enlarged > volume:
+            return best, volume
+        best, volume = candidates[chosen], enlarged
 
 
 def with_one(points):
@@ -220,15 +224,11 @@ def exchange(points, chosen):
     volume : float
         The absolute value of the determinant.
     """
-    chosen = chosen.copy()
-    while True:
-        vertices = points[chosen]
-        volume = abs(np.linalg.det(vertices))
-        if volume == 0:
-            return chosen, 0.0
-        factors = points @ np.linalg.inv(vertices)
-        n_exchanges = 0
-        while n_exchanges < 100:
+    volume = abs(np.linalg.det(points[chosen]))
+    while volume > 0:
+        exchanged = chosen.copy()
+        factors = points @ np.linalg.inv(points[chosen])
+        for _ in range(_N_UPDATES):
             point, vertex = np.unravel_index(np.abs(factors).argmax(), factors.shape)
             if abs(factors[point, vertex]) <= _LEAST_GAIN:
                 break
@@ -237,10 +237,13 @@ def exchange(points, chosen):
             column = factors[:, vertex] / row[vertex]
             row[vertex] -= 1.0
             factors -= np.outer(column, row)
-            chosen[vertex] = point
-            n_exchanges += 1
-        if n_exchanges == 0:
-            return chosen, volume
+            exchanged[vertex] = point
+        # anew, so that rounding does not add up, nor lets exchanges go round in circles
+        enlarged = abs(np.linalg.det(points[exchanged]))
+        if not enlarged > volume:
+            break
+        chosen, volume = exchanged, enlarged
+    return chosen, volume
 
 
 def enlarging_points(points, chosen):

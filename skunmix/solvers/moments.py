@@ -114,8 +114,13 @@ def second_moments(X, weight=None, n_sample=N_SAMPLE, *, rows=None):
         mean += shift
         finite = np.isfinite(covariance).all() and np.isfinite(mean @ mean)
     if not finite:
-        raise ValueError(
-            "Expected spectra whose squares are finite, got values that are too large; leave such "
-            "pixels out, or divide the spectra by a constant."
-        )
+        raise ValueError(message_too_large())
     return Moments(len(rows), mean, covariance)
+
+
+def message_too_large():
+    """Return the message about values whose products overflow."""
+    return (
+        "Expected spectra whose squares are finite, got values that are too large; leave such "
+        "pixels out, or divide the spectra by a constant."
+    )

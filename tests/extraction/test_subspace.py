@@ -66,3 +66,6 @@ def test_rank_has_no_rounding():
 def test_squares_that_overflow():
     with pytest.raises(ValueError, match="whose squares are finite, got values that are too"):
         second_moments(np.full((3, 2), 1e200))
+    subspace = signal_subspace(SPECTRA, 3)
+    with pytest.raises(ValueError, match="whose squares are finite, got values that are too"):
+        subspace.project(np.full((3, 12), 3e38, dtype=np.float32))
