@@ -1,4 +1,4 @@
-"""What every unmixer shares: endmembers in, checks, transform and its inverse, tags."""
+"""Base class of the unmixers: checks, endmembers, prediction, transform and its inverse."""
 
 import warnings
 from abc import ABCMeta, abstractmethod
@@ -17,40 +17,44 @@ from .endmembers import (
     extract_endmembers,
     is_extractor,
 )
-from .utils import (
+from .utils.estimators import check_order_is_known
+from .utils.labels import (
     axis_labels,
     check_columns,
-    check_magnitudes,
-    check_order_is_known,
     check_rows,
     check_unique,
-    magnitudes,
     name_labels,
     order_of_columns,
     refuse_masked,
     take_columns,
+)
+from .utils.magnitudes import (
+    check_few_magnitudes,
+    check_magnitudes,
+    magnitudes,
+    warn_of_fills,
     warn_of_negative,
     warn_of_units,
 )
 
-# Abundances that are negative by less are zero, but for the rounding of float32.
+# Negative abundances of smaller magnitude are rounding errors of float32.
 _ROUNDING = 1e-6
 
 
 class BaseUnmixer(
     TransformerMixin, RegressorMixin, MultiOutputMixin, BaseEstimator, metaclass=ABCMeta
 ):
-    """Base of the unmixers: spectra in, abundances out, and back.
+    """Base class of the unmixers, which estimate abundances of spectra.
 
-    A subclass fits with `_fit_endmembers` and gives `_unmix`.
+    A subclass fits with `_fit_endmembers` and implements `_unmix`.
     """
 
-    # a Pipeline with metadata routing hands them on without being told to
+    # a Pipeline with metadata routing passes them without a request
     __metadata_request__fit: ClassVar[dict] = {"endmembers": True}
 
-    # whether `fit` needs abundances even where the endmembers are given
+    # whether `fit` needs abundances although the endmembers are given
     _learns_from_pairs = False
-    # whether the spectra to unmix are checked for NaN before `_unmix`, or by it
+    # whether spectra are checked for NaN before `_unmix`, or in it
     _checks_finite = True
 
     @abstractmethod
@@ -63,13 +67,13 @@ class BaseUnmixer(
         Parameters
         ----------
         X : array-like of shape (n_pixels, n_bands)
-            Spectra, one a row, in the units that the model was fitted in.
+            Spectra, one per row, in the units of the spectra in `fit`.
 
         Returns
         -------
         abundances : ndarray of shape (n_pixels, n_endmembers), or (n_pixels,)
-            Non-negative abundances; one-dimensional when the model was fitted with
-            one-dimensional abundances. float32 for float32 (and float16) spectra, else float64.
+            Non-negative abundances, one-dimensional if the model was fitted with one-dimensional
+            abundances. float32 for float32 (and float16) spectra, else float64.
 
         Raises
         ------
@@ -85,12 +89,12 @@ class BaseUnmixer(
         Parameters
         ----------
         X : array-like of shape (n_pixels, n_bands)
-            Spectra, one a row, in the units that the model was fitted in.
+            Spectra, one per row, in the units of the spectra in `fit`.
 
         Returns
         -------
         abundances : ndarray of shape (n_pixels, n_endmembers)
-            As `predict` gives them.
+            Non-negative abundances, as in `predict`.
 
         Raises
         ------
@@ -100,12 +104,12 @@ class BaseUnmixer(
         return self._abundances(X)
 
     def inverse_transform(self, X):
-        """Reconstruct spectra from abundances: mix the endmembers.
+        """Reconstruct spectra from abundances, as mixtures of the endmembers.
 
         Parameters
         ----------
         X : array-like of shape (n_pixels, n_endmembers)
-            Abundances, one pixel a row; (n_pixels,) for a single endmember.
+            Abundances, one pixel per row. (n_pixels,) is allowed for a single endmember.
 
         Returns
         -------
@@ -125,7 +129,7 @@ class BaseUnmixer(
         if X.shape[1] != self.n_endmembers_:
             raise ValueError(
                 f"X has {X.shape[1]} columns, but {type(self).__name__} has {self.n_endmembers_} "
-                f"endmembers; give abundances as `predict` returns them."
+                f"endmembers; pass abundances as `predict` returns them."
             )
         return X @ self.endmembers_.astype(X.dtype, copy=False)
 
@@ -135,16 +139,16 @@ class BaseUnmixer(
         Parameters
         ----------
         X : array-like of shape (n_pixels, n_bands)
-            Spectra, one a row.
+            Spectra, one per row.
         y : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
-            Their abundances; the labelled columns of a frame are matched to the endmembers.
+            Their abundances. Labels of columns are matched to the endmembers.
         sample_weight : array-like of shape (n_pixels,), default=None
             Weights of the pixels.
 
         Returns
         -------
         score : float
-            The mean over endmembers of R², 1 at best.
+            Mean of R² over the endmembers. The best score is 1.
 
         Raises
         ------
@@ -165,13 +169,13 @@ class BaseUnmixer(
         Parameters
         ----------
         input_features : array-like of shape (n_bands,), default=None
-            Not used but for its length, which must be that of the bands.
+            Ignored, except that its length must be the number of bands.
 
         Returns
         -------
         names : ndarray of shape (n_endmembers,), of str objects
-            From the index of `endmembers` or the columns of `y` when they are DataFrames with
-            string labels; else "endmember0", "endmember1", …
+            From the index of `endmembers` or the columns of `y`, if they are DataFrames with
+            string labels, else "endmember0", "endmember1", …
         """
         check_is_fitted(self)
         if input_features is not None and len(input_features) != self.n_features_in_:
@@ -182,7 +186,7 @@ class BaseUnmixer(
         return self._endmember_names.copy()
 
     def _in_order_of_endmembers(self, abundances, what):
-        """Return abundances with their columns in the order of the endmembers' names."""
+        """Return abundances with their columns in the order of the endmembers."""
         refuse_masked(abundances, what)
         order = order_of_columns(
             axis_labels(abundances),
@@ -193,14 +197,14 @@ class BaseUnmixer(
         return take_columns(abundances, order)
 
     def _checked_spectra(self, X, *, finite=True):
-        """Return spectra as an array, whose bands are those of `fit` in the same order.
+        """Return spectra as an array, after their bands are compared with those of `fit`.
 
-        They are not reordered, because scikit-learn refuses a frame that has them in another order,
-        and because what is rebuilt from the abundances is compared with the spectra as they are.
+        Bands in another order are refused, as in scikit-learn, because reconstructed spectra have
+        the order of `fit`.
         """
         check_is_fitted(self)
         refuse_masked(X, "X")
-        # spectra keep their type: a memory-mapped scene of integers is converted block by block
+        # keeps the type, because a memory-mapped scene of integers is converted block by block
         checked = validate_data(self, X, dtype="numeric", ensure_all_finite=finite, reset=False)
         check_columns(axis_labels(X), self.band_labels_, "the bands of X", "those of `fit`")
         return checked
@@ -214,21 +218,22 @@ class BaseUnmixer(
             assert_all_finite(X, input_name="X")
             check_magnitudes(X, "X")
             raise
+        check_few_magnitudes(X, "X")
         warn_of_negative(X, self.endmembers_, stacklevel=3)
         return out
 
     def _fit_endmembers(self, X, y, endmembers, *, reset=True):
-        """Check what `fit` was given and set all fitted attributes but the learner's own.
+        """Check the arguments of `fit`, and set the fitted attributes that all unmixers have.
 
         Parameters
         ----------
         X, y : array-like
-            As the user gave them; `y` may be None for a learner that can do without.
+            Arguments of `fit`. `y` may be None if the endmembers are given.
         endmembers : array-like, extractor or None
-            As given to `fit`; None falls back to the parameter of that name, and then to the
-            least-squares estimate from the pairs.
+            Argument of `fit`. None takes the parameter of the same name, or else the least-squares
+            estimate from the pairs.
         reset : bool
-            Whether this is a new fit, rather than more training of the same model.
+            Whether this is a new fit, and not further training of the same model.
 
         Returns
         -------
@@ -255,6 +260,7 @@ class BaseUnmixer(
                 self, X, y, dtype="numeric", multi_output=True, y_numeric=True, reset=reset
             )
             check_magnitudes(X, "X")
+            warn_of_fills(X, stacklevel=4)
             predict_1d = y.ndim == 1
             y = check_abundances(y, strict=given is not None)
 
@@ -281,6 +287,8 @@ class BaseUnmixer(
             if y is not None and y.shape[1] != len(spectra):
                 raise ValueError(_message_columns(y, len(spectra)))
             warn_of_units(magnitudes(X), spectra, stacklevel=4)
+            if y is None:
+                warn_of_negative(X, spectra, stacklevel=4)
         default = [f"endmember{i}" for i in range(len(spectra))]
         if given is not None and y is not None:
             y = take_columns(
@@ -299,7 +307,7 @@ class BaseUnmixer(
         return X, y
 
     def _given_endmembers(self, endmembers):
-        """Return the endmembers of `fit` or of the constructor, which must not differ."""
+        """Return the endmembers of `fit` or the constructor, which are equal if both are given."""
         if endmembers is None or self.endmembers is None:
             return self.endmembers if endmembers is None else endmembers
         labels = zip(axis_labels(endmembers), axis_labels(self.endmembers))
@@ -307,16 +315,16 @@ class BaseUnmixer(
             a is not None and b is not None and a != b for a, b in labels
         ):
             raise ValueError(
-                f"endmembers were given to {type(self).__name__}(endmembers=…) and, with other "
-                f"values or labels, to fit(…, endmembers=…); give them once."
+                f"endmembers were passed to {type(self).__name__}(endmembers=…) and, with other "
+                f"values or labels, to fit(…, endmembers=…); pass them once."
             )
         return endmembers
 
     def _check_not_sliced(self, endmembers, X, y):
-        """Look for endmembers that cross-validation took for samples, and split with the pixels.
+        """Detect endmembers that cross-validation has split, because they were as many as pixels.
 
-        scikit-learn does so with whatever is given to `fit` and is as long as X. What is left of
-        the endmembers is then as long as the pixels of the fold.
+        scikit-learn splits all arguments of `fit` that have the length of X. The endmembers are
+        then as many as the pixels of the fold.
         """
         shape = np.shape(endmembers)
         if len(shape) != 2 or shape[0] != len(X):
@@ -326,14 +334,13 @@ class BaseUnmixer(
             shape[1] == n_bands and y is not None and y.shape[1] > shape[0]
         )
         message = (
-            f"endmembers of shape {shape} were given to fit with as many rows as there are pixels, "
-            f"which cross-validation takes for a value for each pixel, and splits with them; give "
-            f"them to the constructor, {type(self).__name__}(endmembers=…), or change the number "
-            f"of pixels."
+            f"endmembers of shape {shape} were passed to fit with as many rows as there are "
+            f"pixels, so that cross-validation splits them too; pass them to the constructor, "
+            f"{type(self).__name__}(endmembers=…), or change the number of pixels."
         )
         if lost:
             raise ValueError(message)
-        if y is None:  # nothing tells whether some are missing
+        if y is None:  # unknown whether some are missing
             warnings.warn(message, UserWarning, stacklevel=5)
 
     def _message_order_unknown(self, extractor):
@@ -361,7 +368,7 @@ class BaseUnmixer(
             self.endmembers
         )
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        # abundances are fractions: no line through arbitrary targets
+        # abundances cannot fit arbitrary targets
         tags.regressor_tags.poor_score = True
         return tags
 
@@ -386,16 +393,16 @@ def _checked_labels(X, y):
 def check_abundances(y, *, strict):
     """Return abundances as a float64 matrix.
 
-    scikit-learn has every multi-output regressor fit targets of either sign, so that a negative
-    value is an error only in what claims to be abundances.
+    scikit-learn requires that a multi-output regressor accepts negative targets, so that these are
+    an error only if the targets are abundances.
 
     Parameters
     ----------
     y : ndarray of shape (n_pixels, n_endmembers) or (n_pixels,)
         Finite numbers.
     strict : bool
-        Whether these are abundances for certain, as where the endmembers are given; else they are
-        taken for such when most rows sum to one.
+        Whether the targets certainly are abundances, because the endmembers are given. Otherwise
+        they are if most rows sum to one.
 
     Returns
     -------
@@ -404,9 +411,9 @@ def check_abundances(y, *, strict):
     Raises
     ------
     TypeError
-        If they are sparse.
+        If the matrix is sparse.
     ValueError
-        If an abundance is negative; within rounding of zero it is zero.
+        If an abundance is negative by more than rounding, which is set to zero.
     """
     if issparse(y):
         raise TypeError("Sparse abundances were passed as y, but a dense array is required.")
@@ -424,15 +431,15 @@ def check_abundances(y, *, strict):
 
 
 def _are_labels(y, endmembers):
-    """Return whether y is not of abundances: one-dimensional, where there are several endmembers.
+    """Return whether y is one-dimensional although there are several endmembers.
 
-    A Pipeline hands the targets of its last step, such as the classes of a classifier, to all.
+    A Pipeline passes the targets of its last step, such as classes, to all steps.
     """
     return y is not None and np.asarray(y).ndim == 1 and 1 not in np.shape(endmembers)
 
 
 def _message_columns(y, n_endmembers):
     return (
-        f"y has {y.shape[1]} columns, but there are {n_endmembers} endmembers: expected abundances "
-        f"of shape ({len(y)}, {n_endmembers})."
+        f"y has {y.shape[1]} columns, but there are {n_endmembers} endmembers: pass abundances of "
+        f"shape ({len(y)}, {n_endmembers})."
     )

@@ -1,17 +1,16 @@
-"""What `endmembers=` may be, brought to rows in the bands of the spectra."""
+"""Conversion of `endmembers=` to an array of rows in the bands of the spectra."""
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_array
 
-from .utils import (
+from .utils import HasMethods
+from .utils.labels import (
     BAND_NAMES,
-    HasMethods,
     are_known,
     axis_labels,
     band_axis,
     check_unique,
-    fill_values,
     name_labels,
     order_of,
     refuse_masked,
@@ -19,6 +18,7 @@ from .utils import (
     string_labels,
     take_columns,
 )
+from .utils.validation import fill_values
 
 # Constraints of the parameter `endmembers`.
 ENDMEMBERS = ("array-like", HasMethods("fit"), None)
@@ -77,40 +77,39 @@ def check_endmembers(endmembers, n_bands, bands=None, names=None, *, shade=False
     Parameters
     ----------
     endmembers : array-like of shape (n_endmembers, n_bands) or (n_bands, n_endmembers)
-        One spectrum a row. Labels tell which axis holds the bands; without them a matrix is
-        transposed if only its first axis has `n_bands`.
+        One spectrum per row. Labels determine which axis holds the bands. Without labels, a matrix
+        is transposed if only its first axis has the length `n_bands`.
     n_bands : int
-        Bands of the spectra that are to be unmixed.
+        Number of bands of the spectra to be unmixed.
     bands : list, default=None
-        Their labels.
+        Labels of the bands of the spectra.
     names : list, default=None
-        Labels of the abundances, which may tell which axis holds the endmembers.
+        Labels of the abundances, which may determine the axis of the endmembers.
     shade : bool, default=False
-        Whether a spectrum may be zero in all bands, as where the sum is constrained to one and its
-        abundance is what the others leave.
+        Whether a spectrum may be zero in all bands. This is allowed if the sum is constrained to
+        one, so that its abundance is the rest of the sum.
 
     Returns
     -------
     endmembers : ndarray of shape (n_endmembers, n_bands), float64
         A copy, with the bands in the order of `bands`.
     names : list of str or None
-        The labels of the endmembers, if they do more than count.
+        Labels of the endmembers, if they are not only numbers 0, 1, ….
 
     Raises
     ------
     ValueError
-        If the shape fits neither layout, the bands have other labels, a name stands twice, there
-        is a NaN, a masked or a fill value, a spectrum stands twice, or one is zero without
-        `shade`.
+        If the shape fits neither layout, the bands have other labels, a name or a spectrum appears
+        twice, a value is NaN, masked or a fill value, or a spectrum is zero without `shade`.
     """
     table, rows, columns = _oriented(endmembers, n_bands, bands, names)
     endmembers = check_array(table, dtype=np.float64, order="C", copy=True, input_name="endmembers")
     if endmembers.shape[1] != n_bands:
         raise ValueError(
             f"endmembers of shape {endmembers.shape} do not fit spectra of {n_bands} bands: "
-            f"expected (n_endmembers, {n_bands}), one spectrum a row; endmembers must be in "
-            f"the space of the spectra, after the same preprocessing: a Pipeline with "
-            f"transform_input=['endmembers'] takes those given to its fit there."
+            f"expected (n_endmembers, {n_bands}), one spectrum per row; preprocess endmembers like "
+            f"the spectra: a Pipeline with transform_input=['endmembers'] does so if you pass them "
+            f"to its fit."
         )
     order = order_of(columns, bands, "the bands of the endmembers", "those of the spectra")
     if order is not None:
@@ -123,15 +122,15 @@ def check_endmembers(endmembers, n_bands, bands=None, names=None, *, shade=False
     if len(zero) and not shade:
         raise ValueError(
             f"endmember {_name(zero[0], names)} is zero in all {n_bands} bands, so that its "
-            f"abundance has no effect; leave it out of `endmembers`, or set sum_to_one=True, where "
-            f"it is the shade that the others leave."
+            f"abundance has no effect; drop it from `endmembers`, or set sum_to_one=True, with "
+            f"which it is the shade."
         )
     _, first, inverse = np.unique(endmembers, axis=0, return_index=True, return_inverse=True)
     twice = np.flatnonzero(first[np.ravel(inverse)] != np.arange(len(endmembers)))
     if len(twice):
         raise ValueError(
             f"endmembers {first[np.ravel(inverse)][twice[0]]} and {twice[0]} have the same "
-            f"spectrum, so that their abundances cannot be told apart; keep one of them."
+            f"spectrum, so that their abundances are not unique; keep one of them."
         )
     return endmembers, names
 
@@ -147,7 +146,7 @@ def _check_no_fills(endmembers, names):
             f"endmember {_name(first, names)} holds the fill value "
             f"{endmembers[first, bands[0]]:g} in {len(bands)} of {endmembers.shape[1]} bands "
             f"({len(holders)} of {len(endmembers)} endmembers hold one, in {total} bands in all), "
-            f"which is no measurement; drop these bands from spectra and endmembers by a "
+            f"which is not a measurement; drop these bands from spectra and endmembers with "
             f"BandSelector, or interpolate them."
         )
 
@@ -159,8 +158,8 @@ def _name(index, names):
 def band_labels(endmembers, n_bands, bands=None, names=None):
     """Return the labels of the bands of spectra and endmembers, in the order of the spectra.
 
-    Those of the spectra come first, because what is to be unmixed later is labelled as they are;
-    labels that only count give way.
+    Labels of the spectra take precedence, because spectra to be unmixed later have the same labels,
+    unless they are only numbers 0, 1, ….
     """
     columns = None if endmembers is None else _oriented(endmembers, n_bands, bands, names)[2]
     if are_known(bands) or not are_known(columns) or same_labels(columns, bands):
@@ -169,7 +168,7 @@ def band_labels(endmembers, n_bands, bands=None, names=None):
 
 
 def _oriented(endmembers, n_bands, bands, names):
-    """Return endmembers as a table of rows, and the labels of its rows and columns or None."""
+    """Return endmembers as a table with spectra in rows, and its row and column labels."""
     refuse_masked(endmembers, "endmembers")
     table, rows, columns = _labelled_table(endmembers)
     if _holds_bands_in_rows(table, rows, columns, n_bands, bands, names):
@@ -178,11 +177,10 @@ def _oriented(endmembers, n_bands, bands, names):
 
 
 def _labelled_table(endmembers):
-    """Return what `endmembers=` may be as a table, and the labels of its rows and columns or None.
+    """Return endmembers of any type as a table, and its row and column labels or None.
 
-    A frame whose rows have no labels (polars has no index) may hold them in a column: the only one
-    of strings, or one that is named for wavelengths or bands. What is more than a table is brought
-    to one here.
+    If the rows of a frame have no labels (polars has no index), they are taken from a column: the
+    only one of strings, or one that is named for wavelengths or bands.
     """
     rows, columns = axis_labels(endmembers)
     if are_known(rows) or not columns or hasattr(endmembers, "dims"):
@@ -240,15 +238,14 @@ def estimate_endmembers(spectra, abundances):
     if len(absent):
         raise ValueError(
             f"endmember {absent[0]} has no abundance in any of the {n_pixels} pixels, so that its "
-            f"spectrum cannot be estimated from the pairs; leave its column out or pass "
-            f"`endmembers`."
+            f"spectrum cannot be estimated from the pairs; drop its column or pass `endmembers`."
         )
     spectra = np.asarray(spectra, dtype=np.float64)
     endmembers, _, rank, _ = np.linalg.lstsq(abundances, spectra, rcond=None)
     if rank < n_endmembers:
         raise ValueError(
-            f"The abundances of the {n_pixels} pixels span {rank} of {n_endmembers} dimensions, so "
-            f"that the endmembers cannot be estimated from n_samples = {n_pixels} pairs; pass "
-            f"`endmembers` or more varied pixels."
+            f"The abundances of the {n_pixels} pixels have rank {rank}, expected {n_endmembers} to "
+            f"estimate the endmembers from n_samples = {n_pixels} pairs; pass `endmembers`, or "
+            f"pixels with other abundances."
         )
     return endmembers

@@ -184,11 +184,11 @@ def test_endmembers_given_twice(problem, learner):
     spectra, abundances, endmembers = problem
     model = clone(learner).set_params(endmembers=endmembers)
     model.fit(spectra, abundances, endmembers=endmembers.copy())
-    with pytest.raises(ValueError, match="with other values or labels, to fit.*give them once"):
+    with pytest.raises(ValueError, match="with other values or labels, to fit.*pass them once"):
         model.fit(spectra, abundances, endmembers=2 * endmembers)
     with (
         sklearn.config_context(enable_metadata_routing=True),
-        pytest.raises(ValueError, match="with other values or labels, to fit.*give them once"),
+        pytest.raises(ValueError, match="with other values or labels, to fit.*pass them once"),
     ):
         carrying(StandardScaler(), model).fit(spectra, abundances, endmembers=endmembers)
 

@@ -1,5 +1,6 @@
 """Values that are no spectra, other units, rounding, and fits that fail."""
 
+import re
 import warnings
 
 import numpy as np
@@ -66,7 +67,9 @@ def test_pixels_that_are_no_data_are_counted(problem, learner):
     spectra = problem.spectra.copy()
     spectra[[3, 7]] = -9999
     spectra[9, :3] = -0.01  # noise
-    with pytest.warns(UserWarning, match=r"2 of 60 pixels are negative in most bands.*nodata"):
+    with pytest.warns(
+        UserWarning, match=r"2 of 60 pixels are negative in most bands, most often -9999.*nodata"
+    ):
         model.predict(spectra)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
@@ -89,6 +92,68 @@ def test_noise_and_shadows_are_no_fill_values(n_bands):
     filled[::10, 1:] = -9999  # not in all bands
     with pytest.warns(UserWarning, match="5 of 50 pixels are negative in most bands"):
         model.predict(filled)
+
+
+@each_learner
+def test_pixels_that_are_no_data_are_counted_beside_a_negative_endmember(problem, learner):
+    endmembers = problem.endmembers.copy()
+    endmembers[1, 2] = -1e-4
+    model = fitted(learner, problem._replace(endmembers=endmembers))
+    spectra = problem.spectra.copy()
+    spectra[5] = -32768
+    with pytest.warns(UserWarning, match="1 of 60 pixels are negative .* most often -32768"):
+        model.predict(spectra)
+
+
+@each_learner
+@pytest.mark.parametrize("fill", [-9999.0, -1.23e17, 1e12])
+def test_fill_values_in_training_pixels_are_told(problem, learner, fill):
+    spectra, abundances, endmembers = problem
+    spectra = spectra.copy()
+    spectra[[3, 7, 8]] = fill
+    for given in (endmembers, None):
+        with pytest.warns(
+            UserWarning, match=re.escape(f"3 of 60 training pixels hold the value {fill:g}, ")
+        ):
+            clone(learner).set_params(endmembers=given).fit(spectra, abundances)
+
+
+@pytest.mark.parametrize("learner", [LEARNERS[0], LEARNERS[3]])
+def test_no_data_without_abundances_is_told(problem, learner):
+    spectra = problem.spectra.copy()
+    spectra[[3, 7, 8]] = -9999
+    with pytest.warns(UserWarning, match="3 of 60 pixels are negative .* most often -9999"):
+        clone(learner).set_params(endmembers=problem.endmembers).fit(spectra)
+
+
+@each_learner
+@pytest.mark.parametrize("fill", [9.969209968386869e36, -1.23e34])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_beyond_all_units_are_refused(problem, learner, fill, dtype):
+    model = fitted(learner, problem)
+    spectra = problem.spectra.astype(dtype)
+    spectra[17] = fill
+    with pytest.raises(ValueError, match=re.escape(f"pixel 17 has {fill:g}")):
+        model.predict(spectra)
+
+
+@pytest.mark.parametrize("n_bands", [8, 40])
+def test_units_are_told_by_most_bands_and_pixels(n_bands):
+    """Not by a saturated band, a few dark pixels, water, or noise around zero."""
+    rng = np.random.default_rng(0)
+    endmembers = rng.uniform(0.1, 0.7, (3, n_bands))
+    spectra = rng.dirichlet(np.ones(3), 50) @ endmembers
+    saturated = spectra.copy()
+    saturated[:, 2] = 65535
+    water = 0.015 * rng.uniform(0.5, 1.0, (50, n_bands))
+    noise = 1e-4 * rng.normal(size=(50, n_bands))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*different units")
+        for pixels in (spectra, saturated, water, noise, 0.01 * spectra[:1]):
+            SunSALRegressor(endmembers).fit(pixels)
+    for factor in (1e4, 100.0, 0.01, 1e-4):
+        with pytest.warns(UserWarning, match="different units"):
+            SunSALRegressor(endmembers).fit(factor * spectra)
 
 
 def write(path, cube):
@@ -158,15 +223,45 @@ class Picky(LinearRegression):
         return super().predict(X)
 
 
-@pytest.mark.parametrize("n_bad", [1, 3])
+@pytest.mark.parametrize("n_bad", [1, 3, 10])
 def test_a_pixel_that_an_estimator_refuses_is_its_own_problem(problem, n_bad):
     model = Picky().fit(problem.spectra, problem.abundances)
     cube = problem.spectra.reshape(6, 10, N_BANDS).copy()
     expected = unmix(model, cube)
-    cube[1, 2 : 2 + n_bad, 2] = 0.125
-    expected[1, 2 : 2 + n_bad] = np.nan
-    with pytest.warns(UserWarning, match=f"Picky refuses {n_bad} of 60 pixels"):
+    bad = np.s_[1, 10 - n_bad :]
+    cube[bad][:, 2] = 0.125
+    expected[bad] = np.nan
+    message = f"Picky raised an error .* for {n_bad} of 60 pixels.*not this one"
+    with pytest.warns(UserWarning, match=message):
         assert_allclose(unmix(model, cube), expected)
+
+
+def test_thousands_of_refused_pixels_are_their_own_problem(problem, run):
+    model = Picky().fit(problem.spectra, problem.abundances)
+    cube = np.tile(problem.spectra.reshape(6, 10, N_BANDS), (10, 6, 1))
+    expected = run(model, cube)
+    cube[:50, :, 2] = 0.125
+    expected[:50] = np.nan
+    with pytest.warns(UserWarning, match="for 3000 of 3600 pixels"):
+        assert_allclose(run(model, cube), expected)
+
+
+class Dividing(LinearRegression):
+    """Divides by the first band."""
+
+    def predict(self, X):
+        with np.errstate(divide="ignore"):
+            return super().predict(X) / X[:, :1]
+
+
+def test_infinity_is_counted(problem, run):
+    model = Dividing().fit(problem.spectra, problem.abundances)
+    cube = problem.spectra.reshape(6, 10, N_BANDS).copy()
+    cube[2, 3:5, 0] = 0.0
+    with pytest.warns(UserWarning, match="Dividing .*infinity for 2 of 60 pixels"):
+        found = run(model, cube)
+    assert np.isnan(found[2, 3:5]).all()
+    assert np.isfinite(np.delete(found.reshape(60, -1), [23, 24], axis=0)).all()
 
 
 def test_a_scene_that_an_estimator_refuses_is_an_error(problem):
@@ -190,13 +285,25 @@ def test_the_error_of_an_array_names_the_pixel(problem, learner):
         assert_allclose(np.delete(found, 17, 0), np.delete(model.predict(problem.spectra), 17, 0))
 
 
-@pytest.mark.parametrize("learner", LEARNERS[-2:], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("learner", LEARNERS[:4], ids=lambda m: type(m).__name__)
+def test_the_certificate_names_the_pixel(problem, learner):
+    model = fitted(learner, problem)
+    spectra = problem.spectra.copy()
+    spectra[17, 5] = 1e200
+    with pytest.raises(ValueError, match=r"pixel 17 has 1e\+200 in band 5"):
+        model.optimality(spectra)
+
+
+@pytest.mark.parametrize("learner", LEARNERS[-3:], ids=lambda m: type(m).__name__)
 def test_a_bad_training_pixel_is_named(problem, learner):
     spectra, abundances, endmembers = problem
     spectra = spectra.copy()
     spectra[17, 5] = 1e200
     with pytest.raises(ValueError, match=r"pixel 17 has 1e\+200 in band 5"):
         clone(learner).set_params(endmembers=endmembers).fit(spectra, abundances)
+    if isinstance(learner, SunSALRegressorCV):
+        with pytest.raises(ValueError, match=r"pixel 17 has 1e\+200 in band 5"):
+            clone(learner).set_params(endmembers=endmembers).fit(spectra)
 
 
 @each_learner

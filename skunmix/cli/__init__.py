@@ -1,4 +1,4 @@
-"""The command line, ``skunmix``: one module a command."""
+"""The command line, ``skunmix``, with one module per command."""
 
 import sys
 
@@ -25,13 +25,13 @@ def main(argv=None):
     Parameters
     ----------
     argv : list of str, default=None
-        Arguments; None takes those of the process.
+        Arguments. None takes those of the process.
 
     Returns
     -------
     status : int
-        0; 1 after an error, of which one sentence is printed; 2 after a wrong call; 130 when
-        interrupted.
+        0, 1 after an error, which is printed in one sentence, 2 after a wrong call, or 130 after an
+        interruption.
     """
     try:
         return commands.main(argv, prog_name="skunmix", standalone_mode=False) or 0
@@ -39,5 +39,5 @@ def main(argv=None):
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        print("Interrupted; the same command goes on from here.", file=sys.stderr)
+        print("Interrupted; run the same command again to resume.", file=sys.stderr)
         return 130

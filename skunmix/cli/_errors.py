@@ -1,4 +1,4 @@
-"""Errors in the shell's terms: one sentence, which names flags."""
+"""Error messages of the command line, which name flags."""
 
 import re
 
@@ -6,29 +6,18 @@ import click
 
 
 def in_terms_of_flags(message, command):
-    """Return a message in which parameters of Python are named as the flags of a command.
-
-    Parameters
-    ----------
-    message : str
-    command : click.Command
-        Whose options are called as the parameters of the function behind it.
-
-    Returns
-    -------
-    message : str
-    """
+    """Return a message with the flags of a click command in place of the parameters of Python."""
     for option in command.params:
         if isinstance(option, click.Option):
             flag = max(option.opts, key=len)
-            # an option that is repeated is one value of a parameter that takes several
+            # a repeated option holds one value of a parameter, such as creation_options
             for parameter in (f"{option.name}s", option.name):
                 message = _named(message, parameter, flag, option.is_flag)
     return message
 
 
 def _named(message, parameter, flag, is_flag):
-    """Return a message with the name of a parameter, where it is meant, as a flag."""
+    """Return a message with a flag in place of the name of a parameter."""
     if is_flag:
         value = not flag.startswith("--no-")
         message = message.replace(f"{parameter}={value}", flag)
@@ -36,12 +25,12 @@ def _named(message, parameter, flag, is_flag):
     message = re.sub(rf"\b{parameter}=", f"{flag} ", message)
     if "_" in parameter:
         return re.sub(rf"\b{parameter}\b", flag, message)
-    # a name that is a word, too
+    # a name that is also a word, such as mask
     return re.sub(rf"(?:^|(?<=\bas )|(?<=\bpass )|(?<=\bcheck )){parameter}\b", flag, message)
 
 
 def sentence(error):
-    """Return what an exception says."""
+    """Return the message of an exception."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
     return str(error) or type(error).__name__

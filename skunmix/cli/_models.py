@@ -1,4 +1,4 @@
-"""Models from files: skops files, whose types are checked, and pickles, which run code."""
+"""Loading of models from skops files, whose types are checked, and from pickles."""
 
 import zipfile
 from importlib import import_module
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sklearn.base import BaseEstimator
 
-from ..utils import require
+from ..utils.optional import require
 
 _EXPECTED = "expected a fitted estimator or pipeline saved by skops.io.dump(model, path)"
 
@@ -17,11 +17,11 @@ def load_model(path, *, allow_pickle=False, trusted=()):
     Parameters
     ----------
     path : str or path-like
-        A file of skops, or of joblib or pickle.
+        A file of skops, joblib or pickle.
     allow_pickle : bool, default=False
-        Whether to load a pickle, which can run any code: allow it only for files that you trust.
+        Whether to load a pickle, which can run any code. Allow it only for files that you trust.
     trusted : sequence of str, default=()
-        Types in a skops file to trust besides those of scikit-learn, NumPy and skunmix.
+        Types in a skops file to trust, in addition to those of scikit-learn, NumPy and skunmix.
 
     Returns
     -------
@@ -30,11 +30,11 @@ def load_model(path, *, allow_pickle=False, trusted=()):
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ImportError
         If it is a skops file, and skops is not installed.
     ValueError
-        If it holds something else, an unknown type, or is a pickle that is not allowed.
+        If it does not hold an estimator, holds an unknown type, or is a pickle that is not allowed.
     """
     path = Path(path)
     if not path.is_file():
@@ -45,8 +45,8 @@ def load_model(path, *, allow_pickle=False, trusted=()):
         model = _load_pickle(path)
     else:
         raise ValueError(
-            f"{path} is no skops file; {_EXPECTED}, or, if it is a pickle that you trust, since a "
-            f"pickle can run any code, pass allow_pickle=True."
+            f"{path} is not a skops file; {_EXPECTED}; if it is a pickle that you trust, which can "
+            f"run any code, pass allow_pickle=True."
         )
     if not callable(getattr(model, "predict", None)):
         raise ValueError(f"{path} holds a {type(model).__name__} without `predict`; {_EXPECTED}.")
@@ -57,7 +57,7 @@ def _load_skops(path, trusted):
     sio = require("skops.io", f"Loading {path.name}", "skops")
     try:
         unknown = sio.get_untrusted_types(file=path)
-    except Exception as error:  # whatever else is zipped
+    except Exception as error:  # other zip files raise various errors
         raise ValueError(
             f"{path} could not be read as a skops file ({type(error).__name__}: {error}); "
             f"{_EXPECTED}."
@@ -65,8 +65,8 @@ def _load_skops(path, trusted):
     strange = sorted(name for name in unknown if not _is_known(name) and name not in trusted)
     if strange:
         raise ValueError(
-            f"{path} holds types that are not known to be safe, {', '.join(strange)}; expected "
-            f"those of scikit-learn, NumPy and skunmix; if you trust these, pass "
+            f"{path} holds types that are not known to be safe, {', '.join(strange)}, expected "
+            f"those of scikit-learn, NumPy and skunmix; if you trust them, pass "
             f"trusted={strange[0]}."
         )
     return sio.load(path, trusted=list(unknown))
@@ -92,7 +92,7 @@ def _load_pickle(path):
 
     try:
         return joblib.load(path)
-    except Exception as error:  # bytes that are no pickle raise all kinds
+    except Exception as error:  # other bytes raise various errors
         raise ValueError(
             f"{path} could not be loaded as a model ({type(error).__name__}: {error}); "
             f"{_EXPECTED}, or by joblib.dump, with the same versions of the libraries."

@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import click
 
-from ..utils import require
+from ..utils.optional import require
 from ._errors import in_terms_of_flags, sentence
 from ._models import load_model
 
@@ -24,8 +24,8 @@ class _KeyAndValue(click.ParamType):
 
 @click.command(
     short_help="Unmix a scene into maps of abundances.",
-    epilog="MODEL is a file of skops. A pickle, as joblib writes, can run any code when it is "
-    "loaded: --allow-pickle is for files that you trust.",
+    epilog="MODEL is a file of skops. A pickle, such as joblib's, can run any code when it is "
+    "loaded: use --allow-pickle only for files that you trust.",
 )
 @click.argument("model", metavar="MODEL", type=click.Path())
 @click.argument("scene", metavar="SCENE", type=click.Path())
@@ -34,33 +34,35 @@ class _KeyAndValue(click.ParamType):
     "--band-dim", default="band", metavar="NAME", help="Dimension of the bands in netCDF and Zarr."
 )
 @click.option(
-    "--variable", metavar="NAME", help="Variable of netCDF and Zarr, where several have bands."
+    "--variable",
+    metavar="NAME",
+    help="Variable in netCDF, HDF5 and Zarr, as NAME or GROUP/NAME, if several have bands.",
 )
 @click.option(
     "--mask",
     metavar="FILE",
     type=click.Path(),
-    help="Raster of the same grid, not 0 where a pixel is left out.",
+    help="Raster of the same grid, not 0 for pixels to leave out.",
 )
 @click.option(
     "--nodata",
     type=float,
     multiple=True,
     metavar="VALUE",
-    help="Stored value that stands for no data, in place of the scene's own; repeatable.",
+    help="Stored value that means no data, instead of the scene's own; repeatable.",
 )
 @click.option(
     "--scale-factor",
     type=float,
     metavar="FACTOR",
-    help="Spectra are stored · factor + offset; in place of the scene's own.",
+    help="Spectra are stored · factor + offset, instead of the scene's own.",
 )
 @click.option("--add-offset", type=float, metavar="OFFSET", help="See --scale-factor.")
 @click.option("-j", "--n-jobs", type=int, metavar="N", help="Processes; -1 means all processors.")
 @click.option(
     "--scheduler",
     metavar="ADDRESS",
-    help="Let the workers of a dask.distributed cluster do the work.",
+    help="Use the workers of a dask.distributed cluster.",
 )
 @click.option(
     "--working-memory",
@@ -68,16 +70,16 @@ class _KeyAndValue(click.ParamType):
     default=256,
     show_default=True,
     metavar="MIB",
-    help="For the windows under way.",
+    help="Memory for the windows that are processed at once.",
 )
-@click.option("--no-resume", "resume", flag_value=False, default=True, help="Start anew.")
-@click.option("--overwrite", is_flag=True, help="Replace OUT when the new one is complete.")
+@click.option("--no-resume", "resume", flag_value=False, default=True, help="Do not resume.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT when the new file is complete.")
 @click.option(
     "--creation-option",
     "creation_option",
     type=_KeyAndValue(),
     multiple=True,
-    help="For the writer, such as compress=deflate; repeatable.",
+    help="Option of the writer, such as compress=deflate; repeatable.",
 )
 @click.option(
     "--allow-pickle",
@@ -89,16 +91,16 @@ class _KeyAndValue(click.ParamType):
     "trusted",
     multiple=True,
     metavar="TYPE",
-    help="Trust this type in MODEL, too; repeatable.",
+    help="Also trust this type in MODEL; repeatable.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option("--traceback", is_flag=True, help="Print errors in full.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+@click.option("--traceback", is_flag=True, help="Print errors with their traceback.")
 def unmix(model, scene, out, *, scheduler, allow_pickle, trusted, quiet, traceback, **options):
-    """Unmix SCENE by MODEL into maps of abundances, OUT, in the same grid.
+    """Unmix SCENE with MODEL into maps of abundances, OUT, in the same grid.
 
-    SCENE is ENVI, GeoTIFF, netCDF (.nc), Zarr (.zarr) or NumPy (.npy); OUT is GeoTIFF (.tif),
-    ENVI (.hdr or .img), netCDF, Zarr or NumPy, by its suffix. Interrupted, the same command goes
-    on where it was. Nothing appears under the name of OUT before it is complete.
+    SCENE is ENVI, GeoTIFF, netCDF (.nc), Zarr (.zarr) or NumPy (.npy). The suffix of OUT determines
+    its format: GeoTIFF (.tif), ENVI (.hdr or .img), netCDF, Zarr or NumPy. After an interruption,
+    the same command resumes. OUT appears under its name only when it is complete.
     """
     options["nodata"] = list(options["nodata"]) or None
     options["creation_options"] = dict(options.pop("creation_option"))
@@ -118,7 +120,7 @@ def unmix(model, scene, out, *, scheduler, allow_pickle, trusted, quiet, traceba
 
 
 def _cluster(scheduler):
-    """Return a context in which a cluster's client is in force, if one is named."""
+    """Return a context with a client of the cluster, if an address is given."""
     if scheduler is None:
         return nullcontext()
     return require("distributed", "--scheduler", "dask[distributed]").Client(scheduler)

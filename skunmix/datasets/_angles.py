@@ -5,39 +5,17 @@ from scipy.spatial.distance import cdist
 
 
 def angles_between(spectra, others):
-    """Return the angles between the rows of two matrices, in degrees.
-
-    Parameters
-    ----------
-    spectra : ndarray of shape (n_spectra, n_bands)
-    others : ndarray of shape (n_others, n_bands)
-        No row of either may be zero.
-
-    Returns
-    -------
-    angles : ndarray of shape (n_spectra, n_others)
-    """
+    """Return the angles between the rows of two matrices, in degrees. No row may be zero."""
     u, v = (X / np.linalg.norm(X, axis=1, keepdims=True) for X in (spectra, others))
     # use the chord between unit vectors, which is accurate for small angles; their product is not
     return np.degrees(2 * np.arcsin(np.minimum(cdist(u, v) / 2, 1)))
 
 
 def prune(spectra, min_angle):
-    """Return the indices of spectra that are pairwise more than `min_angle` apart.
+    """Return the indices of spectra that are pairwise more than `min_angle` degrees apart.
 
     The selection is greedy and depends on the order: a spectrum is kept if its angle to each one
     kept before it exceeds `min_angle`. The first spectrum is always kept.
-
-    Parameters
-    ----------
-    spectra : ndarray of shape (n_spectra, n_bands)
-    min_angle : float
-        In degrees.
-
-    Returns
-    -------
-    kept : ndarray of shape (n_kept,), int
-        Ascending.
     """
     apart = angles_between(spectra, spectra) > min_angle
     kept = []

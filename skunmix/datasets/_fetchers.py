@@ -1,4 +1,4 @@
-"""Real data, which are downloaded once, checked against a known sha256 and kept."""
+"""Real data. The files are downloaded once, checked against a known sha256, and kept."""
 
 from numbers import Integral, Real
 from os import PathLike
@@ -47,7 +47,7 @@ _URBAN_REFERENCES = {
     ),
 }
 
-# The endmembers of the file are divided by this; times it, three of them are pixels of the image.
+# The file divides the endmembers by this number: multiplied by it, three are pixels of the image.
 _JASPER_RIDGE_ENDMEMBER_SCALE = 5300
 
 _FETCHING = {
@@ -258,19 +258,12 @@ def fetch_usgs_library(
 
     Parameters
     ----------
-    data_home : str or path-like, default=None
-        Folder of the file. None takes the folder in the environment variable ``SKUNMIX_DATA``, or
-        the user's cache for skunmix if the variable is not set.
-    download_if_missing : bool, default=True
-        Whether to download the file if it is missing; False raises an OSError instead.
+    data_home, download_if_missing, n_retries, delay
+        As for :func:`fetch_jasper_ridge`.
     min_angle : float, default=None
         Smallest angle between spectra, in degrees: in the order of the file, a spectrum is kept if
         its angle to each one kept before it is larger. 4.44 keeps the 240 spectra that the
         literature on sparse unmixing uses. None keeps all.
-    n_retries : int, default=3
-        Number of further tries if the connection or the server fails, or the file is damaged.
-    delay : float, default=1.0
-        Seconds between tries.
 
     Returns
     -------
@@ -323,7 +316,7 @@ def fetch_usgs_library(
     )
     content = loadmat(path)
     order = np.argsort(content["datalib"][:, 0], kind="stable")
-    # three columns describe the bands, and each further column is a spectrum; so are the names
+    # the first three columns, and names, describe the bands, and the others are spectra
     columns = content["datalib"][order].T
     wavelengths, resolution, endmembers = columns[0], columns[1], columns[3:]
     names = [bytes(codes).decode("ascii").strip() for codes in content["names"][3:]]

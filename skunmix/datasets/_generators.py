@@ -6,7 +6,8 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 from sklearn.utils import Bunch, check_array, check_random_state
 
-from ..utils import Interval, axis_labels, name_labels, refuse_masked, validate_params
+from ..utils import Interval, validate_params
+from ..utils.labels import axis_labels, name_labels, refuse_masked
 from ._angles import angles_between
 from ._mixing import (
     MAX_DRAWS,
@@ -378,24 +379,9 @@ def make_mixtures(
     Returns
     -------
     mixtures : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object, with the following attributes.
-
-        spectra : ndarray of shape (n_pixels, n_bands)
-            Noisy mixtures, in the unit of the endmembers. Noise may make them negative.
-        abundances : ndarray of shape (n_pixels, n_endmembers)
-            At least 0; rows sum to one.
-        brightness : ndarray of shape (n_pixels,)
-            Factor of each noiseless mixture.
-        endmembers : ndarray of shape (n_endmembers, n_bands)
-            The spectra in the mixtures.
-        endmember_names : list of str
-            Their names.
-        wavelengths : ndarray of shape (n_bands,) or None
-            Centres of the bands, in µm, if known.
-        noise_std : float
-            Standard deviation of the noise, the same in each band.
-        DESCR : str
-            Description.
+        Dictionary-like object, with the attributes `spectra`, `abundances`, `brightness`,
+        `endmembers`, `endmember_names`, `wavelengths`, `noise_std` and `DESCR`, as from
+        :func:`make_scene`.
 
     (spectra, abundances) : tuple if `return_X_y` is True
 
@@ -545,11 +531,8 @@ def _check_n_active(n_active, n_endmembers):
     if n_active is None:
         return n_endmembers, n_endmembers
     ends = (n_active, n_active) if isinstance(n_active, Integral) else tuple(n_active)
-    if (
-        len(ends) != 2
-        or not all(isinstance(n, Integral) for n in ends)
-        or not 1 <= ends[0] <= ends[1] <= n_endmembers
-    ):
+    are_whole = len(ends) == 2 and all(isinstance(n, Integral) for n in ends)
+    if not (are_whole and 1 <= ends[0] <= ends[1] <= n_endmembers):
         raise ValueError(
             f"Expected n_active as a number from 1 to the {n_endmembers} endmembers, or a range "
             f"(fewest, most) of such numbers, got {n_active!r}; pass one of these."

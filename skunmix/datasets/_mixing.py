@@ -60,7 +60,7 @@ def _draw_dirichlet(n_active, most, concentration, rng):
     """Return rows of `most` weights that sum to one, the first `n_active` of each above 0."""
     weights = rng.gamma(concentration, size=(len(n_active), most))
     weights[np.arange(most) >= n_active[:, np.newaxis]] = 0.0
-    # a very small concentration underflows; its limit is a pure pixel
+    # a very small concentration underflows, and its limit is a pure pixel
     weights[weights.sum(axis=1) == 0, 0] = 1.0
     return weights / weights.sum(axis=1, keepdims=True)
 

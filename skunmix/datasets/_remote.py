@@ -10,24 +10,14 @@ from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..utils import require
+from ..utils.optional import require
 
 _TIMEOUT = 30  # seconds without an answer; the whole download may take longer
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file whose content is known by its sha256.
-
-    Attributes
-    ----------
-    name : str
-        Name of the file in its folder.
-    url : str
-        Address of the download.
-    sha256 : str
-        Hash of the content, as hexadecimal digits.
-    """
+    """A file, with the address of its download and the sha256 of its content, in hexadecimal."""
 
     name: str
     url: str
@@ -37,28 +27,7 @@ class RemoteFile:
 def local_file(remote, data_home=None, download_if_missing=True, *, n_retries=3, delay=1.0):
     """Return the path of a file with the expected content; download it if it is missing.
 
-    Parameters
-    ----------
-    remote : RemoteFile
-    data_home : str or path-like, default=None
-        Folder of the file. None takes the folder in the environment variable ``SKUNMIX_DATA``, or
-        the user's cache if the variable is not set.
-    download_if_missing : bool, default=True
-    n_retries : int, default=3
-        Number of further tries if the connection or the server fails, or the content is wrong.
-    delay : float, default=1.0
-        Seconds between tries.
-
-    Returns
-    -------
-    path : pathlib.Path
-
-    Raises
-    ------
-    OSError
-        If the file is missing and cannot or may not be downloaded.
-    ImportError
-        If pooch is needed and not installed.
+    The parameters are those of `fetch_jasper_ridge`, which also describes the errors.
     """
     path = _data_home(remote, data_home) / remote.name
     found = _sha256(path)
@@ -111,14 +80,16 @@ def _import_pooch(remote):
 
 def _download(remote, path, n_retries, delay):
     """Download into a temporary folder beside `path`, check the file, and move it there."""
-    pooch = _import_pooch(remote)
+    download = _import_pooch(remote).HTTPDownloader(
+        progressbar=importlib.util.find_spec("tqdm") is not None, timeout=_TIMEOUT
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # no file has the final name before it is complete, so that an interrupted or a parallel
         # download cannot leave a damaged file
         with TemporaryDirectory(prefix=f"{remote.name}.part-", dir=path.parent) as folder:
             part = Path(folder, remote.name)
-            _download_checked(remote, part, pooch, n_retries, delay)
+            _download_checked(download, remote, part, n_retries, delay)
             _set_aside(remote, path)
             os.replace(part, path)
     except OSError as error:  # exceptions of requests are OSErrors, too
@@ -130,10 +101,7 @@ def _download(remote, path, n_retries, delay):
     return path
 
 
-def _download_checked(remote, part, pooch, n_retries, delay):
-    download = pooch.HTTPDownloader(
-        progressbar=importlib.util.find_spec("tqdm") is not None, timeout=_TIMEOUT
-    )
+def _download_checked(download, remote, part, n_retries, delay):
     for tries_left in range(n_retries, -1, -1):
         try:
             download(remote.url, str(part), None)

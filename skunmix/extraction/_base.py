@@ -9,15 +9,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from ..utils import (
-    Interval,
-    StrOptions,
-    axis_labels,
-    check_unique,
-    fit_context,
-    refuse_masked,
-    restored_on_error,
-)
+from ..utils import Interval, StrOptions, fit_context
+from ..utils.labels import axis_labels, check_unique, refuse_masked
+from ..utils.state import restored_on_error
 from ._count import METHODS, count_endmembers
 from ._weights import check_weight
 

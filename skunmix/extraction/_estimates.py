@@ -7,7 +7,8 @@ from sklearn.utils import check_array
 
 from ..solvers.moments import second_moments
 from ..solvers.noise import noise_variances
-from ..utils import Interval, StrOptions, refuse_masked, validate_params
+from ..utils import Interval, StrOptions, validate_params
+from ..utils.labels import refuse_masked
 from ._count import METHODS, N_SAMPLE, count_endmembers
 from ._weights import check_weight
 

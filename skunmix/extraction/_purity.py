@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.utils import check_array, check_random_state
 
 from ..solvers.moments import floats_of, row_blocks
-from ..utils import Interval, refuse_masked, validate_params
+from ..utils import Interval, validate_params
+from ..utils.labels import refuse_masked
 
 # Projections that are made at once.
 _AT_ONCE = 64

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length
 
-from ..utils import refuse_masked
+from ..utils.labels import refuse_masked
 
 
 def check_weight(sample_weight, X):

@@ -9,14 +9,14 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_array
 
-from ..utils import (
-    Interval,
+from ..utils import Interval, validate_params
+from ..utils.labels import (
     axis_labels,
     check_rows,
+    column_labels,
     order_of_columns,
     refuse_masked,
     take_columns,
-    validate_params,
 )
 
 _ABUNDANCES = {
@@ -122,11 +122,7 @@ def abundance_angle_distance(y_true, y_pred, *, sample_weight=None, degrees=Fals
 
 
 @validate_params(
-    {
-        **_ABUNDANCES,
-        "eps": [Interval(Real, 0, 1, closed="neither")],
-        "average": ["boolean"],
-    },
+    {**_ABUNDANCES, "eps": [Interval(Real, 0, 1, closed="neither")], "average": ["boolean"]},
     prefer_skip_nested_validation=True,
 )
 def abundance_information_divergence(y_true, y_pred, *, sample_weight=None, eps=1e-6, average=True):
@@ -236,13 +232,9 @@ def spectral_angle_distance(
     array([90., 45.])
     """
     names = "spectra_true", "spectra_pred"
-    spectra_pred = _aligned(spectra_pred, spectra_true, *names[::-1])
-    check_rows(sample_weight, spectra_true, "sample_weight", "spectra_true")
-    spectra_true, spectra_pred = (
-        np.atleast_2d(_check_matrix(spectra, name))
-        for spectra, name in zip((spectra_true, spectra_pred), names)
+    spectra_true, spectra_pred = _check_pair(
+        spectra_true, spectra_pred, sample_weight, names, vector_shape=(1, -1)
     )
-    _check_same_shape(spectra_true, spectra_pred, *names, "one spectrum per row")
     return _mean(row_angles(spectra_true, spectra_pred, degrees), sample_weight, average)
 
 
@@ -345,31 +337,33 @@ def _check_weight(sample_weight, n_rows):
 
 
 def _check_abundances(y_true, y_pred, sample_weight):
-    y_pred = _aligned(y_pred, y_true, "y_pred", "y_true")
-    check_rows(sample_weight, y_true, "sample_weight", "y_true")
-    y_true, y_pred = (
-        _check_matrix(y, name) for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
-    )
-    y_true, y_pred = (y[:, np.newaxis] if y.ndim == 1 else y for y in (y_true, y_pred))
-    _check_same_shape(
-        y_true, y_pred, "y_true", "y_pred", "one pixel per row and one endmember per column"
-    )
-    return y_true, y_pred
+    return _check_pair(y_true, y_pred, sample_weight, ("y_true", "y_pred"), vector_shape=(-1, 1))
 
 
-def _aligned(pred, true, name_pred, name_true):
-    """Return estimates with columns in the order of the true values, if both have labels."""
+def _check_pair(true, pred, sample_weight, names, vector_shape):
+    """Return two matrices of the same shape, with their columns aligned if both have labels."""
+    name_true, name_pred = names
     order = order_of_columns(
         axis_labels(pred),
-        axis_labels(true)[1],
+        column_labels(true),
         f"the columns of {name_pred}",
         f"those of {name_true}",
     )
     check_rows(pred, true, name_pred, name_true)
-    return take_columns(pred, order)
+    check_rows(sample_weight, true, "sample_weight", name_true)
+    true, pred = (
+        _check_matrix(values, name, vector_shape)
+        for values, name in ((true, name_true), (take_columns(pred, order), name_pred))
+    )
+    if true.shape != pred.shape:
+        raise ValueError(
+            f"Expected {name_pred} of the shape {true.shape} of {name_true}, got {pred.shape}; "
+            f"pass the same rows and columns in both."
+        )
+    return true, pred
 
 
-def _check_matrix(values, name):
+def _check_matrix(values, name, vector_shape):
     refuse_masked(values, name)
     values = check_array(values, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name=name)
     if values.ndim not in (1, 2):
@@ -377,12 +371,4 @@ def _check_matrix(values, name):
             f"Expected {name} as a matrix, got shape {values.shape}; flatten an image to one "
             f"pixel per row."
         )
-    return values
-
-
-def _check_same_shape(true, pred, name_true, name_pred, layout):
-    if true.shape != pred.shape:
-        raise ValueError(
-            f"Expected {name_pred} of the shape {true.shape} of {name_true}, got {pred.shape}; "
-            f"pass both with {layout}."
-        )
+    return values.reshape(vector_shape) if values.ndim == 1 else values

@@ -4,7 +4,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.utils import check_array
 
-from ..utils import axis_labels, order_of_columns, refuse_masked, take_columns, validate_params
+from ..utils import validate_params
+from ..utils.labels import axis_labels, order_of_columns, refuse_masked, take_columns
 from ._functions import row_angles
 
 _ENDMEMBERS = {"endmembers_true": ["array-like"], "endmembers_pred": ["array-like"]}

@@ -3,15 +3,17 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ..utils import (
-    axis_labels,
+from ..utils.estimators import (
     check_order_is_known,
-    check_rows,
     comparable_endmembers,
     endmember_names,
+    reconstruct_spectra,
+)
+from ..utils.labels import (
+    axis_labels,
+    check_rows,
     name_labels,
     order_of_columns,
-    reconstruct_spectra,
     refuse_masked,
     take_columns,
 )
@@ -35,26 +37,13 @@ class AbundanceScorer(BaseEstimator):
         self.error = error
 
     def __call__(self, estimator, X, y, sample_weight=None):
-        """Return the negative error of a fitted estimator's prediction."""
+        """Return the result of `score`."""
         return self.score(estimator, X, y, sample_weight)
 
     def score(self, estimator, X, y, sample_weight=None):
-        """Return the negative error of a fitted estimator's prediction.
+        """Return the negative error of the abundances that a fitted estimator predicts.
 
-        Parameters
-        ----------
-        estimator : estimator
-            Fitted estimator with `predict`.
-        X : array-like of shape (n_pixels, n_bands)
-            Spectra.
-        y : array-like of shape (n_pixels, n_endmembers)
-            Their abundances.
-        sample_weight : array-like of shape (n_pixels,), default=None
-            Weights of the pixels.
-
-        Returns
-        -------
-        score : float
+        scikit-learn reads the routing of `sample_weight` from the signature of this method.
         """
         refuse_masked(y, "y")
         check_rows(X, y, "X", "y")

@@ -1,40 +1,25 @@
-"""The pieces that unrolled networks are made of.
+"""Parts of the layers of unrolled networks.
 
-Each takes one network or a stack of them, whose parameters have the networks as their first axis.
+Each accepts one network, or a stack, whose parameters have the networks as their first axis.
 """
 
 import torch
 from torch import nn
 
-# Products of fewer columns may have a kernel of their own, which was seen for one column.
+# BLAS may use another kernel for products of fewer columns, which was seen for one column.
 _FEW = 16
-# A float32 sum of abundances below this is zero for every purpose, and dividing by it would make
-# gradients overflow.
+# A float32 sum of abundances below this is zero: dividing by it would make gradients overflow.
 _TINY_SUM = 1e-6
 
 
 def as_parameter(start, n_layers, tied):
-    """Return a parameter with a leading axis of layers, or of length one where they share it.
-
-    Parameters
-    ----------
-    start : array-like
-        The value that every layer starts from.
-    n_layers : int
-        Number of layers, K.
-    tied : bool
-        Whether the layers share one value.
-
-    Returns
-    -------
-    parameter : nn.Parameter of shape (K, …) or (1, …), float32
-    """
+    """Return a parameter of shape (K, …), or (1, …) if tied, whose layers all have this start."""
     start = torch.as_tensor(start, dtype=torch.float32)
     return nn.Parameter(start.repeat(1 if tied else n_layers, *[1] * start.ndim))
 
 
 def layer_products(spectra, W):
-    """Return W_kᵀy of all layers in one product, pixels in columns as in the equations.
+    """Return W_kᵀy of all layers in one product, with pixels in columns.
 
     Parameters
     ----------
@@ -43,7 +28,7 @@ def layer_products(spectra, W):
 
     Returns
     -------
-    products : Tensor of shape (K · n_endmembers, n_pixels), or with n_networks in front
+    products : Tensor of shape (…, K · n_endmembers, n_pixels)
     """
     if W.ndim == 3:
         return _products_of_each(W.flatten(0, 1)[None], spectra)[0]
@@ -52,11 +37,11 @@ def layer_products(spectra, W):
 
 
 def _products_of_each(matrices, spectra):
-    """Return matrix · spectraᵀ for each matrix, rounded as if it were the only one.
+    """Return matrix · spectraᵀ for each matrix, rounded as for a single matrix.
 
-    BLAS may add up a product in another order if its shape is another, so the matrices are not
-    stacked to one large product. Few pixels are padded with zeros, because BLAS may treat a single
-    product of few columns differently from a batch.
+    The order of BLAS's sums may depend on the shape of a product, so that the matrices are not
+    combined into one large product. Few pixels are padded with zeros, because BLAS may treat a
+    single product of few columns differently from a batch.
     """
     n_pixels = len(spectra)
     if n_pixels < _FEW:
@@ -66,29 +51,20 @@ def _products_of_each(matrices, spectra):
 
 
 def multiply_add(v, matrix, z):
-    """Return v + matrix · z, for one network or each of a stack."""
+    """Return v + matrix · z, for one network or a stack."""
     if z.ndim == 3:
         return torch.baddbmm(v, matrix, z)
-    # as a stack of one, so that the sums are rounded as in any other
+    # as a stack of one network, so that sums are rounded as in a larger stack
     return torch.baddbmm(v[None], matrix[None], z[None])[0]
 
 
 def project(v, training):
-    """Return max(v, 0); in training, a unit that is closed for the whole batch may reopen.
+    """Return max(v, 0) of v (…, n_endmembers, n_pixels), whose dead units can recover in training.
 
-    Such a unit gets no gradient, and the spectra being positive in every band, one step too far
-    closes it for all pixels and for good: a dead endmember. So where a unit is closed for the
-    whole batch, the part of the gradient that would open it is let through. Units that are open
-    for any pixel have the gradient of max(v, 0).
-
-    Parameters
-    ----------
-    v : Tensor of shape (…, n_endmembers, n_pixels)
-    training : bool
-
-    Returns
-    -------
-    z : Tensor of shape (…, n_endmembers, n_pixels)
+    A unit that is zero for the whole batch has no gradient. As spectra are positive in every band,
+    one step that is too large makes it zero for all pixels and all later steps: the endmember is
+    dead. For such units, the part of the gradient that would raise them is kept. All other units
+    have the gradient of max(v, 0).
     """
     if training:
         closed = v.detach().amax(dim=-1, keepdim=True) <= 0
@@ -111,16 +87,9 @@ class _ReopeningProjection(torch.autograd.Function):
 
 
 def normalize(z):
-    """Rescale each pixel to sum to one; one of zeros becomes 1 / n_endmembers, without gradient.
+    """Rescale each pixel of z (…, n_endmembers, n_pixels), which is ≥ 0, to sum to one.
 
-    Parameters
-    ----------
-    z : Tensor of shape (…, n_endmembers, n_pixels)
-        Non-negative.
-
-    Returns
-    -------
-    abundances : Tensor of shape (…, n_endmembers, n_pixels)
+    A pixel of zeros becomes 1 / n_endmembers, without a gradient.
     """
     total = z.sum(dim=-2, keepdim=True)
     if total.detach().amin() > _TINY_SUM:

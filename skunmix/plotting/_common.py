@@ -4,42 +4,30 @@ from numbers import Integral
 
 import numpy as np
 
-from ..utils import (
+from ..utils import safe_indexing
+from ..utils.dimensions import axis_kind, rows_and_columns
+from ..utils.estimators import fitted_bands, last_step
+from ..utils.labels import (
     BAND_NAMES,
     ENDMEMBER_NAMES,
     are_known,
-    axis_kind,
     column_labels,
     dimension_labels,
-    fitted_bands,
-    last_step,
     order_among,
     order_of,
-    rows_and_columns,
-    safe_indexing,
 )
 
 # grey, which neither viridis nor magma contains
 MISSING = "0.8"
-# With more endmembers than this, and than rows, and without names, the endmembers seem to come
-# first.
+# With more endmembers than this, and than rows, unnamed endmembers seem to come first.
 _MANY = 12
 
 
 def values_last(values, name="values"):
     """Return a DataArray with its rows before its columns, and endmembers or bands last.
 
-    Parameters
-    ----------
-    values : object
-        Other objects, and DataArrays with default names of dimensions, are returned unchanged.
-    name : str
-        Name of the values, for error messages.
-
-    Raises
-    ------
-    ValueError
-        If the names of three dimensions do not identify that of the endmembers or bands.
+    Other objects, and DataArrays with default names of dimensions, are returned unchanged. A
+    ValueError is raised if the names of three dimensions do not identify the endmembers or bands.
     """
     dims = getattr(values, "dims", ())
     if not hasattr(values, "coords") or all(str(dim).startswith("dim_") for dim in dims):
@@ -65,10 +53,7 @@ def values_last(values, name="values"):
 def value_labels(values):
     """Return the labels of the last axis of a frame or a DataArray of pixels or an image, or None.
 
-    Parameters
-    ----------
-    values : object
-        A DataArray must have its endmembers or bands last.
+    A DataArray must have its endmembers or bands last.
     """
     if len(getattr(values, "dims", ())) == 3:
         found = dimension_labels(values, values.dims[2])
@@ -79,17 +64,8 @@ def value_labels(values):
 def check_endmembers_last(abundances, name):
     """Raise if an image without labels seems to have its endmembers first, as in rasterio and GDAL.
 
-    Parameters
-    ----------
-    abundances : ndarray of shape (n_rows, n_columns, n_endmembers)
-    name : str
-        Name of the abundances, for the error message.
-
-    Raises
-    ------
-    ValueError
-        If abundances sum to one over the first axis, but not over the last, or if there are more
-        than 12 endmembers, and more than rows.
+    It seems so if abundances sum to one over the first axis, but not over the last, or if there are
+    more than 12 endmembers, and more than rows.
     """
     n_rows, n_columns, n_endmembers = abundances.shape
     if _sum_to_one(abundances, 2):
@@ -111,15 +87,7 @@ def _sum_to_one(abundances, axis):
 def as_image_like(values, labels, shape, name, against):
     """Return an image as `as_image` does, with its values in the order of the expected labels.
 
-    Parameters
-    ----------
-    values : array-like
-    labels : list or None
-        The expected labels.
-    shape, name
-        As for `as_image`.
-    against : str
-        The object with these labels, for the error message.
+    `labels` are a list or None, and `against` describes the object that has them, for the error.
     """
     values = values_last(values, name)
     order = order_of(value_labels(values), labels, f"the columns of {name}", against)
@@ -128,25 +96,10 @@ def as_image_like(values, labels, shape, name, against):
 
 
 def as_image(values, shape, name):
-    """Return pixels as an image, a copy in float64.
+    """Return pixels as an image of shape (n_rows, n_columns, n_values), a copy in float64.
 
-    Parameters
-    ----------
-    values : array-like of shape (n_pixels,), (n_pixels, n_values) or (n_rows, n_columns, n_values)
-        Masked values become NaN.
-    shape : (int, int) or None
-        Rows and columns. None is only allowed for an image.
-    name : str
-        Name of the values, for error messages.
-
-    Returns
-    -------
-    image : ndarray of shape (n_rows, n_columns, n_values), float64
-
-    Raises
-    ------
-    ValueError
-        If the values have another shape, or their number does not fit `shape`.
+    The values have shape (n_pixels,), (n_pixels, n_values) or (n_rows, n_columns, n_values). Masked
+    values become NaN. `shape` is (n_rows, n_columns), and may be None for an image.
     """
     values = as_floats(values_last(values, name))
     if values.ndim not in (1, 2, 3):
@@ -154,7 +107,7 @@ def as_image(values, shape, name):
             f"Expected {name} as pixels in rows, or as an image of shape (n_rows, n_columns, "
             f"n_values), got {values.ndim} dimensions; reshape it."
         )
-    shape = check_image_shape(shape, values.shape, name)
+    shape = _check_image_shape(shape, values.shape, name)
     return values.reshape(*shape, values.shape[-1] if values.ndim > 1 else 1)
 
 
@@ -165,7 +118,7 @@ def as_floats(values):
     return np.array(values, dtype=np.float64)
 
 
-def check_image_shape(shape, values_shape, name):
+def _check_image_shape(shape, values_shape, name):
     """Return rows and columns of the image whose pixels are in an array of `values_shape`."""
     if shape is None:
         if len(values_shape) != 3:
@@ -191,53 +144,45 @@ def check_image_shape(shape, values_shape, name):
     return shape
 
 
-def split_pixels(X, shape, estimator, name="X"):
-    """Return pixels in rows, the shape of their image, and which of them are finite.
+def split_pixels(X, shape, estimator):
+    """Return the pixels that are finite in every band, the shape of the image, and where they are.
 
     Parameters
     ----------
     X : array-like of shape (n_pixels, n_bands) or (n_rows, n_columns, n_bands)
-    shape : (int, int) or None
-    estimator : estimator
-        Fitted. If an image has labels, its bands are ordered as those of the estimator.
-    name : str
+        If an image has labels, its bands are ordered as those of the fitted estimator.
 
     Returns
     -------
     pixels : array-like of shape (n_finite, n_bands)
-        The pixels that are finite in every band, of the type of X.
+        Of the type of X.
     shape : tuple of (int, int)
     finite : ndarray of bool of shape (n_rows, n_columns)
-
-    Raises
-    ------
-    ValueError
-        If X does not fit `shape`, or no pixel is finite in every band.
     """
     if np.ma.isMaskedArray(X):
         X = X.astype(np.float64).filled(np.nan)
-    X = values_last(X, name)
+    X = values_last(X, "X")
     values = np.asarray(X)
     if values.ndim == 3 and hasattr(X, "dims"):
         order = order_among(
             dimension_labels(X, X.dims[2]),
             fitted_bands(estimator),
-            f"the bands of {name}",
+            "the bands of X",
             "those that the model was fitted on",
         )
         values = values if order is None else values[..., order]
     if values.ndim not in (2, 3):
         raise ValueError(
-            f"Expected {name} of shape (n_pixels, n_bands) or (n_rows, n_columns, n_bands), got "
+            f"Expected X of shape (n_pixels, n_bands) or (n_rows, n_columns, n_bands), got "
             f"{values.shape}; reshape it."
         )
-    shape = check_image_shape(shape, values.shape, name)
+    shape = _check_image_shape(shape, values.shape, "X")
     pixels = values.reshape(-1, values.shape[-1]) if values.ndim == 3 else X
     finite = np.isfinite(np.asarray(pixels, dtype=np.float64)).all(axis=1)
     if not finite.any():
         raise ValueError(
             f"Expected pixels that are finite in every band, got none among the {len(finite)} "
-            f"pixels of {name}; drop the bands without data."
+            f"pixels of X; drop the bands without data."
         )
     if not finite.all():
         pixels = safe_indexing(pixels, np.flatnonzero(finite))
@@ -297,15 +242,11 @@ def draw_colorbar(axes, image, values, label):
     """
     axes = np.atleast_2d(np.asarray(axes, dtype=object))
     n_rows = len({round(panel.get_position().y0, 3) for panel in axes.ravel()})
-    low, high = (values < image.norm.vmin).any(), (values > image.norm.vmax).any()
+    pointed = (values < image.norm.vmin).any(), (values > image.norm.vmax).any()
+    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[pointed]
     if n_rows == 1 and is_flat(image.get_array().shape):
         where = {"location": "bottom", "aspect": 30}
     else:
         where = {"aspect": 15 * n_rows, "fraction": 0.15 / axes.shape[1] ** 0.5}
-    return axes[0, 0].figure.colorbar(
-        image,
-        ax=list(axes.ravel()),
-        label=label,
-        extend={(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[low, high],
-        **where,
-    )
+    figure = axes[0, 0].figure
+    return figure.colorbar(image, ax=list(axes.ravel()), label=label, extend=extend, **where)

@@ -3,12 +3,15 @@
 import numpy as np
 
 from ..metrics import spectral_angle_distance
-from ..utils import axis_labels, check_wavelength_labels, last_step, order_of, require_pyplot
+from ..utils.estimators import last_step
+from ..utils.labels import axis_labels, check_wavelength_labels, order_of
+from ..utils.optional import require_pyplot
 from ._common import as_floats, check_names, estimator_names
 
 # Colours of Okabe and Ito, which colour-blind readers can distinguish, without yellow, which is too
 # faint on white.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_REFERENCE_STYLE = {"linestyle": "--", "linewidth": 1.0}
 # A missing band of a regular grid doubles the step. The steps of instruments vary by less than
 # this.
 _GAP = 1.75
@@ -30,10 +33,10 @@ class EndmemberDisplay:
     reference : ndarray of shape (n_endmembers, n_bands), default=None
         Reference spectra, in the order of `endmembers`.
 
-    wavelengths : ndarray of shape (n_bands,), default=None
-        Centres of the bands. None uses `bands` as x axis.
+    wavelengths : array-like of shape (n_bands,), default=None
+        Centres of the bands, in any order. None uses `bands` as x axis.
 
-    bands : ndarray of shape (n_bands,), default=None
+    bands : array-like of shape (n_bands,), default=None
         Band numbers of the instrument. None counts from 0.
 
     unit : str, default="µm"
@@ -114,9 +117,7 @@ class EndmemberDisplay:
         bands=None,
         unit="µm",
         endmember_names=None,
-        line_kw=None,
-        reference_kw=None,
-        ax=None,
+        **plot_kw,
     ):
         """Draw the endmembers of a fitted unmixer.
 
@@ -129,26 +130,14 @@ class EndmemberDisplay:
         reference : array-like of shape (n_endmembers, n_bands), default=None
             Reference spectra, in the order of `endmembers`.
 
-        wavelengths : array-like of shape (n_bands,), default=None
-            Centres of the bands, in any order. None uses `bands` as x axis.
-
-        bands : array-like of shape (n_bands,), default=None
-            Band numbers of the instrument. None counts from 0.
-
-        unit : str, default="µm"
-            Unit of the wavelengths, for the label of the axis.
+        wavelengths, bands, unit
+            As for the constructor.
 
         endmember_names : sequence of str, default=None
             Names for the legend. None takes those of the estimator.
 
-        line_kw : dict, default=None
-            Passed to `matplotlib.axes.Axes.plot` for the spectra.
-
-        reference_kw : dict, default=None
-            Passed to `matplotlib.axes.Axes.plot` for the reference.
-
-        ax : Axes, default=None
-            Axes to draw into. None makes a figure.
+        **plot_kw
+            Passed to :meth:`plot`: `ax`, `line_kw` and `reference_kw`.
 
         Returns
         -------
@@ -170,16 +159,14 @@ class EndmemberDisplay:
                 f"call `fit` first, or use from_predictions."
             )
         names = estimator_names(unmixer, len(unmixer.endmembers_))
-        if endmember_names is None:
-            endmember_names = names
         return cls(
             unmixer.endmembers_,
             reference=_aligned(reference, names, getattr(unmixer, "band_labels_", None)),
             wavelengths=wavelengths,
             bands=bands,
             unit=unit,
-            endmember_names=endmember_names,
-        ).plot(ax, line_kw=line_kw, reference_kw=reference_kw)
+            endmember_names=names if endmember_names is None else endmember_names,
+        ).plot(**plot_kw)
 
     @classmethod
     def from_predictions(
@@ -191,9 +178,7 @@ class EndmemberDisplay:
         bands=None,
         unit="µm",
         endmember_names=None,
-        line_kw=None,
-        reference_kw=None,
-        ax=None,
+        **plot_kw,
     ):
         """Draw spectra.
 
@@ -205,26 +190,14 @@ class EndmemberDisplay:
         reference : array-like of the shape of `endmembers`, default=None
             Reference spectra, in the order of `endmembers`.
 
-        wavelengths : array-like of shape (n_bands,), default=None
-            Centres of the bands, in any order. None uses `bands` as x axis.
-
-        bands : array-like of shape (n_bands,), default=None
-            Band numbers of the instrument. None counts from 0.
-
-        unit : str, default="µm"
-            Unit of the wavelengths, for the label of the axis.
+        wavelengths, bands, unit
+            As for the constructor.
 
         endmember_names : sequence of str, default=None
             Names for the legend. None takes the index of a DataFrame.
 
-        line_kw : dict, default=None
-            Passed to `matplotlib.axes.Axes.plot` for the spectra.
-
-        reference_kw : dict, default=None
-            Passed to `matplotlib.axes.Axes.plot` for the reference.
-
-        ax : Axes, default=None
-            Axes to draw into. None makes a figure.
+        **plot_kw
+            Passed to :meth:`plot`: `ax`, `line_kw` and `reference_kw`.
 
         Returns
         -------
@@ -239,8 +212,6 @@ class EndmemberDisplay:
         """
         require_pyplot(f"{cls.__name__}.from_predictions")
         names, labels = axis_labels(endmembers)
-        if endmember_names is None:
-            endmember_names = names
         if wavelengths is not None and unit in _UNITS:
             with_unit = [f"{value} {unit}" for value in np.ravel(wavelengths)]
             check_wavelength_labels(endmembers, with_unit, "wavelengths")
@@ -250,8 +221,8 @@ class EndmemberDisplay:
             wavelengths=wavelengths,
             bands=bands,
             unit=unit,
-            endmember_names=endmember_names,
-        ).plot(ax, line_kw=line_kw, reference_kw=reference_kw)
+            endmember_names=names if endmember_names is None else endmember_names,
+        ).plot(**plot_kw)
 
     def plot(self, ax=None, *, line_kw=None, reference_kw=None):
         """Draw the spectra.
@@ -288,17 +259,14 @@ class EndmemberDisplay:
         self.angles_ = None if reference is None else _angles(endmembers, reference)
         self.reference_lines_ = None if reference is None else []
         self.lines_ = []
-        colors = _colors(plt, len(endmembers))
+        colors = _COLORS[: len(endmembers)]
+        if len(endmembers) > len(_COLORS):
+            colors = plt.get_cmap("viridis")(np.linspace(0, 0.95, len(endmembers)))
         for i, (name, color) in enumerate(zip(names, colors)):
             if reference is not None:
                 name = f"{name} ({self.angles_[i]:.1f}°)"
-                line = _draw_line(
-                    ax,
-                    position,
-                    reference[i],
-                    {"color": color, "linestyle": "--", "linewidth": 1.0, **(reference_kw or {})},
-                )
-                self.reference_lines_.append(line)
+                style = {"color": color, **_REFERENCE_STYLE, **(reference_kw or {})}
+                self.reference_lines_.append(_draw_line(ax, position, reference[i], style))
             style = {"color": color, "label": name, **(line_kw or {})}
             self.lines_.append(_draw_line(ax, position, endmembers[i], style))
         self._draw_legend(ax)
@@ -343,7 +311,7 @@ class EndmemberDisplay:
     def _draw_legend(self, ax):
         handles, labels = ax.get_legend_handles_labels()
         if self.reference_lines_:
-            (reference,) = ax.plot([], [], color="0.3", linestyle="--", linewidth=1.0)
+            (reference,) = ax.plot([], [], color="0.3", **_REFERENCE_STYLE)
             handles, labels = [*handles, reference], [*labels, "reference"]
         # a legend of this size inside the axes would hide spectra
         self.legend_ = ax.legend(
@@ -397,9 +365,3 @@ def _angles(endmembers, reference):
         if both.any():
             angles[i] = spectral_angle_distance(pair[0][both], pair[1][both], degrees=True)
     return angles
-
-
-def _colors(plt, n):
-    if n <= len(_COLORS):
-        return _COLORS[:n]
-    return plt.get_cmap("viridis")(np.linspace(0, 0.95, n))

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..utils import last_step, require_pyplot
+from ..utils.estimators import last_step
+from ..utils.optional import require_pyplot
 
 _TRAINING, _VALIDATION = "#0072B2", "#D55E00"  # blue and vermilion of Okabe and Ito
 
@@ -59,7 +60,7 @@ class LossCurveDisplay:
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, log_scale=True, line_kw=None, ax=None):
+    def from_estimator(cls, estimator, *, name=None, **plot_kw):
         """Draw the losses of a fitted network.
 
         Parameters
@@ -70,14 +71,8 @@ class LossCurveDisplay:
         name : str, default=None
             Prefix of the labels in the legend.
 
-        log_scale : bool, default=True
-            Whether the axis of the loss is logarithmic.
-
-        line_kw : dict, default=None
-            Passed to `matplotlib.axes.Axes.plot`.
-
-        ax : Axes, default=None
-            Axes to draw into. None makes a figure.
+        **plot_kw
+            Passed to :meth:`plot`: `ax`, `log_scale` and `line_kw`.
 
         Returns
         -------
@@ -101,7 +96,7 @@ class LossCurveDisplay:
             estimator.loss_curve_,
             validation_loss_curve=getattr(estimator, "validation_loss_curve_", None),
             name=name,
-        ).plot(ax, log_scale=log_scale, line_kw=line_kw)
+        ).plot(**plot_kw)
 
     def plot(self, ax=None, *, log_scale=True, line_kw=None):
         """Draw the curves.
@@ -131,26 +126,27 @@ class LossCurveDisplay:
         plt = require_pyplot(f"{type(self).__name__}.plot")
         from matplotlib.ticker import LogFormatterSciNotation
 
-        curves = {"training": np.asarray(self.loss_curve, dtype=np.float64)}
-        if curves["training"].ndim != 1 or not len(curves["training"]):
+        training = np.asarray(self.loss_curve, dtype=np.float64)
+        if training.ndim != 1 or not len(training):
             raise ValueError(
                 f"Expected loss_curve of shape (n_epochs,) with at least one epoch, got shape "
-                f"{curves['training'].shape}; train with max_epochs above 0."
+                f"{training.shape}; train with max_epochs above 0."
             )
+        curves = {"training": training}
         if self.validation_loss_curve is not None:
-            curves["validation"] = np.asarray(self.validation_loss_curve, dtype=np.float64)
-            if len(curves["validation"]) != len(curves["training"]):
+            validation = np.asarray(self.validation_loss_curve, dtype=np.float64)
+            if len(validation) != len(training):
                 raise ValueError(
-                    f"Expected validation_loss_curve with {len(curves['training'])} epochs, as "
-                    f"loss_curve has, got {len(curves['validation'])}; pass one value for each "
-                    f"epoch in both."
+                    f"Expected validation_loss_curve with {len(training)} epochs, as loss_curve "
+                    f"has, got {len(validation)}; pass one value for each epoch in both."
                 )
+            curves["validation"] = validation
         own = ax is None
         if own:
             _, ax = plt.subplots(figsize=(5, 3.5), layout="constrained")
         # several models in the same axes use the colour cycle of the axes
         colors = dict(zip(curves, (_TRAINING, _VALIDATION))) if own and not self.name else {}
-        epochs = np.arange(1, len(curves["training"]) + 1)
+        epochs = np.arange(1, len(training) + 1)
         self.lines_ = []
         for part, losses in curves.items():
             label = f"{self.name}, {part}" if self.name else part
@@ -163,11 +159,11 @@ class LossCurveDisplay:
                 style["marker"] = "o"
             (line,) = ax.plot(epochs, losses, **{**style, **(line_kw or {})})
             self.lines_.append(line)
-        if "validation" in curves and np.isfinite(curves["validation"]).any():
-            lowest = int(np.nanargmin(curves["validation"]))
+        if "validation" in curves and np.isfinite(validation).any():
+            lowest = int(np.nanargmin(validation))
             ax.plot(
                 epochs[lowest],
-                curves["validation"][lowest],
+                validation[lowest],
                 marker="o",
                 color=self.lines_[-1].get_color(),
                 linestyle="none",
@@ -175,10 +171,8 @@ class LossCurveDisplay:
             )
         if log_scale:
             ax.set_yscale("log")
-            # a loss rarely spans a decade, for which the default of matplotlib has one label or
-            # none
-            formatter = LogFormatterSciNotation(minor_thresholds=(2, 0.6))
-            ax.yaxis.set_minor_formatter(formatter)
+            # by default, matplotlib has at most one label for less than a decade
+            ax.yaxis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(2, 0.6)))
         ax.set(xlabel="epoch", ylabel="loss")
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure

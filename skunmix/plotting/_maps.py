@@ -4,7 +4,8 @@ from textwrap import fill
 
 import numpy as np
 
-from ..utils import last_step, require_pyplot
+from ..utils.estimators import last_step
+from ..utils.optional import require_pyplot
 from ._common import (
     as_image,
     as_image_like,
@@ -89,21 +90,7 @@ class AbundanceMapDisplay:
 
     @classmethod
     def from_estimator(
-        cls,
-        estimator,
-        X,
-        y=None,
-        *,
-        shape=None,
-        endmember_names=None,
-        name=None,
-        error=False,
-        n_cols=6,
-        cmap="viridis",
-        colorbar=True,
-        im_kw=None,
-        error_kw=None,
-        ax=None,
+        cls, estimator, X, y=None, *, shape=None, endmember_names=None, name=None, **plot_kw
     ):
         """Unmix a scene with a fitted estimator, and draw the abundances.
 
@@ -130,29 +117,9 @@ class AbundanceMapDisplay:
             Label of the row of estimated abundances. None uses the class name of the estimator if
             there is more than one row.
 
-        error : bool, default=False
-            Whether to draw the absolute error in another row. Needs `y`.
-
-        n_cols : int, default=6
-            Largest number of panels side by side. Further endmembers continue below, with all their
-            rows. Ignored if `ax` is an array.
-
-        cmap : str or Colormap, default="viridis"
-            Colour map of the abundances.
-
-        colorbar : bool, default=True
-            Whether to draw a colour bar.
-
-        im_kw : dict, default=None
-            Passed to `matplotlib.axes.Axes.imshow` for abundances. The scale is from 0 to 1 unless
-            set here, for example by ``{"vmax": 0.5}``.
-
-        error_kw : dict, default=None
-            Passed to `matplotlib.axes.Axes.imshow` for errors.
-
-        ax : Axes or array-like of Axes, default=None
-            Axes to draw into: one, which is divided if there are several panels, or one for each
-            panel, row by row. None makes a figure.
+        **plot_kw
+            Passed to :meth:`plot`: `ax`, `error`, `n_cols`, `cmap`, `colorbar`, `im_kw` and
+            `error_kw`.
 
         Returns
         -------
@@ -161,8 +128,7 @@ class AbundanceMapDisplay:
         Raises
         ------
         ValueError
-            If the shape does not fit the pixels, the number of names that of the endmembers, or the
-            number of axes that of the panels, or if no pixel is finite.
+            As in :meth:`plot`, or if the shape does not fit the pixels, or no pixel is finite.
         ImportError
             If matplotlib is not installed.
         """
@@ -172,39 +138,16 @@ class AbundanceMapDisplay:
         names = estimator_names(estimator, abundances.shape[2])
         if endmember_names is None:
             endmember_names = check_names(names, abundances.shape[2])
-        if name is None and y is not None:
-            name = type(last_step(estimator)).__name__
-        return cls(
-            abundances,
-            reference=None if y is None else as_image_like(y, names, shape, "y", "the endmembers"),
-            endmember_names=endmember_names,
-            name=name,
-        ).plot(
-            ax,
-            error=error,
-            n_cols=n_cols,
-            cmap=cmap,
-            colorbar=colorbar,
-            im_kw=im_kw,
-            error_kw=error_kw,
-        )
+        reference = None
+        if y is not None:
+            reference = as_image_like(y, names, shape, "y", "the endmembers")
+            name = type(last_step(estimator)).__name__ if name is None else name
+        display = cls(abundances, reference=reference, endmember_names=endmember_names, name=name)
+        return display.plot(**plot_kw)
 
     @classmethod
     def from_predictions(
-        cls,
-        y_pred,
-        *,
-        y_true=None,
-        shape=None,
-        endmember_names=None,
-        name=None,
-        error=False,
-        n_cols=6,
-        cmap="viridis",
-        colorbar=True,
-        im_kw=None,
-        error_kw=None,
-        ax=None,
+        cls, y_pred, *, y_true=None, shape=None, endmember_names=None, name=None, **plot_kw
     ):
         """Draw abundances.
 
@@ -228,28 +171,9 @@ class AbundanceMapDisplay:
         name : str, default=None
             Label of the row of `y_pred`.
 
-        error : bool, default=False
-            Whether to draw the absolute error in another row. Needs `y_true`.
-
-        n_cols : int, default=6
-            Largest number of panels side by side. Further endmembers continue below, with all their
-            rows. Ignored if `ax` is an array.
-
-        cmap : str or Colormap, default="viridis"
-            Colour map of the abundances.
-
-        colorbar : bool, default=True
-            Whether to draw a colour bar.
-
-        im_kw : dict, default=None
-            Passed to `matplotlib.axes.Axes.imshow` for abundances.
-
-        error_kw : dict, default=None
-            Passed to `matplotlib.axes.Axes.imshow` for errors.
-
-        ax : Axes or array-like of Axes, default=None
-            Axes to draw into: one, which is divided if there are several panels, or one for each
-            panel, row by row. None makes a figure.
+        **plot_kw
+            Passed to :meth:`plot`: `ax`, `error`, `n_cols`, `cmap`, `colorbar`, `im_kw` and
+            `error_kw`.
 
         Returns
         -------
@@ -258,8 +182,7 @@ class AbundanceMapDisplay:
         Raises
         ------
         ValueError
-            If the shape does not fit the pixels, the number of names that of the endmembers, or the
-            number of axes that of the panels.
+            As in :meth:`plot`, or if the shape does not fit the pixels.
         ImportError
             If matplotlib is not installed.
         """
@@ -273,22 +196,12 @@ class AbundanceMapDisplay:
                 endmember_names = check_names(None, abundances.shape[2])
             elif labels is None:
                 check_endmembers_last(abundances, "y_pred")
-        return cls(
-            abundances,
-            reference=None
-            if y_true is None
-            else as_image_like(y_true, labels, abundances.shape[:2], "y_true", "those of y_pred"),
-            endmember_names=endmember_names,
-            name=name,
-        ).plot(
-            ax,
-            error=error,
-            n_cols=n_cols,
-            cmap=cmap,
-            colorbar=colorbar,
-            im_kw=im_kw,
-            error_kw=error_kw,
-        )
+        reference = None
+        if y_true is not None:
+            shape = abundances.shape[:2]
+            reference = as_image_like(y_true, labels, shape, "y_true", "those of y_pred")
+        display = cls(abundances, reference=reference, endmember_names=endmember_names, name=name)
+        return display.plot(**plot_kw)
 
     def plot(
         self,
@@ -323,7 +236,8 @@ class AbundanceMapDisplay:
             Whether to draw a colour bar.
 
         im_kw : dict, default=None
-            Passed to `matplotlib.axes.Axes.imshow` for abundances.
+            Passed to `matplotlib.axes.Axes.imshow` for abundances. The scale is from 0 to 1 unless
+            set here, for example by ``{"vmax": 0.5}``.
 
         error_kw : dict, default=None
             Passed to `matplotlib.axes.Axes.imshow` for errors.
@@ -353,13 +267,16 @@ class AbundanceMapDisplay:
         if error:
             scales[-1] = {"vmin": 0.0, "cmap": "magma", **(error_kw or {})}
             scales[-1].setdefault("vmax", _largest(rows[-1][1]))
+        # flat images are too low for a vertical label
+        flat = {"rotation": 0, "ha": "right", "va": "center"}
+        label_style = flat if is_flat(abundances.shape) else {}
         images = np.empty(axes.shape, dtype=object)
         for row, ((label, maps), style) in enumerate(zip(rows, scales)):
             for column in range(len(names)):
                 images[row, column] = draw_image(axes[row, column], maps[..., column], **style)
             if len(rows) > 1 or self.name:
                 for panel in axes[row, ::n_beside]:
-                    panel.set_ylabel(label, fontsize="small", **_label_place(abundances.shape))
+                    panel.set_ylabel(label, fontsize="small", **label_style)
         for panel, name in zip(axes[0], names):
             panel.set_title(fill(name, _TITLE_WIDTH), fontsize="medium")
 
@@ -409,11 +326,6 @@ class AbundanceMapDisplay:
             self.error_colorbar_ = draw_colorbar(
                 beside_error, self.images_[-1, 0], maps[-1], "absolute error"
             )
-
-
-def _label_place(shape):
-    """Return the style of a row's label: horizontal beside flat images, which are too low."""
-    return {"rotation": 0, "ha": "right", "va": "center"} if is_flat(shape) else {}
 
 
 def _largest(values):

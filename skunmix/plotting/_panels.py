@@ -2,7 +2,7 @@
 
 import numpy as np
 
-# Inches. A figure of six columns is as wide as a page if printed at about three quarters.
+# In inches. A figure of six columns fits the width of a page if printed at about 75 %.
 _FIGURE_WIDTH = 7.5
 _PANEL_WIDTH = 1.25, 2.0
 _COLORBAR_WIDTH = 0.9
@@ -11,30 +11,15 @@ _COLORBAR_WIDTH = 0.9
 def make_panels(plt, ax, n_kinds, shape, n_cols):
     """Return axes for maps of several kinds: the given ones, or new ones.
 
-    New axes are arranged in blocks of at most `n_cols` columns, with a row for each kind.
-
-    Parameters
-    ----------
-    plt : module
-        matplotlib.pyplot.
-    ax : Axes, array-like of Axes or None
-        One, which is divided if needed, or one for each panel, row by row. None makes a figure.
-    n_kinds : int
-    shape : (int, int, int)
-        Rows, columns and endmembers.
-    n_cols : int
+    New axes are arranged in blocks of at most `n_cols` columns, with a row for each kind. A single
+    `ax` is divided. An array must have one for each panel, row by row. None makes a figure. `shape`
+    is (n_rows, n_columns, n_endmembers).
 
     Returns
     -------
     axes : ndarray of Axes of shape (n_kinds, n_endmembers)
     n_beside : int
-        Endmembers in a block.
-
-    Raises
-    ------
-    ValueError
-        If the number of axes is not that of the panels, the single axes cannot be divided, or there
-        is nothing to draw.
+        Number of endmembers in a block.
     """
     n_rows, n_columns, n_endmembers = shape
     if not n_endmembers or n_cols < 1:
@@ -59,16 +44,11 @@ def make_panels(plt, ax, n_kinds, shape, n_cols):
     if ax is None:
         width = np.clip(_FIGURE_WIDTH / n_beside, *_PANEL_WIDTH)
         height = width * np.clip(n_rows / n_columns, 0.4, 2.5)
-        _, panels = plt.subplots(
-            n_blocks * n_kinds,
-            n_beside,
-            figsize=(
-                width * n_beside + _COLORBAR_WIDTH,
-                max(height * n_kinds * n_blocks + 0.3 * n_blocks, 1.8),
-            ),
-            squeeze=False,
-            layout="compressed",
+        figure_height = max(height * n_kinds * n_blocks + 0.3 * n_blocks, 1.8)
+        figure = plt.figure(
+            figsize=(width * n_beside + _COLORBAR_WIDTH, figure_height), layout="compressed"
         )
+        panels = figure.subplots(n_blocks * n_kinds, n_beside, squeeze=False)
     else:
         panels = _divide(ax, n_blocks * n_kinds, n_beside)
     # (block, kind, column) → (kind, block and column)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..utils import reconstruct_spectra, require_pyplot
+from ..utils.estimators import reconstruct_spectra
+from ..utils.optional import require_pyplot
 from ._common import (
     as_image,
     as_image_like,
@@ -71,9 +72,7 @@ class ResidualMapDisplay:
         self.residuals = residuals
 
     @classmethod
-    def from_estimator(
-        cls, estimator, X, *, shape=None, cmap="magma", colorbar=True, im_kw=None, ax=None
-    ):
+    def from_estimator(cls, estimator, X, *, shape=None, **plot_kw):
         """Unmix a scene, reconstruct its spectra, and draw the difference.
 
         Parameters
@@ -89,18 +88,8 @@ class ResidualMapDisplay:
         shape : (int, int), default=None
             Rows and columns of the scene. Not needed if `X` is an image.
 
-        cmap : str or Colormap, default="magma"
-            Colour map.
-
-        colorbar : bool, default=True
-            Whether to draw a colour bar.
-
-        im_kw : dict, default=None
-            Passed to `matplotlib.axes.Axes.imshow`. The scale is from 0 to the largest residual
-            unless set here, for example by ``{"vmax": 0.05}``.
-
-        ax : Axes, default=None
-            Axes to draw into. None makes a figure.
+        **plot_kw
+            Passed to :meth:`plot`: `ax`, `cmap`, `colorbar` and `im_kw`.
 
         Returns
         -------
@@ -120,12 +109,10 @@ class ResidualMapDisplay:
         pixels, _, finite = split_pixels(X, shape, estimator)
         spectra, rebuilt = reconstruct_spectra(estimator, pixels, caller)
         residuals = place(_rmse(np.asarray(spectra), np.asarray(rebuilt)), finite)[..., 0]
-        return cls(residuals).plot(ax, cmap=cmap, colorbar=colorbar, im_kw=im_kw)
+        return cls(residuals).plot(**plot_kw)
 
     @classmethod
-    def from_predictions(
-        cls, spectra, rebuilt, *, shape=None, cmap="magma", colorbar=True, im_kw=None, ax=None
-    ):
+    def from_predictions(cls, spectra, rebuilt, *, shape=None, **plot_kw):
         """Draw the difference between spectra and their reconstruction.
 
         Parameters
@@ -140,17 +127,8 @@ class ResidualMapDisplay:
         shape : (int, int), default=None
             Rows and columns of the scene. Not needed if `spectra` is an image.
 
-        cmap : str or Colormap, default="magma"
-            Colour map.
-
-        colorbar : bool, default=True
-            Whether to draw a colour bar.
-
-        im_kw : dict, default=None
-            Passed to `matplotlib.axes.Axes.imshow`.
-
-        ax : Axes, default=None
-            Axes to draw into. None makes a figure.
+        **plot_kw
+            Passed to :meth:`plot`: `ax`, `cmap`, `colorbar` and `im_kw`.
 
         Returns
         -------
@@ -173,7 +151,7 @@ class ResidualMapDisplay:
                 f"Expected rebuilt with {spectra.shape[2]} bands, as spectra have, got "
                 f"{rebuilt.shape[2]}; pass the same pixels and bands in both."
             )
-        return cls(_rmse(spectra, rebuilt)).plot(ax, cmap=cmap, colorbar=colorbar, im_kw=im_kw)
+        return cls(_rmse(spectra, rebuilt)).plot(**plot_kw)
 
     def plot(self, ax=None, *, cmap="magma", colorbar=True, im_kw=None):
         """Draw the map.
@@ -190,7 +168,8 @@ class ResidualMapDisplay:
             Whether to draw a colour bar.
 
         im_kw : dict, default=None
-            Passed to `matplotlib.axes.Axes.imshow`.
+            Passed to `matplotlib.axes.Axes.imshow`. The scale is from 0 to the largest residual
+            unless set here, for example by ``{"vmax": 0.05}``.
 
         Returns
         -------

@@ -8,17 +8,15 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..utils import (
-    StrOptions,
+from ..utils import StrOptions, fit_context, safe_indexing
+from ..utils.labels import (
     axis_labels,
     check_columns,
     check_wavelength_labels,
     column_labels,
-    fit_context,
     refuse_masked,
-    restored_on_error,
-    safe_indexing,
 )
+from ..utils.state import restored_on_error
 from ._wavelengths import UNITS, check_wavelengths, nanometres_in, with_unit
 
 
@@ -135,7 +133,8 @@ class BandSelector(SelectorMixin, BaseEstimator):
             n_bands = X.shape[1]
             keep = _chosen(self.bands, n_bands)
             wavelengths = self._nanometres(n_bands)
-            check_wavelength_labels(given, with_unit(self.wavelengths, self.unit), "wavelengths")
+            wavelength_labels = with_unit(self.wavelengths, self.unit)
+            check_wavelength_labels(given, wavelength_labels, "wavelengths")
             if self.ranges is not None:
                 keep &= self._within(self.ranges, "ranges", wavelengths)
             if self.exclude is not None:
@@ -150,7 +149,7 @@ class BandSelector(SelectorMixin, BaseEstimator):
             self._keep = keep
             self.wavelengths_ = None if wavelengths is None else wavelengths[keep]
             self.band_labels_ = labels
-            self._wavelength_labels = with_unit(self.wavelengths, self.unit)
+            self._wavelength_labels = wavelength_labels
         return self
 
     def _nanometres(self, n_bands):
@@ -229,11 +228,8 @@ class BandSelector(SelectorMixin, BaseEstimator):
 
 def _chosen(bands, n_bands):
     keep = np.zeros(n_bands, dtype=bool)
-    if bands is None:
-        keep[:] = True
-        return keep
-    if isinstance(bands, slice):
-        keep[bands] = True
+    if bands is None or isinstance(bands, slice):
+        keep[slice(None) if bands is None else bands] = True
         return keep
     bands = np.asarray(bands)
     if bands.dtype == bool:

@@ -8,18 +8,16 @@ from scipy.special import ndtr
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..utils import (
-    Interval,
-    StrOptions,
+from ..utils import Interval, StrOptions, fit_context
+from ..utils.labels import (
     axis_labels,
     check_columns,
     check_wavelength_labels,
     column_labels,
-    fill_values,
-    fit_context,
     refuse_masked,
-    restored_on_error,
 )
+from ..utils.state import restored_on_error
+from ..utils.validation import fill_values
 from ._wavelengths import UNITS, check_wavelengths, nanometres_in, with_unit
 
 # σ of a Gaussian of full width at half maximum 1
@@ -148,16 +146,16 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
             target = check_wavelengths(self.target, self.target_unit, "target")
             fwhm = self._widths(target)
             order = np.argsort(source)
-            twice = np.flatnonzero(np.diff(source[order]) == 0)
+            source = source[order]
+            twice = np.flatnonzero(np.diff(source) == 0)
             if len(twice):
                 raise ValueError(
-                    f"Expected each wavelength of source once, got {source[order][twice[0]]:g} nm "
-                    f"twice; drop one of these bands."
+                    f"Expected each wavelength of source once, got {source[twice[0]]:g} nm twice; "
+                    f"drop one of these bands."
                 )
-            _check_overlap(source[order], target, fwhm)
-            weights = np.empty((len(target), len(source)))
-            weights[:, order] = gaussian_weights(source[order], target, fwhm)
-            self.weights_ = weights
+            _check_overlap(source, target, fwhm)
+            self.weights_ = np.empty((len(target), len(source)))
+            self.weights_[:, order] = gaussian_weights(source, target, fwhm)
             self.wavelengths_ = target
             self.band_labels_ = labels
             self._n_features_out = len(target)
@@ -260,17 +258,8 @@ def gaussian_weights(source, target, fwhm):
 
     with a and b measured from the centre c in units of σ.
 
-    Parameters
-    ----------
-    source : ndarray of shape (n_bands,)
-        Ascending, in nm.
-    target, fwhm : ndarray of shape (n_bands_out,)
-        Centres and full widths at half maximum, in nm.
-
-    Returns
-    -------
-    weights : ndarray of shape (n_bands_out, n_bands)
-        Rows sum to one.
+    The ascending `source`, and the centres and widths of the bands, are in nm. The weights have the
+    shape (n_bands_out, n_bands), and rows sum to one.
     """
     if len(source) == 1:
         return np.ones((len(target), 1))

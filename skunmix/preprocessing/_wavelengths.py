@@ -11,24 +11,9 @@ _SHORTEST, _LONGEST = 100.0, 60_000.0
 
 
 def check_wavelengths(values, unit, name):
-    """Return wavelengths in nm.
+    """Return wavelengths in nm; raise a ValueError if they are not finite, or do not fit the unit.
 
-    Parameters
-    ----------
-    values : array-like of shape (n_bands,)
-        Positive and finite.
-    unit : {"nm", "um", "µm"}
-    name : str
-        Name of the wavelengths, for error messages.
-
-    Returns
-    -------
-    wavelengths : ndarray of shape (n_bands,), float64
-
-    Raises
-    ------
-    ValueError
-        If a wavelength is not positive and finite, or they do not fit this unit.
+    `name` is their name in error messages.
     """
     values = check_array(
         values, ensure_2d=False, dtype=np.float64, copy=True, input_name=name, ensure_min_samples=1
@@ -48,13 +33,7 @@ def check_wavelengths(values, unit, name):
 
 
 def nanometres_in(unit):
-    """Return the number of nanometres in a unit.
-
-    Raises
-    ------
-    ValueError
-        If the unit is None.
-    """
+    """Return the number of nanometres in a unit; raise a ValueError if the unit is None."""
     if unit is None:
         raise ValueError(
             "Expected the unit of the wavelengths, 'nm' or 'um', got None; pass the unit."

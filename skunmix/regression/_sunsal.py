@@ -1,11 +1,12 @@
 """Sparse unmixing by constrained regression, for a given λ."""
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import ClassVar
 
 from ..endmembers import ENDMEMBERS
-from ..utils import Interval, StrOptions, fit_context, restored_on_error
-from ._base import BaseSunSAL
+from ..utils import Interval, StrOptions, fit_context
+from ..utils.state import restored_on_error
+from ._base import SOLVER_CONSTRAINTS, BaseSunSAL
 
 
 class SunSALRegressor(BaseSunSAL):
@@ -110,11 +111,7 @@ class SunSALRegressor(BaseSunSAL):
         "endmembers": list(ENDMEMBERS),
         "lam": [Interval(Real, 0, None, closed="left")],
         "sum_to_one": ["boolean", StrOptions({"normalize"})],
-        "solver": [StrOptions({"auto", "active-set", "admm"})],
-        "mu": [Interval(Real, 0, None, closed="neither"), None],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "n_jobs": [Integral, None],
+        **SOLVER_CONSTRAINTS,
     }
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Whole scenes: cubes, georeferenced arrays and files larger than memory."""
+"""Unmixing of whole scenes: cubes, georeferenced arrays and files larger than memory."""
 
 from ._files import unmix_file
 from ._sampling import sample_pixels

@@ -1,4 +1,4 @@
-"""A fitted estimator, as it is applied to any block of any scene."""
+"""Application of a fitted estimator to blocks of pixels."""
 
 from math import prod
 
@@ -7,67 +7,56 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from ..utils import (
-    best_of,
-    endmember_names,
-    fitted_bands,
-    order_among,
-    refuse_masked,
-    steps_of,
-    torch_on_one_thread,
-    values_seen_to,
-)
+from ..utils.estimators import best_of, endmember_names, fitted_bands, steps_of
+from ..utils.labels import order_among, refuse_masked
+from ..utils.magnitudes import values_seen_to
+from ..utils.threads import torch_on_one_thread
 from ._inspection import Inspection, noise_of
-
-# Pixels of a block that an estimator may refuse, before that is the scene's error.
-_MOST_REFUSED = 1024
 
 
 class BlockUnmixer:
-    """Abundances of blocks of pixels, NaN where a pixel is no-data.
-
-    It holds all that a block needs, and nothing that cannot be sent to another process.
+    """Unmixing of blocks of pixels, which can be sent to another process.
 
     Parameters
     ----------
     estimator : object
         Fitted, with `predict`.
     n_bands : int
-        Of the scene.
+        Number of bands of the scene.
     decoding : Decoding
         From stored values to spectra.
     where : str
-        What to call the scene's bands in an error.
+        Description of the scene's bands, for error messages.
     bands : list of lists, default=()
-        Their labels (names, wavelengths, numbers), as far as the scene has such. They are matched
-        to those that the estimator was fitted on.
+        Labels of the bands (names, wavelengths, numbers), which are matched to those that the
+        estimator was fitted on.
 
     Attributes
     ----------
     names : list of str
-        Of the endmembers.
+        Names of the endmembers.
     dtype : dtype
-        Of the abundances.
+        Type of the abundances.
     order : ndarray of shape (n_bands,), of int, or None
-        Where the model's bands are in the scene, unless they are in order.
+        Positions of the model's bands in the scene, or None if they are equal.
     used : ndarray of shape (n_bands,), of bool
         The scene's bands that decide whether a pixel is valid.
 
     Raises
     ------
     TypeError
-        If there is no `predict`, or it does not give numbers.
+        If there is no `predict`, or it does not return numbers.
     sklearn.exceptions.NotFittedError
-        If the estimator has not been fitted.
+        If the estimator is not fitted.
     ValueError
-        If it was fitted on another number of bands, or on others.
+        If the estimator was fitted on other bands.
     """
 
     def __init__(self, estimator, n_bands, decoding, where, bands=()):
         if not callable(getattr(estimator, "predict", None)):
             raise TypeError(
-                f"A scene is unmixed by a fitted estimator or pipeline with `predict`, but "
-                f"{type(estimator).__name__} has none."
+                f"Expected a fitted estimator or pipeline with `predict`, got "
+                f"{type(estimator).__name__} without it; pass an unmixer."
             )
         if hasattr(estimator, "fit"):
             check_is_fitted(estimator)
@@ -75,7 +64,7 @@ class BlockUnmixer:
         if n_bands != expected:
             raise ValueError(
                 f"{type(estimator).__name__} was fitted on {expected} bands, but {where} has "
-                f"{n_bands}; select the same bands, or name the axis that holds them as band_dim."
+                f"{n_bands}; select the same bands, or pass the dimension of the bands as band_dim."
             )
         self.estimator = estimator
         self.decoding = decoding
@@ -85,7 +74,7 @@ class BlockUnmixer:
             bands,
             fitted_bands(estimator),
             f"the bands of {where}",
-            "those that the model was fitted on",
+            "the bands that the model was fitted on",
         )
         self.used = used_bands(estimator, n_bands)
         if self.order is not None:
@@ -93,8 +82,8 @@ class BlockUnmixer:
         trial = self._predict(np.ones((1, n_bands), decoding.spectra_dtype))
         if trial.dtype.kind not in "biuf":
             raise TypeError(
-                f"Abundances are numbers, but {type(estimator).__name__}.predict gives "
-                f"{trial.dtype}."
+                f"Expected numbers as abundances, got {trial.dtype} from "
+                f"{type(estimator).__name__}.predict; pass an unmixer."
             )
         self.dtype = np.result_type(trial.dtype, np.float32)
         names = endmember_names(estimator) or []
@@ -103,14 +92,14 @@ class BlockUnmixer:
         self.names = [str(name) for name in names]
 
     def prepare(self, block, mask=None):
-        """Return the spectra of a block, and which of its pixels are to be computed.
+        """Return the spectra of a block, and which of its pixels are valid.
 
         Parameters
         ----------
         block : ndarray of shape (…, n_bands)
-            Stored values; a pixel that is masked in a band that is used is left out.
+            Stored values. A pixel that is masked in a used band is not valid.
         mask : ndarray of shape (…), of bool, default=None
-            True where a pixel is left out.
+            True for pixels that are not valid.
 
         Returns
         -------
@@ -125,45 +114,38 @@ class BlockUnmixer:
         return spectra, valid, inspection
 
     def compute(self, spectra, valid):
-        """Return the abundances of prepared spectra, (n_pixels, n_endmembers), and how many failed.
+        """Return the abundances of prepared spectra, how many pixels failed, and an error or None.
 
-        A pixel that the estimator refuses is NaN.
+        Abundances are NaN for pixels that are not valid, or that failed: the estimator raised the
+        error for them, or did not return finite numbers.
         """
-        if valid is None and len(spectra):
-            abundances, n_refused = self._predict_each(spectra)
-            return abundances.astype(self.dtype, copy=False), n_refused
         abundances = np.full((len(spectra), len(self.names)), np.nan, self.dtype)
-        n_refused = 0
-        if valid is not None and valid.any():
-            abundances[valid], n_refused = self._predict_each(spectra[valid])
-        return abundances, n_refused
+        n_failed, error = 0, None
+        if valid is None and len(spectra):
+            found, n_failed, error = self._predict_each(spectra)
+            abundances = found.astype(self.dtype, copy=False)
+        elif valid is not None and valid.any():
+            abundances[valid], n_failed, error = self._predict_each(spectra[valid])
+        return abundances, n_failed, error
 
     def unmix(self, block, mask=None):
-        """Return the abundances of a block as of prepared spectra, and what was seen in it.
-
-        Returns
-        -------
-        abundances : ndarray of shape (n_pixels, n_endmembers)
-        some : bool
-            Whether any pixel is valid.
-        inspection : Inspection
-        """
+        """Return the abundances of a block, whether any pixel is valid, and the inspection."""
         spectra, valid, inspection = self.prepare(block, mask)
-        abundances, inspection.n_refused = self.compute(spectra, valid)
+        abundances, inspection.n_failed, inspection.error = self.compute(spectra, valid)
         n_valid = len(spectra) if valid is None else np.count_nonzero(valid)
-        return abundances, n_valid > inspection.n_refused, inspection
+        return abundances, n_valid > inspection.n_failed, inspection
 
     def __call__(self, block, mask=None):
-        """Return the abundances of a block, (…, n_endmembers), where threads share the blocks."""
+        """Return the abundances of a block, (…, n_endmembers), on one of several threads."""
         with torch_on_one_thread():
             abundances, _, inspection = self.unmix(block, mask)
         inspection.warn(self.estimator, stacklevel=2)
         return abundances.reshape(*block.shape[:-1], len(self.names))
 
     def pixels_in(self, memory):
-        """Return how many pixels can be computed at once in so many bytes, one at least.
+        """Return the number of pixels, at least one, that fit into the memory in bytes.
 
-        Each is stored, decoded, copied and unmixed.
+        The stored, decoded and copied values and the abundances of each pixel are counted.
         """
         stored, decoded = self.decoding.dtype.itemsize, self.decoding.spectra_dtype.itemsize
         n_bands = len(self.used)
@@ -171,31 +153,40 @@ class BlockUnmixer:
         return max(1, int(memory / pixel))
 
     def _predict_each(self, spectra):
-        """Return abundances, NaN where the estimator refuses a pixel, and how many these are.
+        """Return abundances as `compute` does, of valid pixels.
 
-        Where it refuses a block, the halves are tried, and so on. If it refuses many, there is
-        another reason than single pixels.
+        If the estimator raises for a block, the block is halved repeatedly, down to the pixels for
+        which it raises.
         """
-        try:
-            return self._predict(spectra), 0
-        except (ValueError, ArithmeticError):
-            if len(spectra) == 1:
-                return np.full((1, len(self.names)), np.nan), 1
-            half = len(spectra) // 2
-            first, n_first = self._predict_each(spectra[:half])
-            if n_first > _MOST_REFUSED:
-                raise
-            second, n_second = self._predict_each(spectra[half:])
-            if n_first + n_second > _MOST_REFUSED:
-                raise
-            return np.concatenate([first, second]), n_first + n_second
+        error, parts = None, [slice(0, len(spectra))]
+        abundances = None
+        while parts:
+            part = parts.pop()
+            try:
+                found = self._predict(spectra[part])
+            except (ValueError, ArithmeticError) as refusal:
+                error = error or refusal
+                middle = (part.start + part.stop) // 2
+                if part.start < middle:
+                    parts += [slice(middle, part.stop), slice(part.start, middle)]
+                if abundances is None:
+                    abundances = np.full((len(spectra), len(self.names)), np.nan)
+            else:
+                if abundances is None:  # the whole block at once
+                    abundances = found
+                else:
+                    abundances[part] = found
+        failed = ~np.isfinite(abundances).all(axis=1)
+        if failed.any():
+            abundances = np.where(failed[:, np.newaxis], np.nan, abundances)
+        return abundances, np.count_nonzero(failed), error
 
     def _predict(self, spectra):
         if self._labels is not None:
-            import pandas as pd  # what was fitted with names was fitted with pandas, or its like
+            import pandas as pd  # the estimator was fitted on a frame
 
             spectra = pd.DataFrame(spectra, columns=self._labels, copy=False)
-        with values_seen_to():  # by the inspection of the whole scene
+        with values_seen_to():  # the inspection of the scene warns once
             abundances = np.asarray(self.estimator.predict(spectra))
         return abundances.reshape(len(abundances), prod(abundances.shape[1:]))
 
@@ -206,9 +197,9 @@ def decode_block(block, mask, decoding, used):
     Parameters
     ----------
     block : ndarray of shape (…, n_bands)
-        Stored values; a pixel that is masked in a band that is used is left out.
+        Stored values. Pixels that are masked in a used band are left out.
     mask : ndarray of shape (…), of bool, or None
-        True where a pixel is left out.
+        True for pixels to leave out.
     decoding : Decoding
     used : ndarray of shape (n_bands,), of bool
         The bands that decide whether a pixel is valid.
@@ -218,12 +209,12 @@ def decode_block(block, mask, decoding, used):
     spectra : ndarray of shape (n_pixels, n_bands)
     valid : ndarray of shape (n_pixels,), of bool, or None for all
     n_too_large : int
-        Pixels with a value that no spectrum has.
+        Number of pixels with a value that is too large for a spectrum.
     """
     if np.ma.isMaskedArray(block):
         hidden = np.ma.getmaskarray(block)[..., used].any(axis=-1)
         mask = hidden if mask is None else mask | hidden
-        block = block.filled(0)  # what is under a mask may be anything
+        block = block.filled(0)  # values under a mask may be anything
     spectra, valid, n_too_large = decoding.decode(block, used)
     if mask is not None:
         keep = ~mask.reshape(-1)
@@ -232,15 +223,15 @@ def decode_block(block, mask, decoding, used):
 
 
 def used_bands(estimator, n_bands, fit_to=None):
-    """Return the bands that a pipeline selects in its first step, before all else.
+    """Return the bands that the first step of a pipeline selects, as a mask.
 
     Parameters
     ----------
     estimator : object
     n_bands : int
     fit_to : array-like of shape (n_pixels, n_bands), default=None
-        What to fit a clone of the step to, which needs no more than bands and their labels. None
-        if it is fitted.
+        If the step is not fitted, what to fit a clone of it to. It needs no more than the number of
+        bands and their labels.
 
     Returns
     -------
@@ -256,21 +247,22 @@ def used_bands(estimator, n_bands, fit_to=None):
 
 
 def no_valid_pixel(n_pixels):
-    """Return the error for a scene that is nothing but no-data."""
+    """Return the error for a scene without valid pixels."""
     return ValueError(
         f"None of the scene's {n_pixels} pixels is valid: each has a band that is NaN, infinite or "
-        f"a no-data value, or is masked; check nodata, and that mask is True for what is left out."
+        f"a no-data value, or is masked; check nodata, and that mask is True for pixels to drop."
     )
 
 
 def check_mask(mask, shape):
-    """Return a mask as an array of bool, of the scene's shape, or None."""
+    """Return a mask as an array of bool, after its shape is checked, or None."""
     if mask is None:
         return None
     refuse_masked(mask, "mask")
     mask = np.asarray(mask)
     if mask.shape != shape:
         raise ValueError(
-            f"mask must have the scene's shape {shape} without its bands, but has {mask.shape}."
+            f"Expected mask with the scene's shape {shape} without bands, got {mask.shape}; pass "
+            f"one value per pixel."
         )
     return mask.astype(bool, copy=False)

@@ -1,12 +1,12 @@
-"""What a run leaves beside its output until this is complete, so that a killed one can go on.
+"""The folder of an unfinished run, from which the next call resumes.
 
-Abundances are written to a raw file in which each window has its place, and only then does a line
-of the journal say so, with a checksum. Whatever a kill cuts off, a window counts as done only if
-its line is whole and its values are those that the line tells of. The output itself is made from
-the raw file when all windows are done, inside the folder, and moved into place in one step. A file
-beside the folder says so first, and goes last, so that a kill at the very end is seen, too.
+The abundances of each window are written to their place in a raw file. Only then is a line with a
+checksum added to the journal, so that a window counts as done only if its line is complete and its
+values have this checksum, whenever the run was killed. When all windows are done, the output is
+written inside the folder, and moved into place in one step. A file beside the folder records this
+move before it happens, and is removed last.
 
-The folder is for its owner alone: what it holds is trusted by the run that goes on.
+Only its owner may write to the folder, because a run trusts its contents.
 """
 
 import errno
@@ -27,21 +27,15 @@ from ._identity import same_model
 from .io.sinks import outputs_of
 from .io.windows import bounds_of
 
-# Of the folder's contents.
+# Version of the folder's contents.
 VERSION = 2
 _STATE, _NEW, _JOURNAL, _VALUES = "job.json", "job.new", "done.jsonl", "values.raw"
 _TASK, _LOCK, _MODEL = "task.pickle", "lock", "model.pickle"
-_OUTPUT = "output-"  # begins the name of the folder in which the output is made
+_OUTPUT = "output-"  # prefix of the folder in which the output is written
 
 
 class Checkpoint:
-    """The folder of a run in progress.
-
-    Parameters
-    ----------
-    output : pathlib.Path
-        What the run is to make; the folder is beside it, of the same name and ``.part``.
-    """
+    """The folder of an unfinished run: the path of its output, with ``.part`` appended."""
 
     def __init__(self, output):
         self.output = output
@@ -50,9 +44,9 @@ class Checkpoint:
         self.task = self.folder / _TASK
 
     def was_moved(self, state):
-        """Return whether this run's output is in place, as after a kill while clearing up.
+        """Return whether this run's output is in place, but the folder was not removed yet.
 
-        If so, or if it is another run's, what is left of it is cleared away.
+        The rest of that run, or of another run that ended so, is removed.
         """
         moved = _read_json(self.moved)
         if not moved or _file_identity(self.output) != moved["files"][-1]:
@@ -61,27 +55,27 @@ class Checkpoint:
         return difference(moved["state"], state) is None
 
     def is_own_output(self, path):
-        """Return whether a file in place is a part of this run's output, which was cut off."""
+        """Return whether a file in place is a part of this run's output."""
         moved = _read_json(self.moved)
         return bool(moved) and _file_identity(path) in moved["files"]
 
     @contextmanager
     def locked(self):
-        """Keep other processes out of the folder, for as long as this one lives.
+        """Return a context that locks the folder for this process.
 
         Raises
         ------
         BlockingIOError
-            If another process is at it.
+            If another process has locked it.
         PermissionError
-            If the folder is not this user's alone.
+            If another user may write to the folder.
         """
         with suppress(FileExistsError):
             self.folder.mkdir(mode=0o700)
         check_private(self.folder)
         try:
             import fcntl
-        except ImportError:  # Windows has no such locks, and removes no file that is open
+        except ImportError:  # Windows, which has no such locks, but removes no open file
             yield
             return
         with open_private(self.folder / _LOCK, "a") as file:
@@ -105,9 +99,9 @@ class Checkpoint:
         Raises
         ------
         ValueError
-            If what was left is another run's.
+            If the folder holds another run.
         PermissionError
-            If the folder is not this user's alone.
+            If others may write to the folder.
         """
         if not os.path.lexists(self.folder):
             return None
@@ -121,31 +115,31 @@ class Checkpoint:
             return None
 
     def begin(self, state, shape, dtype, *, resume, model=None):
-        """Take up what was left, or start anew.
+        """Resume the run, or start it.
 
         Parameters
         ----------
         state : dict
-            What identifies the run: "scene", "options" and "model", and "max_pixels", whose value
-            of the run before is taken by one that goes on, as it is what windows were cut by.
+            Identity of the run ("scene", "options", "model"), and "max_pixels", which cuts the
+            windows. A resumed run keeps its earlier value.
         shape : tuple of int
-            Of the abundances.
+            Shape of the abundances.
         dtype : dtype
         resume : bool
         model : estimator, default=None
-            To keep for a run that goes on, where it was fitted to the scene.
+            Model that was fitted to the scene, to keep for a resumed run.
 
         Returns
         -------
         max_pixels : int
-            Most pixels of a window.
+            Largest number of pixels of a window.
 
         Raises
         ------
         ValueError
-            If what was left is another run's.
+            If the folder holds another run.
         OSError
-            If there is too little space on the disk.
+            If the disk has too little space.
         """
         before = self._left(state) if resume else None
         if before is not None:
@@ -163,10 +157,7 @@ class Checkpoint:
                 wrapped = wrap_non_picklable_objects(model, keep_wrapper=False)
                 with open_private(self.folder / _MODEL, "wb") as file:
                     pickle.dump(wrapped, file)
-            part = self.folder / _NEW
-            with open_private(part, "w") as file:
-                file.write(json.dumps(state))
-            os.replace(part, self.folder / _STATE)
+            _write_json(self.folder / _STATE, state, self.folder / _NEW)
         self._state = state
         return state["max_pixels"]
 
@@ -176,22 +167,22 @@ class Checkpoint:
         Raises
         ------
         ValueError
-            If it is another run.
+            If the folder holds another run.
         """
         before = _read_json(self.folder / _STATE)
         different = None if before is None else difference(before, state)
         if different:
             raise ValueError(
                 f"{self.folder} holds an unfinished run with another {different} than this "
-                f"one, so that it cannot go on; pass resume=False to start anew, or choose "
-                f"another output."
+                f"one, so that it cannot be resumed; pass resume=False to start again, or "
+                f"choose another output."
             )
         return before
 
     def done(self):
         """Return the bounds of the windows that are done, as {bounds: whether a pixel was valid}.
 
-        What the journal says is checked against the values.
+        Checksums in the journal are compared with the values.
         """
         done = {}
         try:
@@ -205,17 +196,17 @@ class Checkpoint:
                 window = _window(bounds, self.values.shape)
                 values = self.values.read(window)
             except (ValueError, TypeError, IndexError, OSError):
-                continue  # cut off
+                continue  # an incomplete line
             if zlib.crc32(values) == checksum:
                 done[bounds_of(window)] = valid
         return done
 
     @contextmanager
     def journal(self):
-        """Return a context with a function that writes a window's abundances and notes it."""
+        """Return a context with a function that writes and records a window's abundances."""
         with open_private(self.folder / _JOURNAL, "ab", buffering=0) as journal:
             if journal.tell():
-                journal.write(b"\n")  # should the last line have been cut off
+                journal.write(b"\n")  # the last line may be incomplete
 
             def note(window, abundances, valid):
                 abundances = np.ascontiguousarray(abundances, self.values.dtype)
@@ -229,22 +220,22 @@ class Checkpoint:
             yield note
 
     def finish(self, write, *, overwrite):
-        """Make the output, move it into place, and clear up.
+        """Write the output, move it into place, and remove the folder.
 
         Parameters
         ----------
         write : callable
-            Called with where to write it, in a folder of its own. Returns the files to be moved,
-            the one that makes the output look finished last.
+            Writes the output to a path in an empty folder, and returns the files to be moved. The
+            last of them makes the output appear complete.
         overwrite : bool
-            Whether another output may be in place.
+            Whether an existing output may be replaced.
         """
         self._clear_output()
-        # of another name than before: a writer's threads may outlive what stopped it
+        # a new name, because threads of an interrupted writer may still be running
         folder = Path(tempfile.mkdtemp(prefix=_OUTPUT, dir=self.folder))
         for path in outputs_of(self.output):
             if self.is_own_output(path):
-                path.unlink()  # killed between the files of one output
+                path.unlink()  # killed while moving the files of one output
             check_replaceable(path, overwrite)
         try:
             made = write(folder / self.output.name)
@@ -253,28 +244,25 @@ class Checkpoint:
         except OSError as error:
             raise self._no_space(error) from error
         moved = {"state": self._state, "files": [_file_identity(path) for path in made]}
-        part = folder / self.moved.name
-        with open_private(part, "w") as file:
-            file.write(json.dumps(moved))
-        os.replace(part, self.moved)
+        _write_json(self.moved, moved, folder / self.moved.name)
         for path in made:
             target = self.output.with_name(path.name)
-            if target.is_dir() and not target.is_symlink():  # not to be replaced in one step
+            if target.is_dir() and not target.is_symlink():  # os.replace cannot replace it
                 os.replace(target, folder / "replaced")
             os.replace(path, target)
         self.clear()
 
     def clear(self):
-        """Remove what the run has left, and nothing else."""
+        """Remove the files of the run, and nothing else."""
         if self.folder.is_dir() and not self.folder.is_symlink():
             self._clear()
-        with suppress(OSError):  # where there is something in it that is not ours
+        with suppress(OSError):  # other files in it
             self.folder.rmdir()
-        self.moved.unlink(missing_ok=True)  # last: it says that all is over
+        self.moved.unlink(missing_ok=True)  # last, because it marks the end
 
     def _clear(self, keep=()):
         self._clear_output()
-        # the state first: without it nothing else counts
+        # the state first, because the rest is ignored without it
         for name in (_STATE, _JOURNAL, _VALUES, _TASK, _MODEL, _NEW, _LOCK):
             if name not in keep:
                 (self.folder / name).unlink(missing_ok=True)
@@ -289,27 +277,20 @@ class Checkpoint:
         if free < needed:
             raise OSError(
                 errno.ENOSPC,
-                f"{self.output} needs about {needed / 1e9:.3g} GB while it is made, but "
-                f"{free / 1e9:.3g} GB are free on its disk; make room or write elsewhere",
+                f"{self.output} needs about {needed / 1e9:.3g} GB while it is written, but "
+                f"{free / 1e9:.3g} GB are free on its disk; free space, or choose another disk",
             )
 
     def _no_space(self, error):
         message = (
-            f"{self.output} could not be written ({error}); nothing was put in its place, and what "
-            f"is done is kept in {self.folder}: make room and call again to go on"
+            f"{self.output} could not be written ({error}), and was not changed; {self.folder} "
+            f"keeps the windows that are done: free space, and call again to resume"
         )
         return OSError(message) if error.errno is None else OSError(error.errno, message)
 
 
 class RawAbundances:
-    """Abundances (rows, cols, n_endmembers) in a file of nothing but their values.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-    shape : tuple of int
-    dtype : dtype
-    """
+    """Abundances (rows, cols, n_endmembers) in a file that holds only their values."""
 
     def __init__(self, path, shape, dtype):
         self.path, self.shape, self.dtype = path, tuple(shape), np.dtype(dtype)
@@ -317,7 +298,7 @@ class RawAbundances:
         self.n_bytes = int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
 
     def allocate(self):
-        """Make the file, and have the system set the space aside."""
+        """Create the file, and reserve its space on the disk."""
         with open_private(self.path, "wb") as file:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, max(self.n_bytes, 1))
@@ -332,11 +313,11 @@ class RawAbundances:
         with open_private(self.path, "rb", buffering=0) as file:
             for into in self._seek(file, window, values):
                 if file.readinto(into) != len(into):
-                    raise OSError(f"{self.path} ends early")
+                    raise OSError(f"{self.path} is truncated")
         return values
 
     def write(self, window, values):
-        """Put the abundances of a window into their place."""
+        """Write the abundances of a window to their place."""
         rows, cols = window
         values = np.ascontiguousarray(values, self.dtype)
         values = values.reshape(rows.stop - rows.start, cols.stop - cols.start, self.shape[2])
@@ -346,7 +327,7 @@ class RawAbundances:
                     piece = piece[file.write(piece) :]
 
     def _seek(self, file, window, values):
-        """Yield the bytes of a window's runs, the file standing where they belong."""
+        """Yield the bytes of a window's contiguous parts, after seeking to each of them."""
         rows, cols = window
         n_cols, n_endmembers = self.shape[1:]
         pixel = n_endmembers * self.dtype.itemsize
@@ -356,39 +337,39 @@ class RawAbundances:
             yield memoryview(line.reshape(-1).view(np.uint8))
 
     def __getitem__(self, key):
-        """Read as an array is indexed, which is all that dask asks for."""
+        """Return a slice of the abundances, for dask."""
         rows, cols, endmembers = key
         window = (slice(*rows.indices(self.shape[0])), slice(*cols.indices(self.shape[1])))
         return self.read(window)[:, :, endmembers]
 
 
 def check_replaceable(path, overwrite):
-    """Check that an output may be put at a path.
+    """Check that an output may be written to a path.
 
     Raises
     ------
     FileExistsError
-        If something is there, and may not be overwritten.
+        If the path exists and may not be overwritten.
     IsADirectoryError
-        If a directory is there that is no Zarr store.
+        If it is a directory, but not a Zarr store.
     """
     if not os.path.lexists(path):
         return
     if not overwrite:
         raise FileExistsError(
-            f"{path} exists already; pass overwrite=True to replace it when the new one is "
+            f"{path} exists already; pass overwrite=True to replace it when the new file is "
             f"complete, or choose another name."
         )
     is_store = any((path / name).is_file() for name in (".zgroup", "zarr.json", ".zattrs"))
     if path.is_dir() and not path.is_symlink() and not is_store:
         raise IsADirectoryError(
-            f"{path} is a directory and no Zarr store, expected an output to replace; remove it "
-            f"yourself, or choose another name."
+            f"{path} is a directory but not a Zarr store, expected an output to replace; remove "
+            f"it yourself, or choose another name."
         )
 
 
 def check_private(folder):
-    """Check that a folder is one, of this user, into which nobody else may write.
+    """Check that a path is a folder of this user, to which nobody else may write.
 
     Raises
     ------
@@ -398,21 +379,22 @@ def check_private(folder):
     stat = os.lstat(folder)
     if not S_ISDIR(stat.st_mode):
         raise NotADirectoryError(
-            f"{folder} is not a folder, but a run keeps there what it has done; remove it, or "
-            f"choose another output."
+            f"Expected a folder at {folder} for the unfinished run, got a file or link; remove it, "
+            f"or choose another output."
         )
-    if not hasattr(os, "geteuid"):  # nothing of the kind here
+    if not hasattr(os, "geteuid"):  # Windows
         return
-    if stat.st_uid != os.geteuid() or stat.st_mode & 0o022:
-        whose = "belongs to another user" if stat.st_uid != os.geteuid() else "others may write to"
+    is_own = stat.st_uid == os.geteuid()
+    if not is_own or stat.st_mode & 0o022:
+        problem = "is writable by others" if is_own else "belongs to another user"
         raise PermissionError(
-            f"{folder} {whose}, expected a folder of your own that only you may write to, since a "
-            f"run trusts what it holds; remove it, or choose another output."
+            f"{folder} {problem}, expected a folder that only you may write to, because a run "
+            f"trusts its contents; remove it, or choose another output."
         )
 
 
 def open_private(path, mode, buffering=-1):
-    """Open a file for this user alone, unless it is a symbolic link."""
+    """Open a file that only this user may read or write, unless it is a symbolic link."""
 
     def opener(path, flags):
         return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
@@ -429,21 +411,15 @@ def difference(before, ours):
 
 
 def _window(bounds, shape):
-    """Return slices of bounds that lie in an image.
-
-    Raises
-    ------
-    ValueError
-        If they do not.
-    """
+    """Return bounds as slices, or raise ValueError if they are not inside the image."""
     (top, bottom), (left, right) = bounds
     if not (0 <= top < bottom <= shape[0] and 0 <= left < right <= shape[1]):
-        raise ValueError(f"{bounds} is no window of an image of {shape}")
+        raise ValueError(f"{bounds} are not the bounds of a window of an image of {shape}")
     return slice(top, bottom), slice(left, right)
 
 
 def _read_json(path):
-    """Return what a file holds, or None if there is none or it was cut off."""
+    """Return the contents of a file, or None if it does not exist or is incomplete."""
     try:
         with open_private(path, "r") as file:
             return json.loads(file.read())
@@ -451,8 +427,15 @@ def _read_json(path):
         return None
 
 
+def _write_json(path, content, part):
+    """Write a file in one step, by way of a partial file."""
+    with open_private(part, "w") as file:
+        file.write(json.dumps(content))
+    os.replace(part, path)
+
+
 def _file_identity(path):
-    """Return what stays of a file when it is moved, and of no other; None if there is none."""
+    """Return what identifies a file, also after it was moved, or None if it does not exist."""
     try:
         stat = os.lstat(path)
     except OSError:

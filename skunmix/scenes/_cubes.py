@@ -16,18 +16,18 @@ def is_dataarray(scene):
     TypeError
         If it is neither.
     """
-    xr = sys.modules.get("xarray")  # without it there can be no DataArray
+    xr = sys.modules.get("xarray")  # if not imported, there is no DataArray
     if xr is not None:
         if isinstance(scene, xr.DataArray):
             return True
         if isinstance(scene, xr.Dataset):
             raise TypeError(
-                f"A scene is one DataArray, but this is a Dataset of {list(scene.data_vars)}; "
-                f"pass one of them, or scene.to_dataarray('band') where each is a band."
+                f"Expected a DataArray as scene, got a Dataset of {list(scene.data_vars)}; pass "
+                f"one of them, or scene.to_dataarray('band') if each is a band."
             )
     if not isinstance(scene, np.ndarray):
         raise TypeError(
-            f"A scene is a NumPy array or an xarray.DataArray, but this is a "
+            f"Expected a NumPy array or an xarray.DataArray as scene, got "
             f"{type(scene).__name__}; use unmix_file for a path, or numpy.asarray."
         )
     return False
@@ -45,8 +45,8 @@ def bands_last(scene, band_dim):
     check_scalar(axis, "band_dim", Integral)
     if scene.ndim < 2 or not -scene.ndim <= axis < scene.ndim:
         raise ValueError(
-            f"A scene has a shape (rows, cols, bands), but this has {scene.shape} and band_dim is "
-            f"{band_dim!r}; reshape it."
+            f"Expected a scene of shape (rows, cols, bands), got {scene.shape} with "
+            f"band_dim={band_dim!r}; reshape it."
         )
     axis %= scene.ndim
     return np.moveaxis(scene, axis, -1), axis
@@ -67,10 +67,10 @@ def block_reader(cube):
 
 
 def _page_release(array):
-    """Return what gives the pages of a memory-mapped array back, or None for another array.
+    """Return a function that releases the pages of a memory-mapped array, or None.
 
-    The system keeps what was read of a mapped file as long as it has memory, and counts it as the
-    process's. Pages of a private copy are not touched: they may hold what is nowhere else.
+    Otherwise the system keeps pages as long as it has memory, and counts them as the process's.
+    Pages of a private copy (mode "c") are kept, because they may hold changes.
     """
     while isinstance(array, np.ndarray):
         mapped, mode = getattr(array, "_mmap", None), getattr(array, "mode", None)

@@ -1,6 +1,7 @@
-"""From file to file, larger than memory, by several processes or a cluster, and never half."""
+"""Unmixing of files larger than memory, by several processes or a cluster."""
 
 import logging
+from functools import partial
 from math import prod
 from numbers import Real
 from pathlib import Path
@@ -27,8 +28,7 @@ from .io.windows import (
 )
 
 _logger = logging.getLogger(__name__)
-# Arrays of a larger window would be mapped into memory anew each time, which takes as long as
-# reading it.
+# Arrays of larger windows would be mapped into memory each time, which takes as long as reading.
 _WINDOW_BYTES = 2**24
 
 
@@ -52,9 +52,9 @@ def unmix_file(
 ):
     """Unmix a scene on disk into a file of abundances in the same grid, window by window.
 
-    Until it is complete, all is kept in a folder beside the output, ``<output>.part``. A run that
-    was interrupted, or killed at whatever moment, goes on from there when it is called again, and
-    gives the same file; nothing appears under the output's name before it is complete.
+    An unfinished run is kept in the folder ``<output>.part`` beside the output. If it was
+    interrupted or killed, the same call resumes it and writes the same file. The output appears
+    under its name only when it is complete.
 
     Parameters
     ----------
@@ -64,94 +64,94 @@ def unmix_file(
         :func:`sample_pixels`. A run that goes on uses the model of the interrupted run.
 
     scene : str or path-like
-        ENVI (by its header or its data), GeoTIFF, JPEG 2000, PNG, netCDF (.nc), HDF5 (.h5, .he5),
+        ENVI (its header or its data), GeoTIFF, JPEG 2000, PNG, netCDF (.nc), HDF5 (.h5, .he5),
         Zarr (.zarr), or a NumPy cube (rows, cols, bands) (.npy). Formats that name other files or
-        addresses, such as VRT, are refused. A netCDF, HDF5 or Zarr variable may have its
-        dimensions in any order: where their names or coordinates tell them apart, rows are y.
+        addresses, such as VRT, are refused. The dimensions of a netCDF, HDF5 or Zarr variable may
+        be in any order. Rows are y, if names or coordinates of the dimensions identify them.
 
     output : str or path-like
-        GeoTIFF (.tif), ENVI (.hdr, with .img beside it, or .img), netCDF (.nc), Zarr (.zarr) or
-        NumPy (.npy), by its suffix.
+        The suffix determines the format: GeoTIFF (.tif), ENVI (.hdr, with .img beside it, or
+        .img), netCDF (.nc), Zarr (.zarr) or NumPy (.npy).
 
     band_dim : str, default="band"
-        The dimension of the bands in netCDF, HDF5 and Zarr.
+        Dimension of the bands in netCDF, HDF5 and Zarr.
 
     variable : str, default=None
-        The variable that is the scene in netCDF, HDF5 and Zarr, where several have bands:
-        "group/name" for one in a group.
+        Variable that holds the scene in netCDF, HDF5 and Zarr, if several have bands. In a group,
+        it is "group/name".
 
     mask : array-like of shape (rows, cols), or path, default=None
-        True, or not 0 in a file of the same grid, where a pixel is left out. Pixels that the
-        scene's own mask hides are left out, too.
+        Pixels to leave out: True, or not 0 in a file of the same grid. Pixels that the scene's own
+        mask hides are left out too.
 
     nodata : float or sequence of float, default=None
-        Stored values that stand for no data, in any band. None takes what the scene says: its
-        fill values, and its valid range (`valid_min`, `valid_max`, `valid_range`).
+        Stored values that mean no data, in any band. None takes the scene's fill values and its
+        valid range (`valid_min`, `valid_max`, `valid_range`).
 
     scale_factor, add_offset : float or array-like of shape (n_bands,), default=None
-        Spectra are stored · scale_factor + add_offset. None takes what the scene says: in ENVI,
+        Spectra are stored · scale_factor + add_offset. None takes the scene's metadata: in ENVI,
         values are divided by the "reflectance scale factor", or multiplied by "data gain values"
-        and added to "data offset values". What is taken is logged, at level INFO by the logger
-        "skunmix.scenes".
+        and added to "data offset values". The logger "skunmix.scenes" reports the values used at
+        level INFO.
 
     n_jobs : int, default=None
         Number of processes; None means 1 unless in a :obj:`joblib.parallel_config` context, -1
-        means all processors. With 1, two threads share the windows, so that one is read while
-        another is computed, and an estimator may use threads of its own. Where there is a
-        :class:`dask.distributed.Client` its workers do the work, which must see the scene under
-        the same path, and this has no meaning.
+        means all processors. With 1, two threads share the windows, so that one reads while the
+        other computes, and an estimator may use more threads. Ignored if there is a
+        :class:`dask.distributed.Client`: its workers then do the work, and must have the scene
+        under the same path.
 
     working_memory : float, default=256
-        MiB that the windows under way may take on a machine, besides the libraries (on a cluster:
-        on each thread of a worker). A scene whose chunks do not fit is refused.
+        Memory in MiB for the windows that are processed at once on a machine (on a cluster: on each
+        thread of a worker), without the libraries. A scene with larger chunks is refused.
 
     resume : bool, default=True
-        Whether to go on with what an interrupted run has left, if it is one of the same scene,
-        model and options; False starts anew.
+        Whether to resume an interrupted run of the same scene, model and options. False starts
+        again.
 
     overwrite : bool, default=False
-        Whether to replace an output that exists, when the new one is complete. Of a symbolic link
-        the link is replaced, and not what it leads to.
+        Whether to replace an existing output when the new one is complete. A symbolic link is
+        replaced itself, not its target.
 
     progress : bool, default=True
-        Whether to show a progress bar for what takes more than a second, if tqdm is installed.
+        Whether to show a progress bar after one second, if tqdm is installed.
 
     creation_options : dict, default=None
-        For :func:`rasterio.open`, such as ``{"compress": "deflate"}``, or for xarray's `to_netcdf`
-        or `to_zarr`.
+        Options of :func:`rasterio.open`, such as ``{"compress": "deflate"}``, or of xarray's
+        `to_netcdf` or `to_zarr`.
 
     Returns
     -------
     output : pathlib.Path
-        Bands (GeoTIFF, ENVI) or a dimension "endmember" with the estimator's names; no-data is
-        NaN.
+        The file has one band per endmember (GeoTIFF, ENVI) or a dimension "endmember", with the
+        estimator's names. Pixels without data are NaN.
 
     Raises
     ------
     FileExistsError
         If the output exists, and `overwrite` is False.
     IsADirectoryError
-        If the output is a directory that is no Zarr store.
+        If the output is a directory, but not a Zarr store.
     PermissionError
-        If the folder ``<output>.part`` is another user's, or others may write to it.
+        If the folder ``<output>.part`` belongs to another user, or others may write to it.
     ImportError
         If a library that reads the scene or writes the output is not installed.
     OSError
-        If there is no scene, it cannot be read, is truncated or not as its header says, or the
+        If the scene does not exist, cannot be read, is truncated or contradicts its header, or the
         disk is full.
     TypeError
         If the estimator has no `predict`.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted, and needs abundances.
     ValueError
-        If the scene's bands are not as many as the estimator was fitted on, there is no valid
-        pixel, the unfinished run beside the output is another, the output cannot hold the scene's
-        grid, a chunk of the scene does not fit into `working_memory`, it cannot be told in which
-        units its values are, or a parameter does not fit.
+        If the estimator was fitted on another number of bands, no pixel is valid, the folder holds
+        an unfinished run of another scene, model or options, the output cannot hold the scene's
+        grid, a chunk of the scene does not fit into `working_memory`, the units of its values are
+        ambiguous, or a parameter is invalid.
 
     See Also
     --------
-    unmix : The same for arrays.
+    unmix : Unmixing of arrays.
     sample_pixels : Pixels of the scene to fit an estimator to.
 
     Examples
@@ -224,16 +224,7 @@ def unmix_file(
         max_pixels = min(max_pixels, max(1, _WINDOW_BYTES // source.bytes_per_pixel()))
     state["max_pixels"] = max_pixels
     shape = (*source.shape[:2], len(unmixer.names))
-
-    def write(path):
-        return write_output(
-            path,
-            checkpoint.values,
-            source,
-            unmixer.names,
-            working_memory=working_memory,
-            creation_options=creation_options,
-        )
+    n_pixels = prod(shape[:2])
 
     with checkpoint.locked():
         before = checkpoint.begin(
@@ -250,24 +241,32 @@ def unmix_file(
             results = by_processes(checkpoint.task, task, windows, left, n_jobs)
         else:
             results = two_at_once(lambda number: task.run(windows[number]), left)
-        n_done = prod(shape[:2]) - sum(map(n_pixels_of, windows))
-        with checkpoint.journal() as note, progress_bar(prod(shape[:2]), n_done, progress) as bar:
-            seen = Inspection()
+        n_done = n_pixels - sum(map(n_pixels_of, windows))
+        seen = Inspection()
+        with checkpoint.journal() as note, progress_bar(n_pixels, n_done, progress) as advance:
             for number, (abundances, valid, inspection) in results:
                 seen += inspection
                 note(windows[number], abundances, valid)
                 done[bounds_of(windows[number])] = valid
-                bar.update(n_pixels_of(windows[number]))
+                advance(n_pixels_of(windows[number]))
 
         if not any(done.values()):
             checkpoint.clear()
-            raise no_valid_pixel(prod(shape[:2]))
+            raise seen.error or no_valid_pixel(n_pixels)
         for read, then in ((source, state["scene"]), (mask, state["options"]["mask"])):
             if isinstance(read, Source) and scene_identity(read) != then:
                 raise OSError(
-                    f"{read.path} changed while it was read; nothing was put in the place of "
-                    f"{output}: call again when it is complete."
+                    f"{read.path} changed while it was read, and {output} was not written; call "
+                    f"again when the file is complete."
                 )
+        write = partial(
+            write_output,
+            values=checkpoint.values,
+            source=source,
+            names=unmixer.names,
+            working_memory=working_memory,
+            creation_options=creation_options,
+        )
         checkpoint.finish(write, overwrite=overwrite)
     seen.warn(estimator, stacklevel=2)
     return output
@@ -279,7 +278,7 @@ def _unmixer_of(estimator, source, decoding):
 
 
 class WindowTask:
-    """From a window of a scene on disk to its abundances, on whatever machine.
+    """Unmixing of a window of a scene on disk, on any machine.
 
     Parameters
     ----------
@@ -292,17 +291,17 @@ class WindowTask:
         self.source, self.unmixer, self.mask = source, unmixer, mask
 
     def run(self, window):
-        """Return the abundances of a window, if a pixel is valid, and what was seen."""
+        """Return the abundances of a window, whether a pixel is valid, and the inspection."""
         return self.unmixer.unmix(*read_masked(self.source, self.mask, window))
 
 
 def check_not_input(output, source, what):
-    """Check that an output is no file of the scene or the mask, nor inside or around it.
+    """Check that an output is not a file of the scene or the mask, nor inside or around it.
 
     Raises
     ------
     ValueError
-        If it is one.
+        If it is.
     """
     inputs = {path.resolve() for path in source.files()} | {source.path.resolve()}
     for path in outputs_of(output):
@@ -311,6 +310,6 @@ def check_not_input(output, source, what):
         same = path.exists() and any(p.exists() and path.samefile(p) for p in inputs)
         if found in inputs or around or same:
             raise ValueError(
-                f"The output {path} is the {what} itself, or inside or around it, which would be "
-                f"lost; choose another name."
+                f"The output {path} is the {what} itself, or inside or around it, so that writing "
+                f"would destroy the {what}; choose another name."
             )

@@ -1,4 +1,4 @@
-"""What tells a run from another: its scene, its options and its model."""
+"""Identity of a run: its scene, mask and model."""
 
 import hashlib
 import os
@@ -8,10 +8,10 @@ import zlib
 import joblib
 import numpy as np
 
-from ..utils import best_of, steps_of
+from ..utils.estimators import best_of, steps_of
 
 _PROBES = 16
-# Fitted or not, these change no prediction, or differ between two fits that give the same.
+# Attributes that do not change predictions, or that differ between two equal fits.
 _IRRELEVANT = {
     *("n_jobs", "verbose", "callbacks", "memory", "random_state", "_random_state", "device"),
     *("refit_time_", "loss_curve_", "validation_loss_curve_", "n_iter_", "choice_scores_"),
@@ -22,26 +22,15 @@ _WITHOUT_EFFECT = {"n_jobs", "verbose", "callbacks", "memory", "device"}
 
 
 def scene_identity(source):
-    """Return what tells a scene from another, or from itself after a change.
-
-    Of each of its files the path, device, inode, size and times of change.
-
-    Parameters
-    ----------
-    source : Source
-    """
+    """Return the identity of a source: paths, inodes, sizes and times of its files."""
     files = []
     for path in source.files():
         try:
             stat = os.stat(path)
         except OSError:
             continue
-        files.append(
-            [
-                os.path.realpath(path),
-                *(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns),
-            ]
-        )
+        times = stat.st_mtime_ns, stat.st_ctime_ns
+        files.append([os.path.realpath(path), stat.st_dev, stat.st_ino, stat.st_size, *times])
     return {
         "path": os.path.realpath(source.path),
         "shape": list(source.shape),
@@ -51,7 +40,7 @@ def scene_identity(source):
 
 
 def mask_identity(mask):
-    """Return what tells a mask from another; it is an array, a source or None."""
+    """Return the identity of a mask: an array, a source or None."""
     if mask is None:
         return None
     if isinstance(mask, np.ndarray):
@@ -60,21 +49,16 @@ def mask_identity(mask):
 
 
 def model_identity(unmixer, n_bands):
-    """Return what tells a model from another: its fitted state, and what it makes of some spectra.
+    """Return the identity of a model: a hash of its fitted state, and predictions as a probe.
 
-    The state is the same after a model was saved and loaded, or fitted again with the same seed.
-    The spectra show a change of code that the state refers to by name.
-
-    Parameters
-    ----------
-    unmixer : BlockUnmixer
-    n_bands : int
+    The state is equal after saving and loading, or after another fit with the same seed. The probe
+    detects changes of the code.
     """
     rng = np.random.RandomState(0)
     spectra = rng.uniform(size=(_PROBES, n_bands)) * 10.0 ** rng.uniform(-3, 4, (_PROBES, 1))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        probe, _ = unmixer.compute(spectra.astype(np.float32), None)
+        probe, *_ = unmixer.compute(spectra.astype(np.float32), None)
     return {
         "kind": type(unmixer.estimator).__name__,
         "endmembers": unmixer.names,
@@ -99,7 +83,7 @@ def unfitted_identity(estimator):
 
 
 def same_model(before, ours):
-    """Return whether two models are the same, except for the rounding of what they make."""
+    """Return whether two models are equal, except for rounding of their predictions."""
     if {**before, "probe": None} != {**ours, "probe": None} or ours["state"] is None:
         return False
     before, ours = np.asarray(before["probe"]), np.asarray(ours["probe"])
@@ -109,16 +93,10 @@ def same_model(before, ours):
 
 
 def state_hash(estimator):
-    """Return a hash of the fitted state of every step of an estimator.
-
-    Returns
-    -------
-    hash : str or None
-        None if there is a state that cannot be compared.
-    """
+    """Return a hash of the fitted state of all steps, or None if it cannot be compared."""
     try:
         return joblib.hash(_state(estimator))
-    except Exception:  # what cannot be pickled cannot be compared
+    except Exception:  # the state cannot be pickled
         return None
 
 
@@ -139,7 +117,7 @@ def _relevant(state):
     if isinstance(state, dict):
         return {k: _relevant(v) for k, v in state.items() if k not in _IRRELEVANT}
     if isinstance(state, np.ndarray):
-        return np.ascontiguousarray(state)  # as it is after it was saved
+        return np.ascontiguousarray(state)  # as after saving and loading
     return state
 
 

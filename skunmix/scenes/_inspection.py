@@ -1,93 +1,109 @@
-"""What is odd about the values of a scene, gathered from its blocks, and said once."""
+"""Inspection of the values of a scene, block by block, for one warning at the end."""
 
 import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..utils import (
+from ..utils.estimators import best_of, last_step, steps_of
+from ..utils.magnitudes import (
     LARGEST,
-    best_of,
-    count_negative,
-    last_step,
     magnitudes,
+    may_be_negative,
     message_negative,
+    most_frequent,
+    negative_pixels,
     noise_level,
-    steps_of,
     warn_of_units,
 )
 
-# Magnitudes that are kept of a block.
+# Number of magnitudes that are kept per block, at least.
 _KEPT = 64
 
 
 @dataclass
 class Inspection:
-    """What was seen in some blocks.
+    """Result of the inspection of some blocks.
 
     Parameters
     ----------
     n_pixels : int
-        Valid ones.
+        Number of valid pixels.
     n_negative : int
-        Of these, those that are negative in most bands.
+        Number of valid pixels that are negative in most bands.
     n_too_large : int
-        Pixels that were left out, for a value that no spectrum has.
-    n_refused : int
-        Pixels that the estimator refused.
+        Number of pixels left out because a value is too large for a spectrum.
+    n_failed : int
+        Number of pixels for which the estimator raised, or did not return finite numbers.
     sample : list of float
-        Largest magnitudes of some valid pixels.
+        Magnitudes of some valid pixels.
+    negative : float or None
+        The value that the negative pixels of a block hold most often.
+    error : Exception or None
+        The first error that the estimator raised.
     """
 
     n_pixels: int = 0
     n_negative: int = 0
     n_too_large: int = 0
-    n_refused: int = 0
+    n_failed: int = 0
     sample: list = field(default_factory=list)
+    negative: float | None = None
+    error: Exception | None = None
 
     @classmethod
     def of(cls, spectra, valid, n_too_large, noise):
-        """Inspect the prepared spectra of a block; `noise` is what a negative value may be."""
+        """Inspect the spectra of a block; values above −`noise` do not count as negative."""
         if valid is not None and not valid.any():
             return cls(n_too_large=n_too_large)
         if valid is not None and not valid.all():
             spectra = spectra[valid]
         found = magnitudes(spectra)
         found = found[:: max(1, len(found) // _KEPT)]
-        return cls(len(spectra), count_negative(spectra, noise), n_too_large, sample=found.tolist())
+        negative = negative_pixels(spectra, noise)
+        return cls(
+            len(spectra),
+            len(negative),
+            n_too_large,
+            sample=found.tolist(),
+            negative=float(most_frequent(negative)) if len(negative) else None,
+        )
 
     def __add__(self, other):
-        """Return what was seen in the blocks of both."""
+        """Return the inspection of the blocks of both."""
         return Inspection(
             self.n_pixels + other.n_pixels,
             self.n_negative + other.n_negative,
             self.n_too_large + other.n_too_large,
-            self.n_refused + other.n_refused,
+            self.n_failed + other.n_failed,
             self.sample + other.sample,
+            other.negative if self.negative is None else self.negative,
+            self.error or other.error,
         )
 
     def warn(self, estimator, stacklevel):
-        """Warn of what is odd, given the estimator that unmixed the scene."""
+        """Warn about the values of a scene that was unmixed by the estimator."""
         if self.n_too_large:
             warnings.warn(
-                f"{self.n_too_large} pixels hold a value beyond ±{LARGEST:g}, which no spectrum "
-                f"has: they are left out and NaN in the result; if it stands for no data, pass it "
-                f"as nodata.",
+                f"{self.n_too_large} pixels hold a value beyond ±{LARGEST:g}, too large for "
+                f"a spectrum, and are NaN in the result; if the value means no data, pass it as "
+                f"nodata.",
                 UserWarning,
                 stacklevel=stacklevel + 1,
             )
-        if self.n_refused:
+        if self.n_failed:
             warnings.warn(
-                f"{type(estimator).__name__} refuses {self.n_refused} of {self.n_pixels} pixels, "
-                f"which are NaN in the result; predict one of them to see why.",
+                f"{type(estimator).__name__} raised an error or returned NaN or infinity for "
+                f"{self.n_failed} of {self.n_pixels} pixels, which are NaN in the result"
+                + (f"; the first error is: {self.error}" if self.error else "."),
                 UserWarning,
                 stacklevel=stacklevel + 1,
             )
-        # after centring, say, most pixels may be negative
+        # most pixels may be negative, for example after centring
         if 0 < self.n_negative <= self.n_pixels / 2 or (
             self.n_negative and _in_the_units_of_endmembers(estimator)
         ):
-            message = message_negative(self.n_negative, self.n_pixels)
+            message = message_negative(self.n_negative, self.n_pixels, self.negative)
             warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
         if _in_the_units_of_endmembers(estimator):
             endmembers = last_step(estimator).endmembers_
@@ -95,18 +111,18 @@ class Inspection:
 
 
 def noise_of(estimator):
-    """Return a magnitude below which a negative value of a scene may be noise; 0 if unknown."""
+    """Return the magnitude below which negative values may be noise, or 0 if unknown."""
     known = _in_the_units_of_endmembers(estimator)
     return noise_level(last_step(estimator).endmembers_) if known else 0.0
 
 
 def _in_the_units_of_endmembers(estimator):
-    """Return whether nothing but bands is changed before spectra are compared with endmembers."""
+    """Return whether earlier steps only select bands, and no endmember is negative."""
     steps = [step for _, step in steps_of(best_of(estimator))][:-1]
     unmixer = last_step(estimator)
     endmembers = getattr(unmixer, "endmembers_", None)
     return (
         endmembers is not None
-        and not (np.asarray(endmembers) < 0).any()
+        and not may_be_negative(endmembers)
         and all(hasattr(step, "get_support") for step in steps)
     )

@@ -27,17 +27,17 @@ def open_mask(mask, source):
     opened = open_source(mask)
     if opened.shape != (*source.shape[:2], 1):
         raise ValueError(
-            f"mask must have the scene's {source.shape[0]} rows and {source.shape[1]} columns, and "
-            f"one band, but {opened.path.name} has (rows, columns, bands) = {opened.shape}."
+            f"mask must have the scene's grid: expected (rows, columns, bands) = "
+            f"{(*source.shape[:2], 1)}, got {opened.shape} in {opened.path.name}."
         )
     if isinstance(opened, RasterSource) and isinstance(source, RasterSource):
         found, expected = (raster.grid().get("transform") for raster in (opened, source))
         placed = not (None in (found, expected) or found.is_identity or expected.is_identity)
         if placed and not found.almost_equals(expected, abs(expected.determinant) ** 0.5 / 100):
             raise ValueError(
-                f"mask must have the scene's grid, but the transform of {opened.path.name} is "
-                f"{tuple(found)[:6]}, and that of the scene {tuple(expected)[:6]}; bring it onto "
-                f"the scene's grid, or pass an array."
+                f"mask must have the scene's grid: expected the transform {tuple(expected)[:6]}, "
+                f"got {tuple(found)[:6]} in {opened.path.name}; resample the mask to the scene's "
+                f"grid, or pass an array."
             )
     return opened
 

@@ -1,10 +1,12 @@
-"""Block after block: two at once, by several workers, on a cluster."""
+"""Processing of blocks by threads, processes or a cluster."""
 
 import pickle
 import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
+from importlib.util import find_spec
 from itertools import islice
 from math import prod
 from uuid import uuid4
@@ -12,7 +14,7 @@ from uuid import uuid4
 from joblib import Parallel, delayed, effective_n_jobs, wrap_non_picklable_objects
 from threadpoolctl import threadpool_limits
 
-from ..utils import torch_beside_another, torch_on_one_thread
+from ..utils.threads import torch_beside_another, torch_on_one_thread
 from ._blocks import no_valid_pixel
 from ._inspection import Inspection
 from .io.windows import block_slices, memory_beside_chunks
@@ -30,21 +32,21 @@ def run_blocks(
     chunk_shape=None,
     chunk_bytes=0,
 ):
-    """Write the abundances of a scene, read by blocks, into an array.
+    """Write the abundances of a scene, which is read by blocks, into an array.
 
     Parameters
     ----------
     unmixer : BlockUnmixer
     read : callable
-        From a tuple of slices to stored values, bands last.
+        Returns the stored values, bands last, for a tuple of slices.
     mask : ndarray of bool or None
     out : ndarray of shape (…, n_endmembers)
     n_jobs, working_memory, progress
         As in `unmix`.
     chunk_shape : tuple of int, default=None
-        What is stored together.
+        Shape of a chunk of the stored scene.
     chunk_bytes : int, default=0
-        What is in memory, whole, while any part of that is read.
+        Size of a chunk, which is in memory while any part of it is read.
 
     Raises
     ------
@@ -62,21 +64,21 @@ def run_blocks(
 
     results = two_at_once(run, blocks) if n_jobs == 1 else by_threads(run, blocks, n_jobs)
     any_valid, seen = False, Inspection()
-    with progress_bar(prod(out.shape[:-1]), 0, progress) as bar:
+    with progress_bar(prod(out.shape[:-1]), 0, progress) as advance:
         for block, (abundances, some, inspection) in results:
             out[block] = abundances.reshape(out[block].shape)
             any_valid = any_valid or some
             seen += inspection
-            bar.update(len(abundances))
+            advance(len(abundances))
     if not any_valid:
-        raise no_valid_pixel(prod(out.shape[:-1]))
+        raise seen.error or no_valid_pixel(prod(out.shape[:-1]))
     seen.warn(unmixer.estimator, stacklevel=4)
 
 
 def two_at_once(function, blocks):
-    """Yield each block with what `function` makes of it, in order, by two threads.
+    """Yield each block with the result of the function, in order, by two threads.
 
-    While one reads the other computes, or both do. An estimator may use threads of its own.
+    One can read while the other computes. An estimator may use more threads.
     """
 
     def run(block):
@@ -87,60 +89,45 @@ def two_at_once(function, blocks):
         coming = deque()
         for block in blocks:
             coming.append(pool.submit(run, block))
-            if len(coming) > 2:  # one waits, so that no thread has to
+            if len(coming) > 2:  # one more than threads, so that none is idle
                 yield coming.popleft().result()
         while coming:
             yield coming.popleft().result()
 
 
 def by_threads(function, blocks, n_jobs):
-    """Yield each block with what `function` makes of it, by so many threads, in any order."""
+    """Yield each block with the result of the function, by `n_jobs` threads, in any order."""
 
     def run(block):
         with torch_on_one_thread():
             return block, function(block)
 
-    # each thread has a block to itself, so that BLAS need not share it out once more
+    # each thread has its own block, so that BLAS needs no further threads
     with threadpool_limits(1, user_api="blas"):
         yield from Parallel(n_jobs, backend="threading", return_as="generator_unordered")(
             delayed(run)(block) for block in blocks
         )
 
 
+@contextmanager
 def progress_bar(n_pixels, n_done, show):
-    """Return a bar that counts pixels, or something that does nothing where tqdm is absent."""
-    if show:
-        try:
-            from tqdm.auto import tqdm
-        except ImportError:
-            pass
-        else:
-            # what is over within a second needs none
-            return tqdm(
-                total=n_pixels, initial=n_done, unit="px", unit_scale=True, delay=1, desc="unmix"
-            )
-    return _NoBar()
+    """Return a context with a function that advances a progress bar, if tqdm is installed."""
+    if not show or not find_spec("tqdm"):
+        yield lambda n_pixels: None
+        return
+    from tqdm.auto import tqdm
 
-
-class _NoBar:
-    """What tqdm's bar can do, without one."""
-
-    def update(self, n):
-        pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        pass
+    options = {"unit": "px", "unit_scale": True, "delay": 1, "desc": "unmix"}
+    with tqdm(total=n_pixels, initial=n_done, **options) as bar:
+        yield bar.update
 
 
 def by_processes(path, task, windows, numbers, n_jobs):
-    """Yield the numbers of windows with their abundances, by so many processes, in any order.
+    """Yield the numbers of windows with their results, by `n_jobs` processes, in any order.
 
-    The task is handed over through a file, which each process reads once.
+    Each process reads the task from a file, once.
     """
-    # so that an estimator of a class that is defined in a script is understood, too
+    # cloudpickle also pickles an estimator whose class is defined in a script
     path.write_bytes(pickle.dumps(wrap_non_picklable_objects(task, keep_wrapper=False)))
     token = uuid4().hex
     yield from Parallel(n_jobs, prefer="processes", return_as="generator_unordered")(
@@ -163,8 +150,8 @@ def _run_window(task, window):
 
 
 def current_client():
-    """Return the dask.distributed client that is in force, or None."""
-    distributed = sys.modules.get("distributed")  # without it there can be none
+    """Return the current client of dask.distributed, or None."""
+    distributed = sys.modules.get("distributed")  # if not imported, there is none
     if distributed is None:
         return None
     try:
@@ -174,11 +161,10 @@ def current_client():
 
 
 def by_cluster(client, task, windows, numbers):
-    """Yield the numbers of windows with their abundances, by the workers of a cluster.
+    """Yield the numbers of windows with their results, by the workers of a cluster.
 
-    The task is a future of its own, which is sent to a worker once and made again should that be
-    lost. No more windows are under way than the workers can soon begin with, so that results do
-    not pile up.
+    The task is a future, which is sent to each worker once and computed again if a worker is lost.
+    The number of submitted windows is limited, so that results do not accumulate.
     """
     import distributed
 
@@ -189,7 +175,7 @@ def by_cluster(client, task, windows, numbers):
 
     def submit(n):
         futures = []
-        # by turns, as they would all go to the first that has the task
+        # in turn; otherwise all windows would go to the first worker that has the task
         workers = list(client.nthreads())
         for number in islice(numbers, n):
             future = client.submit(

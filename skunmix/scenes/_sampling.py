@@ -11,15 +11,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_scalar, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from ..utils import (
-    are_known,
-    axis_labels,
-    dimension_labels,
-    last_step,
-    require,
-    same_labels,
-    steps_of,
-)
+from ..utils.estimators import last_step, steps_of
+from ..utils.labels import are_known, axis_labels, dimension_labels, same_labels, spellings_of
+from ..utils.optional import require
 from ._blocks import check_mask, decode_block, no_valid_pixel, used_bands
 from ._cubes import bands_last, block_reader, is_dataarray
 from ._drawing import draw_pixels
@@ -225,7 +219,8 @@ def _labels_for(estimator, bands):
 
     A scene may have several kinds. Those of the endmembers of the estimator come first.
     """
-    known = [labels for labels in bands if are_known(labels) and len(set(labels)) == len(labels)]
+    spelled = [labels for given in bands for labels in spellings_of(given)]
+    known = [labels for labels in spelled if are_known(labels) and len(set(labels)) == len(labels)]
     wanted = axis_labels(getattr(last_step(_searched(estimator)), "endmembers", None))
     for labels in known:
         if any(same_labels(labels, others) for others in wanted):

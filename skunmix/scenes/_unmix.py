@@ -1,4 +1,4 @@
-"""Scenes in memory, memory-mapped, or in xarray: the same kind comes out that went in."""
+"""Unmixing of scenes in memory, memory-mapped, or in xarray."""
 
 from numbers import Real
 
@@ -26,12 +26,12 @@ def unmix(
     progress=True,
     out=None,
 ):
-    """Unmix a whole scene: abundances in its grid.
+    """Unmix a whole scene into abundances in its grid.
 
-    Pixels are unmixed in blocks, each for itself, so that the result does not depend on how the
-    scene is cut or chunked. Those without data are left out, and NaN in the result: where a band
-    is NaN, infinite or a no-data value, and where `mask` says so. Bands that a pipeline drops in
-    its first step (:class:`skunmix.preprocessing.BandSelector`) have no say in that.
+    Pixels are unmixed in blocks, independently of each other, so that the result does not depend
+    on the blocks or chunks. Pixels without data are NaN in the result: a band is NaN, infinite or a
+    no-data value, or `mask` is True. Bands that the first step of a pipeline drops
+    (:class:`skunmix.preprocessing.BandSelector`) are ignored in this.
 
     Parameters
     ----------
@@ -42,74 +42,72 @@ def unmix(
         it before: ``model.fit(sample_pixels(scene))``.
 
     scene : ndarray of shape (rows, cols, n_bands), or xarray.DataArray
-        A cube, memory-mapped or masked too, or an array with a dimension of bands and any others,
-        in any order. A DataArray over dask stays lazy: the result is computed when it is asked
-        for, by threads, or on a cluster where there is a :class:`dask.distributed.Client`. One
-        that has not been read yet is read a block at a time.
+        A cube, also memory-mapped or masked, or a DataArray with a dimension of bands and any other
+        dimensions, in any order. For a DataArray of dask, the result is lazy, and is computed by
+        threads, or on a cluster if there is a :class:`dask.distributed.Client`. A DataArray that
+        has not been read yet is read block by block.
 
     band_dim : str or int, default="band"
-        The dimension that holds the bands: its name in a DataArray. For a NumPy cube, the axis:
-        an int, or the last of them.
+        Dimension of the bands: its name in a DataArray, or the axis of a NumPy cube as an int. For
+        a NumPy cube, a name means the last axis.
 
     mask : array-like of shape (rows, cols), default=None
-        True where a pixel is left out, as in :mod:`numpy.ma`; a DataArray is aligned by its
+        True for pixels to leave out, as in :mod:`numpy.ma`. A DataArray is aligned by its
         dimensions.
 
     nodata : float or sequence of float, default=None
-        Stored values that stand for no data, in any band. None takes `_FillValue`,
-        `missing_value` and `nodata` of a DataArray's attributes, and its valid range
-        (`valid_min`, `valid_max`, `valid_range`).
+        Stored values that mean no data, in any band. None takes `_FillValue`, `missing_value` and
+        `nodata` from the attributes of a DataArray, and its valid range (`valid_min`, `valid_max`,
+        `valid_range`).
 
     scale_factor, add_offset : float or array-like of shape (n_bands,), default=None
-        Spectra are stored · scale_factor + add_offset. None takes them from a DataArray's
-        attributes, where they stand as long as they have not been applied: xarray moves them to
-        `encoding` when it applies them. Integers are divided by ENVI's
-        `reflectance_scale_factor`.
+        Spectra are stored · scale_factor + add_offset. None takes them from the attributes of a
+        DataArray. xarray moves them to `encoding` when it applies them. Integers are divided by
+        ENVI's `reflectance_scale_factor`.
 
     n_jobs : int, default=None
-        Number of threads that share the blocks; None means 1 unless in a
-        :obj:`joblib.parallel_config` context, -1 means all processors. With 1, there are two,
-        one to read while another computes, and an estimator may use threads of its own. Has no
-        meaning over dask.
+        Number of threads; None means 1 unless in a :obj:`joblib.parallel_config` context, -1 means
+        all processors. With 1, two threads share the blocks, so that one reads while the other
+        computes, and an estimator may use more threads. Ignored for dask.
 
     working_memory : float, default=256
-        MiB that the blocks under way may take, besides the scene and the result. Has no meaning
-        over dask, where chunks say it.
+        Memory in MiB for the blocks that are processed at once, without the scene and the result.
+        Ignored for dask, which uses the chunks.
 
     progress : bool, default=True
-        Whether to show a progress bar for what takes more than a second, if tqdm is installed.
+        Whether to show a progress bar after one second, if tqdm is installed.
 
     out : ndarray of shape (rows, cols, n_endmembers), default=None
-        Where to write the abundances of a NumPy cube, such as a memory-mapped file.
+        Array for the abundances of a NumPy cube, such as a memory-mapped file.
 
     Returns
     -------
     abundances : ndarray or xarray.DataArray
-        Of the scene's kind, with its bands replaced by endmembers. A DataArray keeps its
-        coordinates, attributes (but those of the stored values) and spatial reference, and names
-        its dimension "endmember" with the estimator's names. float32 for float32 (and float16)
-        spectra where the estimator has it so, as skunmix's have, else float64.
+        The same type as the scene, with endmembers in place of bands. A DataArray keeps its
+        coordinates, attributes (except those of the stored values) and spatial reference, and has a
+        dimension "endmember" with the estimator's names. float32 for float32 (and float16) spectra
+        if the estimator predicts that, as those of skunmix do, else float64.
 
     Raises
     ------
     TypeError
-        If the estimator has no `predict`, or the scene is none of these kinds.
+        If the estimator has no `predict`, or the scene has another type.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted, and needs abundances.
     ValueError
-        If the scene's bands are not as many as the estimator was fitted on, there is no valid
-        pixel (dask: none is looked for), or a shape or a parameter does not fit.
+        If the estimator was fitted on another number of bands, no pixel is valid (not checked for
+        dask), or a shape or a parameter is invalid.
     ImportError
         If the scene needs a library that is not installed.
 
     Warns
     -----
     UserWarning
-        If a dask scene has its bands in several chunks, which must be merged.
+        If the bands of a dask scene are in several chunks, which must be merged.
 
     See Also
     --------
-    unmix_file : From file to file, larger than memory.
+    unmix_file : Unmixing of files, also larger than memory.
     sample_pixels : Pixels of a scene to fit an estimator to.
 
     Examples
@@ -131,7 +129,7 @@ def unmix(
     overrides = {"nodata": nodata, "scale_factor": scale_factor, "add_offset": add_offset}
     options = {"n_jobs": n_jobs, "working_memory": working_memory, "progress": progress}
     if is_dataarray(scene) and out is not None:
-        raise TypeError("out is for NumPy cubes; a DataArray gets a new one, leave it out.")
+        raise TypeError("out is for NumPy cubes, got a DataArray as scene; drop out.")
     if must_be_fitted(estimator):
         pixels = sample_pixels(
             scene, estimator=estimator, band_dim=band_dim, mask=mask, **overrides
@@ -159,8 +157,8 @@ def _unmix_cube(estimator, scene, band_dim, mask, overrides, options, out):
         out = np.empty(result_shape, unmixer.dtype)
     elif out.shape != result_shape:
         raise ValueError(
-            f"out must have the shape {result_shape} of the abundances, but has {out.shape}; leave "
-            f"it to None to get an array that fits."
+            f"Expected out with the shape {result_shape} of the abundances, got {out.shape}; pass "
+            f"None to get a new array."
         )
     run_blocks(unmixer, block_reader(cube), mask, np.moveaxis(out, axis, -1), **options)
     if isinstance(scene, np.ma.MaskedArray):

@@ -1,11 +1,12 @@
-"""DataArrays, read or lazy, in any order of dimensions."""
+"""Unmixing of DataArrays, in memory or lazy, with their dimensions in any order."""
 
 import math
 import warnings
 
 import numpy as np
 
-from ..utils import dimension_labels, require
+from ..utils.labels import dimension_labels
+from ..utils.optional import require
 from ._blocks import BlockUnmixer, check_mask
 from ._run import run_blocks
 from .io.decoding import decoding_of
@@ -14,7 +15,7 @@ from .io.xarrays import ENDMEMBER, abundance_array
 
 
 def unmix_dataarray(estimator, scene, band_dim, mask, overrides, options):
-    """Unmix a DataArray, as `unmix` says."""
+    """Unmix a DataArray; see `unmix`."""
     unmixer = unmixer_of(estimator, scene, band_dim, overrides)
     if scene.chunks is not None:
         scene = _with_bands_together(scene, band_dim)
@@ -44,12 +45,11 @@ def decoding_of_dataarray(scene, band_dim, overrides):
         If it has no such dimension of bands.
     """
     if band_dim not in scene.dims:
-        sizes = dict(scene.sizes)
         raise ValueError(
-            f"The scene has no dimension {band_dim!r}, but {sizes}; name the one that holds the "
-            f"bands as band_dim."
+            f"The scene has no dimension {band_dim!r}, but {dict(scene.sizes)}; pass the name of "
+            f"the bands' dimension as band_dim."
         )
-    # xarray notes in `encoding` what it has applied
+    # xarray keeps in `encoding` what it has applied
     applied = {"scale_factor", "add_offset"} & set(scene.encoding)
     return decoding_of(
         scene.dtype,
@@ -76,8 +76,8 @@ def aligned_mask(mask, scene, dims):
     strange = [dim for dim in mask.dims if dim not in dims]
     if strange:
         raise ValueError(
-            f"mask has the dimension {strange[0]!r}, but the scene's pixels have {dims}; select "
-            f"from it."
+            f"mask has the dimension {strange[0]!r}, expected dimensions among {dims}; select one "
+            f"of its entries."
         )
     for dim in mask.dims:
         same = mask.sizes[dim] == scene.sizes[dim]
@@ -85,19 +85,19 @@ def aligned_mask(mask, scene, dims):
             same = mask.indexes[dim].equals(scene.indexes[dim])
         if not same:
             raise ValueError(
-                f"mask and scene differ along {dim!r}, {mask.sizes[dim]} and {scene.sizes[dim]} "
-                f"long, or in its coordinate; bring the mask onto the scene's grid."
+                f"mask and scene differ along {dim!r}, in length ({mask.sizes[dim]} and "
+                f"{scene.sizes[dim]}) or in coordinates; resample the mask to the scene's grid."
             )
     return mask.astype(bool).drop_vars(list(mask.coords))
 
 
 def _unmix_by_blocks(unmixer, scene, band_dim, dims, mask, options):
-    """Return the abundances, endmembers last, of what is in memory or can be read by blocks."""
+    """Return the abundances, endmembers last, of a scene in memory or read by blocks."""
     shape = tuple(scene.sizes[dim] for dim in dims)
     out = np.empty((*shape, len(unmixer.names)), unmixer.dtype)
     if mask is not None:
         mask = mask.variable.set_dims(dict(zip(dims, shape))).transpose(*dims).values
-    # what has been read remembers its chunks, too
+    # a variable in memory also has chunks in its encoding
     unread = not getattr(scene.variable, "_in_memory", True)
     run_blocks(
         unmixer,
@@ -113,7 +113,7 @@ def _unmix_by_blocks(unmixer, scene, band_dim, dims, mask, options):
 
 def block_reader(scene, dims, band_dim):
     """Return what reads blocks of a DataArray, bands last, given tuples of slices."""
-    variable = scene.variable  # alone: coordinates are not needed for every block
+    variable = scene.variable  # blocks need no coordinates
 
     def read(block):
         # transposed after reading, because a lazy array is read faster in its own order
@@ -137,7 +137,7 @@ def _unmix_lazily(unmixer, scene, band_dim, mask):
     import dask
     import dask.array as da
 
-    # a graph of its own task, and not an argument of every chunk's: it is sent to a worker once
+    # as a separate task of the graph, it is sent to each worker only once
     once = da.from_delayed(
         dask.delayed(unmixer, pure=False, traverse=False), shape=(), dtype=object
     )
@@ -167,7 +167,7 @@ def _unmix_chunk(block, unmixer, mask=None):
 
 
 def _with_bands_together(scene, band_dim):
-    """Return the scene with all bands of a pixel in one chunk, of no more than dask's size."""
+    """Return the scene with all bands of a pixel in one chunk, up to dask's chunk size."""
     n_chunks = len(scene.chunksizes[band_dim])
     if n_chunks == 1:
         return scene
@@ -184,12 +184,12 @@ def _with_bands_together(scene, band_dim):
     if merged > limit:
         chunks.update({dim: "auto" for dim in scene.dims if dim != band_dim})
     warnings.warn(
-        f"The {scene.sizes[band_dim]} bands of dimension {band_dim!r} lie in {n_chunks} chunks, "
-        f"but unmixing needs all bands of a pixel: they are merged, which reads and holds whole "
-        f"chunks before a pixel can be computed; open it with chunks={{{band_dim!r}: -1}}.",
+        f"The {scene.sizes[band_dim]} bands of dimension {band_dim!r} are in {n_chunks} chunks, "
+        f"which are merged, because unmixing needs all bands of a pixel: whole chunks are read and "
+        f"kept before a pixel can be computed; open the scene with chunks={{{band_dim!r}: -1}}.",
         UserWarning,
         stacklevel=4,
     )
-    # coordinates along, in the chunks that suit the values
+    # also rechunk the coordinates
     sizes = scene.variable.chunk(chunks).chunksizes
     return scene.chunk(sizes)

@@ -1,34 +1,34 @@
 """Compiled core of the active-set solver: one pixel at a time, on the Gram matrix.
 
-The kernel walks Lawson and Hanson's path. With unit-norm atoms A (rows), weights c and a support
-P, the minimiser of ½‖y − Aᵀx‖² + κ cᵀx over the atoms in P solves
+The kernel uses the method of Lawson and Hanson. With unit-norm atoms A (rows), weights c and a
+support P, the minimiser of ½‖y − Aᵀx‖² + κ cᵀx over the atoms in P solves
 
     A_P A_Pᵀ x_P = A_P y − κ c_P,
 
-where κ is the penalty λ or, when cᵀx = 1 is asked for, the multiplier of that constraint. With
-A_P A_Pᵀ = L Lᵀ, z = L⁻¹ A_P y and u = L⁻¹ c_P this is
+where κ is the penalty λ or, with the constraint cᵀx = 1, its multiplier. With A_P A_Pᵀ = L Lᵀ,
+z = L⁻¹ A_P y and u = L⁻¹ c_P, this is
 
-    Lᵀ x_P = z − κ u,    κ = λ    or    κ = (uᵀz − 1) / uᵀu,
+    Lᵀ x_P = z − κ u,    κ = λ    or    κ = (uᵀz − 1) / uᵀu.
 
-so penalty and constraint differ in one line, and another λ costs one triangular solve.
+Penalty and constraint therefore differ in one line, and another λ costs one triangular solve.
 
-`solve_with_gram` holds L and works on the Gram matrix A Aᵀ: fast, and accurate as long as no
-support is nearly collinear. It marks a pixel that the Gram matrix does not resolve, which is for
-`_careful_kernel` to solve. Of a few atoms it first guesses the support, whose L is the same for
-every pixel: all of them, then those that this solution's signs leave, and so on (block pivoting).
-Most pixels have nothing to walk.
+`solve_with_gram` updates L from the Gram matrix A Aᵀ. It is fast, and accurate if no support is
+nearly collinear. It marks pixels that the Gram matrix does not resolve, and `_careful_kernel`
+solves them. For a few atoms, it first guesses the support: all atoms, then those that the signs of
+this solution leave, and so on (block pivoting). L is then the same for every pixel, and most pixels
+need no exchange.
 
-A pixel is computed from that pixel alone, by the same instructions wherever it stands, so that its
-answer does not depend on blocks, order or threads, to the last bit.
+A pixel is computed from that pixel alone, by the same instructions at every position, so that its
+result does not depend on blocks, order or threads, bit for bit.
 
-The functions pass plain arrays, index a matrix rather than take a row of it, and are inlined: a
-tuple or a view costs numba two atomic operations, and each array of a call half a dozen words on
-the stack. On a few endmembers, where a pixel takes half a microsecond, that was two thirds of it.
+The functions are inlined, take plain arrays, and index a matrix instead of a view of a row. A tuple
+or a view costs numba two atomic operations, and an array argument six words on the stack. With few
+endmembers, a pixel takes half a microsecond, and this was two thirds of it. The arrays are:
 
-    atoms, x     the support and its abundances
-    factor       L by rows, packed (row i starts at i(i + 1)/2), its diagonal inverted: small enough
-                 for the first-level cache whatever the size of the library
-    target       the minimiser over the support, where x is heading
+    atoms, x          the support and its abundances
+    factor            L by rows, packed (row i starts at i(i + 1)/2), with an inverted diagonal; it
+                      fits into the first-level cache for every size of the library
+    target            the minimiser over the support, towards which x moves
     cosines, sines    the Givens rotations of the last removal
 """
 
@@ -36,30 +36,31 @@ import numpy as np
 from numba import njit, types
 
 # All for unit-norm atoms, and relative to the norm of the spectrum.
-GRAM_TOLERANCE = 1e-13  # an atom stays out whose reduced correlation A(y − Aᵀx) − κc is below
-STATIONARY_TOLERANCE = 1e-10  # what may be left of the gradient of a solved pixel
-# Collinearity, as the squared sine of an atom's angle to the support.
-GRAM_PIVOT = 1e-9  # below, the Gram matrix has lost too many digits
-# What the Gram matrix resolves. Rounding leaves a gradient of about 1e-15, and so a reconstruction
-# that is off by 1e-15 over the least singular value of A_P. It moves a distance to the spectrum of
-# 1e5 times that by 1e-10 of itself. That distance, as a difference of squares, is known to 1e-15 of
-# their size.
-LEAST_DISTANCE = 1e-10  # over the least singular value
+GRAM_TOLERANCE = 1e-13  # an atom with a smaller reduced correlation A(y − Aᵀx) − κc stays out
+STATIONARY_TOLERANCE = 1e-10  # largest gradient of a solved pixel
+# Smallest squared sine of an atom's angle to the support: below, the Gram matrix has lost too many
+# digits.
+GRAM_PIVOT = 1e-9
+# The Gram matrix resolves a pixel whose distance to the reconstruction is large enough. Rounding
+# leaves a gradient of about 1e-15, and so an error of the reconstruction of 1e-15 over the smallest
+# singular value of A_P. If the distance is 1e5 times that, it changes by 1e-10 of itself. As a
+# difference of squares, the squared distance has an error of 1e-15 of their size.
+LEAST_DISTANCE = 1e-10  # divided by the smallest singular value
 LEAST_SQUARE = 1e-13
-LEAST_NORM_SQUARED = 1e-280  # of a spectrum; below, squares begin to vanish
+LEAST_NORM_SQUARED = 1e-280  # for a spectrum: below, squares begin to vanish
 
-# Pricing every atom at every step is most of the work on a library. In between, only the best of
-# the last time are looked at, as long as one is still within a factor of the best at that time.
+# With a large library, pricing all atoms at every step would be most of the work. Between two such
+# steps, only the best atoms of the last one are priced, until none exceeds this factor of its best.
 SHORTLIST = 16
 SHORTLIST_FACTOR = 0.3
 
-# Up to so many atoms, supports are guessed first, and no more than so many of a pixel: above, their
-# factors fill the cache, and a guess is too rarely right.
+# Largest number of atoms for which supports are guessed, and of guesses for a pixel. Above, the
+# factors fill the cache, and guesses are rarely right.
 MOST_GUESSED_ATOMS = 8
 MOST_GUESSES = 4
 
 SOLVED, UNSOLVED, NOT_FINITE = 0, 1, 2  # pixels
-UNRESOLVED = 3  # a pixel that is solved as far as the Gram matrix can tell
+UNRESOLVED = 3  # a pixel that seems solved, but is not resolved by the Gram matrix
 UNKNOWN, USABLE, TOO_COLLINEAR = 0, 1, 2  # supports
 
 _options = {"nogil": True, "cache": True, "error_model": "numpy"}
@@ -70,7 +71,7 @@ _matrix_in = types.Array(types.float64, 2, "C", readonly=True)
 _vector_in = types.Array(types.float64, 1, "C", readonly=True)
 
 
-# What the careful kernel uses too: the walk to the minimiser over a support.
+# Functions that the careful kernel also uses: the steps to the minimiser over a support.
 
 
 @_inlined
@@ -108,7 +109,7 @@ def _aim(size, penalty, constrained, factor, z, u, target):
 
 @_inlined
 def _first_to_vanish(size, x, target):
-    """Return what reaches zero first on the way from x to the target (or -1), and at what step."""
+    """Return which abundance first reaches zero between x and target (or -1), and the step."""
     first, step = -1, 2.0
     for i in range(size):
         if target[i] <= 0.0:
@@ -132,7 +133,7 @@ def _arrive(size, x, target):
 
 @_inlined
 def _remove(size, gone, atoms, x, factor, z, u, cosines, sines):
-    """Take one atom out. Rotations in the planes (k, k + 1), k ≥ gone, make L triangular again."""
+    """Remove an atom. Rotations in the planes (k, k + 1), k ≥ gone, make L triangular again."""
     for r in range(gone + 1, size):
         old = r * (r + 1) // 2
         new = old - r  # where row r - 1 starts
@@ -156,7 +157,7 @@ def _remove(size, gone, atoms, x, factor, z, u, cosines, sines):
 
 @_inlined
 def _store(size, constrained, weights, atoms, x, k, pixel, abundances):
-    """Write the abundances in the units of the endmembers; with the constraint, to a sum of 1."""
+    """Write the abundances in the units of the endmembers, rescaled to the sum of a constraint."""
     total = 1.0
     if constrained:
         total = 0.0
@@ -166,12 +167,12 @@ def _store(size, constrained, weights, atoms, x, k, pixel, abundances):
         abundances[k, pixel, atoms[i]] = x[i] * weights[atoms[i]] / total
 
 
-# What is of the Gram matrix.
+# Functions on the Gram matrix.
 
 
 @_inlined
 def _magnitude(size, norm, x):
-    """Return what the rounding of a gradient is relative to."""
+    """Return the scale of the rounding error of a gradient."""
     total = norm
     for i in range(size):
         total += x[i]
@@ -180,11 +181,10 @@ def _magnitude(size, norm, x):
 
 @_inlined
 def _is_resolved(kappa, constrained, norm, magnitude, explained, sharpness):
-    """Return whether the Gram matrix tells the minimiser over a support.
+    """Return whether the Gram matrix resolves the minimiser over a support.
 
-    It must tell twice the objective that is left. ‖y − Aᵀx‖² = ‖y‖² − ‖z‖² + κ²‖u‖² and the
-    penalty adds 2κcᵀx, which together is ‖y‖² less what is explained, ‖z − κu‖². `sharpness` is
-    about one over the least singular value of A_P.
+    It must resolve twice the objective, ‖y − Aᵀx‖² + 2κcᵀx = ‖y‖² − ‖z − κu‖², where the last term
+    is `explained`. `sharpness` is about one over the smallest singular value of A_P.
     """
     left = norm * norm - explained
     if constrained:
@@ -205,9 +205,9 @@ def _explained(size, kappa, z, u):
 
 @_inlined
 def _sharpness(size, factor, scratch):
-    """Estimate ‖L⁻¹‖, about one over the least singular value of A_P.
+    """Estimate ‖L⁻¹‖, which is about one over the smallest singular value of A_P.
 
-    L⁻¹ is applied to a vector of ±1 whose signs make each value as large as they can.
+    L⁻¹ is applied to a vector of ±1, whose signs give each value its largest magnitude.
     """
     total = 0.0
     for i in range(size):
@@ -222,7 +222,7 @@ def _sharpness(size, factor, scratch):
 
 @_inlined
 def _best_vertex(pixel, correlations, weights):
-    """Return the atom that alone, at cᵀx = 1, comes nearest: the smallest ½/c² − b/c."""
+    """Return the atom that is nearest to the spectrum at cᵀx = 1: the smallest ½/c² − b/c."""
     best, lowest = 0, np.inf
     for j in range(len(weights)):
         x = 1.0 / weights[j]
@@ -234,7 +234,7 @@ def _best_vertex(pixel, correlations, weights):
 
 @_inlined
 def _enter_gram(size, j, pixel, gram, correlations, weights, atoms, x, factor, z, u):
-    """Append atom j to the support, L, z and u; False if it is too collinear with the support."""
+    """Append atom j to the support, L, z and u; return False if it is too collinear with it."""
     row = size * (size + 1) // 2
     square, new_z, new_u = gram[j, j], correlations[pixel, j], weights[j]
     for i in range(size):
@@ -260,12 +260,12 @@ def _enter_gram(size, j, pixel, gram, correlations, weights, atoms, x, factor, z
 
 @_inlined
 def _price_gram(size, kappa, pixel, gram, correlations, weights, atoms, x, dual):
-    """Fill dual = b − Gx − κc; return the best atom outside, its value, the worst inside."""
+    """Fill dual = b − Gx − κc; return the best atom outside, its value, and the worst inside."""
     n_atoms = len(dual)
     for j in range(n_atoms):
         dual[j] = correlations[pixel, j] - kappa * weights[j]
     i = 0
-    while i + 4 <= size:  # four rows of G to each pass over dual
+    while i + 4 <= size:  # each pass over dual uses four rows of G
         x0, x1, x2, x3 = x[i], x[i + 1], x[i + 2], x[i + 3]
         g0, g1, g2, g3 = atoms[i], atoms[i + 1], atoms[i + 2], atoms[i + 3]
         for j in range(n_atoms):
@@ -316,7 +316,7 @@ def _price_shortlist(
 
 @_inlined
 def _make_factor(support, gram, correlations, weights, atoms, x, factor, z, u, factors, us):
-    """Fill the rows of `factors` and `us` for a support, a set of bits; False if too collinear."""
+    """Fill the rows of a support (a set of bits) in `factors` and `us`; False if too collinear."""
     size = 0
     for j in range(len(weights)):
         if support >> j & 1:
@@ -357,11 +357,11 @@ def _wrong_atoms(
     u,
     us,
 ):
-    """Fill atoms and x with the minimiser over a support; return its size and what is wrong.
+    """Fill atoms and x with the minimiser over a support; return its size and the wrong atoms.
 
-    These are bits, of the atoms that are not positive and of those that should come in. None means
-    that it solves the pixel, -1 that rounding is in the way, and -2 that it seems to solve the
-    pixel, but that the Gram matrix cannot tell.
+    The wrong atoms are bits: atoms in the support without a positive abundance, and atoms that
+    should enter. 0 means that the pixel is solved, -1 that rounding prevents a solution, and -2
+    that the pixel seems solved, but the Gram matrix does not resolve it.
     """
     size = 0
     for j in range(len(weights)):
@@ -425,7 +425,7 @@ def _guess(
     factors,
     us,
 ):
-    """Guess supports; return the size of the last, the exchanges, and what is wrong with it."""
+    """Guess supports; return the size of the last, the exchanges, and its wrong atoms."""
     size, wrong = 0, -1
     support, exchanges = (1 << len(weights)) - 1, len(weights)
     for _ in range(MOST_GUESSES):
@@ -483,7 +483,7 @@ def _descend_gram(
     cosines,
     sines,
 ):
-    """Walk from x to the minimiser; return the size of its support, the exchanges, the status."""
+    """Exchange atoms up to the minimiser; return its support's size, the exchanges, the status."""
     n_iter = 0
     n_listed = 0
     floor = 0.0
@@ -496,7 +496,7 @@ def _descend_gram(
             if gone < 0:
                 _arrive(size, x, target)
                 break
-            if gone == size - 1 and x[gone] == 0.0:  # what has just come in would leave at once
+            if gone == size - 1 and x[gone] == 0.0:  # the atom that just entered would leave again
                 return size, n_iter, UNSOLVED
             _move(size, step, x, target)
             _remove(size, gone, atoms, x, factor, z, u, cosines, sines)
@@ -512,7 +512,7 @@ def _descend_gram(
             if worst > STATIONARY_TOLERANCE * norm:
                 return size, n_iter, UNSOLVED
             if value <= tolerance:
-                # An atom that stays out by rounding alone may be one of two that are alike.
+                # An atom that only rounding keeps out may be one of two similar atoms.
                 magnitude = _magnitude(size, norm, x)
                 resolved = value <= -GRAM_TOLERANCE * magnitude and _is_resolved(
                     kappa,
@@ -566,9 +566,9 @@ def solve_with_gram(
     n_iter,
     status,
 ):
-    """Solve every pixel for every penalty, each from the answer to the one before in `order`.
+    """Solve every pixel for every penalty in `order`, each from the solution for the previous one.
 
-    Abundances come as zeros. An unsolved pixel keeps the feasible point it reached.
+    Abundances must be zeros. An unsolved pixel gets the last feasible abundances.
     """
     atoms = np.empty(capacity, np.int64)
     x, target = np.empty(capacity), np.empty(capacity)

@@ -1,17 +1,16 @@
-"""Compiled core of the active-set solver for what the Gram matrix does not resolve.
+"""Compiled core of the active-set solver for pixels that the Gram matrix does not resolve.
 
-It walks the path of `_active_set_kernel` in the notation of there, on the atoms themselves: with
-A_P = L Q, Q with orthonormal rows, the condition number is not squared. It differs in
+It follows the method and notation of `_active_set_kernel`, but on the atoms themselves: A_P = L Q,
+where Q has orthonormal rows. This does not square the condition number. Other differences are:
 
-- which atom comes in. With a⊥ for what of an atom is orthogonal to the support, taking it in moves
-  the reconstruction by (a⊥ᵀ(y − Aᵀx) − κ(c − wᵀu)) / ‖a⊥‖, where a = Qᵀw + a⊥. An atom that is
-  nearly in the support has a correlation with the residual which is lost in rounding, while this
-  gain is not;
-- atoms that depend on the support. They are exchanged for those that they depend on;
-- units. Each spectrum is divided by a power of two, so that no square of its values vanishes.
+- The atom that enters. Let a = Qᵀw + a⊥, where a⊥ is orthogonal to the support. If atom a enters,
+  the reconstruction moves by the gain (a⊥ᵀ(y − Aᵀx) − κ(c − wᵀu)) / ‖a⊥‖. For an atom that nearly
+  depends on the support, rounding hides the correlation with the residual, but not this gain.
+- Atoms that depend on the support. They are exchanged for the atoms that they depend on.
+- Units. Each spectrum is divided by a power of two, so that no square of its values vanishes.
 
-It is for the few pixels that the Gram matrix leaves, so its functions are not inlined, which would
-double the time they take to compile.
+Few pixels need this kernel. Its functions are therefore not inlined, which would double the time to
+compile them.
 """
 
 import numpy as np
@@ -32,10 +31,10 @@ from ._active_set_kernel import (
 )
 
 # For unit-norm atoms, and relative to the norm of the spectrum and of the abundances.
-QR_TOLERANCE = 1e-14  # a dependent atom stays out whose reduced correlation is below
-CLEAR = 1e-9  # an atom comes in at once whose reduced correlation is above
-ROUNDING = 1e-15  # of a residual, and so of a gain
-QR_PIVOT = 1e-13  # an atom whose sine to the support is below counts as linearly dependent
+QR_TOLERANCE = 1e-14  # a dependent atom with a smaller reduced correlation stays out
+CLEAR = 1e-9  # an atom with a larger reduced correlation enters without a check of its gain
+ROUNDING = 1e-15  # rounding error of a residual, and so of a gain
+QR_PIVOT = 1e-13  # an atom with a smaller sine to the support counts as linearly dependent
 
 _options = {"nogil": True, "cache": True, "error_model": "numpy"}
 _compiled = njit(fastmath={"contract"}, **_options)
@@ -52,7 +51,7 @@ def _dot(a, b):
 
 @_compiled
 def _orthogonalise(size, j, library, basis, factor):
-    """Split atom j into Qᵀw + a⊥: row `size` of L takes w, and of Q a⊥; return the norm of a⊥."""
+    """Split atom j into Qᵀw + a⊥, store w in row `size` of L and a⊥ in that of Q; return ‖a⊥‖."""
     row = size * (size + 1) // 2
     rest = basis[size]
     for k in range(len(rest)):
@@ -70,9 +69,9 @@ def _orthogonalise(size, j, library, basis, factor):
 
 @_compiled
 def _enter_qr(size, j, spectrum, library, weights, atoms, x, factor, z, u, basis):
-    """Append atom j to the support, L, Q, z and u; False if it is dependent on the support.
+    """Append atom j to the support, L, Q, z and u; return False if it depends on the support.
 
-    Then row `size` of L holds the w with a = Qᵀw.
+    If so, row `size` of L holds the w with a = Qᵀw.
     """
     row = size * (size + 1) // 2
     sine = _orthogonalise(size, j, library, basis, factor)
@@ -104,10 +103,10 @@ def _remove_qr(size, gone, atoms, x, factor, z, u, cosines, sines, basis):
 
 @_compiled
 def _exchange(size, x, factor, target):
-    """Trade the support for an atom that depends on it, a = Σ vᵢaᵢ, until an abundance is zero.
+    """Replace atoms by one that depends on them, a = Σ vᵢaᵢ, until an abundance is zero.
 
-    The reconstruction stays as it is. Return which abundance it is (or -1) and how much of the
-    new atom came in.
+    This does not change the reconstruction. Return the index of that abundance (or -1), and the
+    abundance of the new atom.
     """
     row = size * (size + 1) // 2
     for i in range(size):
@@ -125,7 +124,7 @@ def _exchange(size, x, factor, target):
 
 @_compiled
 def _residual_of_minimiser(size, kappa, spectrum, z, u, basis, residual):
-    """Fill y − A_Pᵀx, as y − Qᵀ(z − κu): accurate even where huge abundances all but cancel."""
+    """Fill y − A_Pᵀx as y − Qᵀ(z − κu), which is accurate even if large abundances cancel."""
     for k in range(len(residual)):
         residual[k] = spectrum[k]
     for i in range(size):
@@ -145,7 +144,7 @@ def _residual_of_abundances(size, spectrum, library, atoms, x, residual):
 
 @_compiled
 def _price_qr(size, kappa, library, weights, atoms, banned, residual, dual):
-    """Fill dual = A(y − Aᵀx) − κc; return the best atom outside, its value, the worst of all."""
+    """Fill dual = A(y − Aᵀx) − κc; return the best atom outside, its value, and the worst."""
     for j in range(len(dual)):
         dual[j] = _dot(library[j], residual) - kappa * weights[j]
     worst = 0.0
@@ -164,7 +163,7 @@ def _price_qr(size, kappa, library, weights, atoms, banned, residual, dual):
 def _best_gain(
     size, kappa, scale, distance, library, weights, banned, residual, dual, factor, u, basis
 ):
-    """Return the atom outside whose gain most exceeds what rounding may make of it, or -1."""
+    """Return the atom outside whose gain exceeds its rounding error most, or -1."""
     row = size * (size + 1) // 2
     best, highest = -1, 0.0
     for j in range(len(dual)):
@@ -212,7 +211,7 @@ def _descend_qr(
     sines,
     basis,
 ):
-    """Walk from x to the minimiser; return the size of its support, the exchanges, the status."""
+    """Exchange atoms up to the minimiser; return its support's size, the exchanges, the status."""
     n_iter = 0
     _lift(banned)
     while True:
@@ -221,7 +220,7 @@ def _descend_qr(
             kappa = _aim(size, penalty, constrained, factor, z, u, target)
             gone, step = _first_to_vanish(size, x, target)
             if gone == size - 1 and x[gone] == 0.0:
-                # It came in on rounding alone: it stays out until something else has moved.
+                # It entered because of rounding. It stays out until another abundance changes.
                 banned[atoms[gone]] = True
             elif step > 0.0:
                 _lift(banned)
@@ -274,9 +273,9 @@ def _descend_qr(
 
 @_compiled
 def _pose(spectrum, frame, directions, norms, constrained, band, coordinates, library, weights):
-    """Fill a pixel's problem: spectrum and atoms in the frame, and weights; return the unit.
+    """Fill the spectrum and the atoms in the frame, and the weights, of a pixel; return its unit.
 
-    With the constraint there is one more band, of a constant value.
+    With the constraint, there is one more band of constant value.
     """
     n_coordinates = directions.shape[1]
     largest = 0.0
@@ -292,7 +291,7 @@ def _pose(spectrum, frame, directions, norms, constrained, band, coordinates, li
         for k in range(n_coordinates):
             coordinates[k] = spectrum[k]
     if constrained:
-        # of the size of the spectrum, where that is small, as for shade with a trace of something
+        # for a small spectrum, such as shade, the band has the size of the spectrum
         band = max(min(band, unit * np.sqrt(_dot(spectrum, spectrum))), norms.min())
         if band == 0.0:
             band = norms.max() if norms.max() > 0.0 else 1.0
@@ -313,7 +312,7 @@ def _pose(spectrum, frame, directions, norms, constrained, band, coordinates, li
     return unit
 
 
-# Without a signature, so that it is compiled only once a pixel needs it.
+# It has no signature, and is compiled only if a pixel needs it.
 @njit(fastmath={"contract"}, **_options)
 def solve_with_qr(
     spectra,
@@ -329,14 +328,14 @@ def solve_with_qr(
     n_iter,
     status,
 ):
-    """Solve what is marked unsolved, each from its abundances, which must be feasible.
+    """Solve the pixels marked as unsolved, each from its abundances, which must be feasible.
 
-    The endmembers have norms, and directions (n_endmembers, n_coordinates) in the orthonormal frame
-    (n_coordinates, n_bands), which has no rows if it is that of the bands. `band` is that of the
-    constraint; a small spectrum gets a smaller one. The spectra are overwritten. Exchanges are
-    added to `n_iter`, and `max_iter` is to the sum.
+    The directions (n_endmembers, n_coordinates) of the endmembers are in the orthonormal frame
+    (n_coordinates, n_bands), which has no rows if the coordinates are the bands. `band` is the
+    value of the band for the constraint, which is smaller for a small spectrum. The spectra are
+    overwritten. Exchanges are added to `n_iter`, whose limit is `max_iter`.
     """
-    capacity += 1  # for the row of an atom that turns out to be dependent
+    capacity += 1  # for the row of an atom that depends on the support
     n_atoms = len(norms)
     n_coordinates = directions.shape[1] + (1 if constrained else 0)
     coordinates, residual = np.empty(n_coordinates), np.empty(n_coordinates)
@@ -355,7 +354,7 @@ def solve_with_qr(
         norm = np.sqrt(_dot(spectra[i], spectra[i]))
         if constrained:
             norm = np.hypot(norm, coordinates[n_coordinates - 1])
-        # what no atom reaches, a difference of squares, is only for tolerances
+        # the part of the spectrum outside the span of the atoms, which only tolerances use
         outside = np.sqrt(max(norm * norm - _dot(coordinates, coordinates), 0.0))
         for k in range(len(penalties)):
             if status[k, i] != UNSOLVED:

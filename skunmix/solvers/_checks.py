@@ -5,28 +5,15 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_array, check_scalar
 
-from ..utils import axis_labels, check_columns, check_same_bands, refuse_masked
+from ..utils.labels import axis_labels, check_columns, refuse_masked
+from ..utils.validation import check_same_bands
 
-# For smaller norms of an endmember, one over the norm overflows.
+# If the norm of an endmember is smaller, its inverse overflows.
 _LEAST_NORM = 1e-290
 
 
 def check_problem(spectra, endmembers, *, lam, max_iter, mu=None):
-    """Check the arguments of a solver.
-
-    Spectra keep their type, so that a memory-mapped scene is converted block by block.
-
-    Returns
-    -------
-    spectra : ndarray of shape (n_pixels, n_bands)
-    endmembers : ndarray of shape (n_endmembers, n_bands), float64
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a parameter has another type or is out of range, the numbers of bands differ, or there is
-        a NaN.
-    """
+    """Check the arguments of a solver; return spectra and endmembers as `check_data` does."""
     spectra, endmembers = check_data(spectra, endmembers)
     check_lam(lam)
     check_scalar(max_iter, "max_iter", Integral, min_val=1)
@@ -36,13 +23,7 @@ def check_problem(spectra, endmembers, *, lam, max_iter, mu=None):
 
 
 def check_labels(spectra, endmembers, abundances=None):
-    """Check that nothing is masked, and that labels agree if both have labels.
-
-    Raises
-    ------
-    ValueError
-        If an entry is masked, or if labels differ or are in another order.
-    """
+    """Check that no entry is masked, and that labels agree, in the same order, if both have any."""
     named = {"spectra": spectra, "endmembers": endmembers, "abundances": abundances}
     for name, values in named.items():
         refuse_masked(values, name)
@@ -52,18 +33,10 @@ def check_labels(spectra, endmembers, abundances=None):
 
 
 def check_data(spectra, endmembers, *, finite=True):
-    """Check spectra and endmembers. `finite` is whether to check the spectra for NaN.
+    """Return spectra, and endmembers as a C-contiguous array of float64, after checking both.
 
-    Returns
-    -------
-    spectra : ndarray of shape (n_pixels, n_bands)
-    endmembers : ndarray of shape (n_endmembers, n_bands), float64 in C's order
-
-    Raises
-    ------
-    ValueError
-        If the numbers of bands differ, there is a NaN or a masked value, labels differ, or an
-        endmember is too small to divide by.
+    Spectra keep their type, so that a memory-mapped scene is converted block by block. `finite` is
+    whether to check them for NaN.
     """
     check_labels(spectra, endmembers)
     spectra = check_array(spectra, dtype="numeric", ensure_all_finite=finite, input_name="spectra")
@@ -73,9 +46,9 @@ def check_data(spectra, endmembers, *, finite=True):
     tiny = np.flatnonzero((largest > 0) & (largest < _LEAST_NORM))
     if len(tiny):
         raise ValueError(
-            f"endmembers must be zero or of values that float64 can divide by, but the largest of "
-            f"endmember {tiny[0]} is {largest[tiny[0]]:g}; give spectra and endmembers in larger "
-            f"units, or make it zero."
+            f"Expected endmembers of zeros or with a magnitude of at least {_LEAST_NORM:g}, got "
+            f"{largest[tiny[0]]:g} for endmember {tiny[0]}; pass spectra and endmembers in larger "
+            f"units, or set it to zero."
         )
     return spectra, endmembers
 
@@ -84,18 +57,18 @@ def check_lam(lam):
     """Check that λ is a finite number ≥ 0."""
     check_scalar(lam, "lam", Real, min_val=0)
     if not np.isfinite(lam):
-        raise ValueError(f"lam must be a finite number, but is {lam}; λ = 0 is no penalty.")
+        raise ValueError(f"Expected lam as a finite number, got {lam}; pass 0 for no penalty.")
 
 
 def row_norms(rows):
-    """Return the norm of each row, also if the squares of its values overflow or vanish."""
+    """Return the norm of each row, which is accurate even if squares overflow or vanish."""
     largest = np.abs(rows).max(axis=1)
     scale = np.where(largest > 0, largest, 1.0)
     return largest * np.linalg.norm(rows / scale[:, np.newaxis], axis=1)
 
 
 def units(sizes):
-    """Return powers of two to divide by if squares of such sizes overflow or vanish, or 1."""
+    """Return powers of two as divisors where squares of the sizes overflow or vanish, or else 1."""
     sizes = np.asarray(sizes, dtype=np.float64)
     extreme = (sizes > 0) & ((sizes < 1e-100) | (sizes > 1e100))
     return np.where(extreme, 2.0 ** (np.frexp(sizes)[1] - 1), 1.0)

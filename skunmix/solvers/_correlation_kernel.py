@@ -1,14 +1,14 @@
 """Compiled correlations of spectra with endmembers, in the two layouts that spectra come in.
 
-Spectra of float32 are converted on the way: a copy in float64 takes as long as the products. A
-pixel is summed by the same instructions wherever it stands, so that its correlations do not depend
-on its neighbours, to the last bit; between the layouts they differ by rounding.
+Spectra of float32 are converted value by value, because a copy in float64 takes as long as the
+products. Each pixel is summed by the same instructions, so that its correlations do not depend on
+its neighbours, bit for bit. The results of the two layouts differ by rounding.
 """
 
 import numpy as np
 from numba import njit, types
 
-# Pixels whose sums stay in the first-level cache while the bands go by.
+# Number of pixels whose sums fit into the first-level cache during the loop over bands.
 TILE = 256
 
 _options = {"nogil": True, "cache": True, "error_model": "numpy"}
@@ -26,8 +26,8 @@ _float32, _float64 = (
 def correlate(spectra, atoms, correlations, norms):
     """Fill correlations = spectra atomsᵀ and the norms of the spectra, which are rows.
 
-    Two pixels by four atoms at a time keep the multipliers busy. The last pixel and the last atoms
-    are repeated rather than treated apart: the same instructions for all.
+    Blocks of two pixels by four atoms use all multipliers of a core. The last pixel and atoms are
+    repeated to fill a block, so that all pixels use the same instructions.
     """
     n_pixels, n_bands = spectra.shape
     n_atoms = len(atoms)
@@ -52,7 +52,7 @@ def correlate(spectra, atoms, correlations, norms):
             correlations[i, j2], correlations[i, j3] = s02, s03
             correlations[i1, j], correlations[i1, j1] = s10, s11
             correlations[i1, j2], correlations[i1, j3] = s12, s13
-            if j == 0:  # while the two are at hand
+            if j == 0:  # while the two spectra are in the cache
                 square0 = square1 = 0.0
                 for k in range(n_bands):
                     v0, v1 = np.float64(y0[k]), np.float64(y1[k])
@@ -72,8 +72,8 @@ def correlate(spectra, atoms, correlations, norms):
 def correlate_bands(bands, start, stop, atoms, correlations, norms):
     """Fill correlations and norms of the pixels from start to stop, which are columns of `bands`.
 
-    Four bands by four atoms at a time, so that a sum is stored once for four products. The last
-    atoms are repeated, and bands that are left over go one by one, for each pixel alike.
+    In blocks of four bands by four atoms, a sum is stored once for four products. The last atoms
+    are repeated to fill a block, and the last bands are added one by one, for all pixels.
     """
     n_bands, n_atoms = len(bands), len(atoms)
     s0, s1, s2, s3 = np.empty(TILE), np.empty(TILE), np.empty(TILE), np.empty(TILE)

@@ -1,42 +1,38 @@
-"""Whether the objective may be lowered by what a KKT residual does not show.
+"""Bounds on how far the objective of given abundances is above its minimum.
 
-A gradient that is all but zero says little where endmembers are nearly collinear: at an angle θ
-between an endmember and those in use, a gradient of sinθ·ρ is all that is left by a reconstruction
-which could come nearer to the spectrum by ρ. Here the gradient is compared with what a step along
-it lowers the objective by, and what rounding may hide counts as if it were there.
+With nearly collinear endmembers, a small gradient does not show the minimum. If a step along an
+endmember at an angle θ to those in use would bring the reconstruction nearer to the spectrum by ρ,
+the gradient is only ρ sinθ. These bounds therefore use the decrease of the objective along such
+steps, plus the largest decrease that rounding may hide.
 """
 
 import numpy as np
 
-# Of its objective, the share by which a pixel's may be too high.
-LARGEST_SHARE = 1e-8
-# What rounding leaves of a residual, over the size of what is subtracted.
+# Largest excess over the minimum, relative to the objective. It is half of the 1e-8 that a
+# certificate promises, because rounding also changes the estimate of it.
+LARGEST_SHARE = 5e-9
+# Rounding error of a residual, relative to the terms that are subtracted.
 _ROUNDING = 2e-15
-# What rounding leaves of a direction, over the sine between what is subtracted.
+# Rounding error of a direction, relative to the sine of the angle between the terms.
 _ROUNDING_OF_DIRECTION = 1e-15
-# Endmembers of a smaller sine to the others are linearly dependent, as far as float64 can tell.
+# In float64, endmembers with a smaller sine to the others count as linearly dependent.
 _DEPENDENT = 1e-13
 
 
 class Resolution:
-    """What endmembers resolve; made once, for all pixels.
+    """The properties of the endmembers that the bounds need, computed once for all pixels.
 
-    Parameters
-    ----------
-    endmembers : ndarray of shape (n_endmembers, n_bands)
-    norms : ndarray of shape (n_endmembers,)
-        Of the endmembers; 1 for one of all zeros.
-    sum_to_one : bool
+    `norms` are those of the endmembers, with a positive value for an endmember of zeros.
     """
 
     def __init__(self, endmembers, norms, sum_to_one):
         self.endmembers, self.norms, self.sum_to_one = endmembers, norms, sum_to_one
         atoms = endmembers / norms[:, np.newaxis]
-        # All endmembers lean to one side, if they do: Σ‖aⱼ‖xⱼ ≤ ‖Ax‖ / lean.
+        # smallest cosine between an endmember and their mean: if positive, Σ‖aⱼ‖xⱼ ≤ ‖Ax‖ / lean
         mean = atoms.mean(axis=0)
         self.lean = (atoms @ mean).min() / (np.linalg.norm(mean) or 1.0)
         self.lengths = norms
-        if sum_to_one:  # as one more band of the endmembers, as steps keep the sum
+        if sum_to_one:  # one more band of constant value, which steps that keep the sum cancel
             band = np.quantile(norms, 0.5, method="lower")
             self.lengths = np.hypot(norms, band)
             atoms = np.column_stack([endmembers, np.full(len(norms), band)])
@@ -45,28 +41,19 @@ class Resolution:
         if len(atoms) <= atoms.shape[1]:
             self.least_sine = np.linalg.svd(atoms, compute_uv=False)[-1]
 
-    def is_doubtful(self, y, x, residual, gradient, objective, lam):
-        """Return whether a pixel's objective may be too high by more than `LARGEST_SHARE` of it.
+    def is_doubtful(self, seems, length, distance, x, residual, gradient, objective, lam):
+        """Return for each pixel whether its objective may be too high by `LARGEST_SHARE` of it.
 
-        Parameters
-        ----------
-        y, residual : ndarray of shape (n_pixels, n_bands)
-            Spectra, and y − Ax.
-        x, gradient : ndarray of shape (n_pixels, n_endmembers)
-            The gradient with λ or, with the constraint, its multiplier.
-        objective, lam : ndarray of shape (n_pixels,)
-
-        Returns
-        -------
-        doubtful : ndarray of shape (n_pixels,), bool
+        All arguments have one row or value for each pixel: whether it seems optimal (if not, the
+        result is False), the norms of the spectrum and of the residual, x, y − Ax, the gradient
+        with λ or, with the constraint, its multiplier, the objective, and λ.
         """
-        spectrum = np.linalg.norm(y, axis=1)
-        rounding = _ROUNDING * (spectrum + np.abs(x) @ self.norms)
+        rounding = _ROUNDING * (length + np.abs(x) @ self.norms)
         allowed = 2 * LARGEST_SHARE * objective
-        # A residual of nothing but rounding is the optimum, where the objective is nothing else.
-        open_ = (lam > 0) | (np.linalg.norm(residual, axis=1) > rounding)
-        open_ &= ~self._is_bounded(x, gradient, spectrum, rounding, allowed)
-        doubtful = np.zeros(len(y), dtype=bool)
+        # for λ = 0, a residual within rounding is the optimum
+        open_ = seems & ((lam > 0) | (distance > rounding))
+        open_ &= ~self._is_bounded(x, gradient, length, rounding, allowed)
+        doubtful = np.zeros(len(x), dtype=bool)
         pixels = np.flatnonzero(open_)
         if len(pixels):
             lowers = self._lowers_on_simplex if self.sum_to_one else self._lowers
@@ -75,10 +62,10 @@ class Resolution:
         return doubtful
 
     def _is_bounded(self, x, gradient, spectrum, rounding, allowed):
-        """Return whether a bound shows that the objective is as low as it has to be.
+        """Return whether a bound shows that the objective is within the allowed excess.
 
         A step d lowers twice the objective by −2gᵀd − ‖Ad‖², which is at most (‖g‖/s)² with the
-        least singular value s of A, and at most 2 max|g| Σ|d|.
+        smallest singular value s of A, and at most 2 max|g| Σ|d|.
         """
         lengths, gradient = x * self.lengths, gradient / self.lengths
         slopes, linear = _split(lengths, gradient)
@@ -95,13 +82,13 @@ class Resolution:
         return bounded | (linear + 2 * steepest * path <= allowed)
 
     def _lowers(self, x, residual, lam, allowed):
-        """Return whether steps along endmembers that are in use, or one more, lower it too far."""
+        """Return whether steps along the endmembers in use, and one more, lower it by too much."""
         return _lowers(self.endmembers, self.norms, x, residual, lam, allowed)
 
     def _lowers_on_simplex(self, x, residual, lam, allowed):
-        """Do the same for steps that keep the sum.
+        """Return the same for steps that keep the sum.
 
-        From the endmember of the largest abundance each goes to the others, of abundances ≥ 0.
+        Each step moves abundance from the endmember with the largest abundance to the others.
         """
         result = np.zeros(len(x), dtype=bool)
         vertices = np.argmax(x, axis=1)
@@ -134,9 +121,9 @@ def _lowers(endmembers, norms, x, residual, lam, allowed):
 
 
 def _split(lengths, slopes):
-    """Return the slopes that steps may follow, and what twice the objective falls by on others.
+    """Return the slopes that steps may follow, and the decrease of twice the objective on others.
 
-    An abundance that is nearer to zero than its slope, and should go there, cannot go far.
+    The others are abundances that should become zero, and are nearer to zero than their slope.
     """
     ends = (slopes > 0) & (lengths <= slopes)
     linear = 2 * np.sum(np.maximum(lengths, 0.0) * slopes, axis=1, where=ends)
@@ -144,7 +131,7 @@ def _split(lengths, slopes):
 
 
 def _attainable(atoms, weights, support, residual, lam):
-    """Return what twice the objective falls by to the minimiser on a support, and on one more.
+    """Return the decrease of twice the objective to the minimiser on a support and one more atom.
 
     With the singular value decomposition A_P = V S Uᵀ of the atoms in the support, it moves the
     reconstruction by U(Uᵀr − λS⁻¹Vᵀc). Then an atom a = Uw + a⊥ moves it by

@@ -6,9 +6,9 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_scalar
+from sklearn.utils import check_scalar, gen_batches
 
-from ..utils import map_threads
+from ..utils.threads import map_threads
 from ._checks import check_data, check_lam, row_norms, units
 from ._solution import CSRSolution
 
@@ -203,8 +203,8 @@ def csr_path(
     lams = np.asarray(lams, dtype=np.float64, order="C")
     if lams.ndim != 1 or not len(lams):
         raise ValueError(
-            f"lams must be a non-empty list of numbers, but its shape is {lams.shape}; for one λ "
-            f"use csr_active_set, or give a list of one."
+            f"Expected lams as a non-empty list of numbers, got shape {lams.shape}; use "
+            f"csr_active_set for one λ, or pass a list of one."
         )
     for lam in lams:
         check_lam(lam)
@@ -217,10 +217,9 @@ class _Library:
     With the weights c = 1/‖a‖ and x̂ⱼ = xⱼ/cⱼ, Ax = Âx̂ and 1ᵀx = cᵀx̂.
 
     With the constraint, endmembers and spectra first get one more band of constant value √s. It
-    does not change the solution, as √sΣx = √s for all x. Without it, endmembers that are linearly
-    but not affinely dependent, such as a and 2a, or one of all zeros ("shade"), would seem to leave
-    the solution open. √s is the median of the norms of the endmembers, so that it is not dominated
-    by an endmember with a value out of proportion.
+    does not change the solution, as √sΣx = √s for all x. Without it, the solution would not seem
+    unique for endmembers that are linearly but not affinely dependent, such as a and 2a, or one of
+    zeros ("shade"). √s is the median of the norms, on which a single extreme value has no effect.
     """
 
     def __init__(self, endmembers, sum_to_one):
@@ -230,7 +229,7 @@ class _Library:
         self.norms = row_norms(endmembers)
         self.sum_to_one = bool(sum_to_one)
         self.extra_band = 0.0
-        self.unit = 1.0  # of spectra and endmembers; without the constraint it cancels
+        self.unit = 1.0  # divisor of spectra and endmembers, needed only with the constraint
         if sum_to_one:
             sizes = np.sort(self.norms[self.norms > 0])
             self.extra_band = sizes[(len(sizes) - 1) // 2] if len(sizes) else 1.0
@@ -258,7 +257,7 @@ class _Library:
 
         n_pixels = block.stop - block.start
         correlations, norms = np.empty((n_pixels, len(self.atoms))), np.empty(n_pixels)
-        if not _is_read_as_it_is(spectra):
+        if not _needs_no_copy(spectra):
             spectra, block = spectra[block].astype(np.float64), slice(0, n_pixels)
         if spectra.flags.f_contiguous and not spectra.flags.c_contiguous:
             bands = spectra.T
@@ -291,9 +290,9 @@ class _Library:
 
 
 def _superfluous(gram, atoms, weights):
-    """Return the atoms that never need to enter: those of zeros, and duplicates.
+    """Return the atoms that never need to enter: zeros, and duplicates.
 
-    Of equal atoms, the one with the smallest weight remains, whose penalty by λ is smallest.
+    Of equal atoms, the one with the smallest weight, and so the smallest penalty by λ, remains.
     """
     zero = np.flatnonzero(np.diagonal(gram) == 0)
     alike = gram > 1.0 - 1e-12
@@ -306,7 +305,7 @@ def _superfluous(gram, atoms, weights):
     return np.union1d(zero, np.delete(twins, first))
 
 
-def _is_read_as_it_is(spectra):
+def _needs_no_copy(spectra):
     return spectra.dtype in (np.float32, np.float64) and spectra.flags.aligned
 
 
@@ -320,8 +319,8 @@ def _solve(spectra, endmembers, lams, sum_to_one, max_iter, n_jobs, block_size, 
         out = np.zeros(shape)
     elif out.shape != shape:
         raise ValueError(
-            f"out must have the shape {shape} of the abundances, but has {out.shape}; leave it to "
-            f"None to get an array that fits."
+            f"Expected out of the shape {shape} of the abundances, got {out.shape}; pass an array "
+            f"of this shape, or None."
         )
     if np.ndim(lams) == 0:
         lams, out = np.array([lams]), out[np.newaxis]
@@ -329,7 +328,7 @@ def _solve(spectra, endmembers, lams, sum_to_one, max_iter, n_jobs, block_size, 
         max_iter = 10 * n_endmembers
     check_scalar(max_iter, "max_iter", Integral, min_val=1)
     if block_size is None:
-        row = 8 * (2 * n_endmembers + (0 if _is_read_as_it_is(spectra) else spectra.shape[1]))
+        row = 8 * (2 * n_endmembers + (0 if _needs_no_copy(spectra) else spectra.shape[1]))
         block_size = min(max(16, _BLOCK_BYTES // row), _BLOCK_PIXELS)
     check_scalar(block_size, "block_size", Integral, min_val=1)
 
@@ -345,10 +344,7 @@ def _solve(spectra, endmembers, lams, sum_to_one, max_iter, n_jobs, block_size, 
         n_iter=n_iter,
         status=status,
     )
-    blocks = [
-        slice(start, min(start + block_size, n_pixels)) for start in range(0, n_pixels, block_size)
-    ]
-    map_threads(solve_block, blocks, n_jobs)
+    map_threads(solve_block, list(gen_batches(n_pixels, block_size)), n_jobs)
 
     solution = CSRSolution(out, n_iter, status == 0)
     if status.any():
@@ -385,8 +381,8 @@ def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
         if (status == NOT_FINITE).any():
             pixel = block.start + np.flatnonzero(status[0] == NOT_FINITE)[0]
             raise ValueError(
-                f"spectra must be finite numbers whose squares do not overflow, but pixel {pixel} "
-                f"holds NaN, infinity or a number too large; leave such pixels out."
+                f"Expected spectra of finite numbers whose squares do not overflow, got NaN, "
+                f"infinity or a number too large in pixel {pixel}; leave such pixels out."
             )
         hard = np.flatnonzero((status == UNSOLVED).any(axis=0))
         careful = [np.ascontiguousarray(rest[:, hard]) for rest in (abundances, n_iter, status)]
@@ -413,14 +409,10 @@ def _fall_back(solution, spectra, endmembers, lams, sum_to_one):
     n_unsolved = np.count_nonzero(~solution.converged.all(axis=0))
     for k, lam in enumerate(lams):
         unsolved = np.flatnonzero(~solution.converged[k])
-        for start in range(0, len(unsolved), _FALLBACK_PIXELS):
-            pixels = unsolved[start : start + _FALLBACK_PIXELS]
-            admm = csr_admm(
-                np.asarray(spectra[pixels], dtype=np.float64),
-                endmembers,
-                lam=float(lam),
-                sum_to_one=sum_to_one,
-            )
+        for batch in gen_batches(len(unsolved), _FALLBACK_PIXELS):
+            pixels = unsolved[batch]
+            rows = np.asarray(spectra[pixels], dtype=np.float64)
+            admm = csr_admm(rows, endmembers, lam=float(lam), sum_to_one=sum_to_one)
             solution.abundances[k, pixels] = admm.abundances
             solution.n_iter[k, pixels] = admm.n_iter
             solution.converged[k, pixels] = admm.converged

@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_scalar, gen_batches
 
-from ..utils import map_threads
+from ..utils.threads import map_threads
 from ._checks import check_problem, row_norms, units
 from ._solution import CSRSolution, normalize_abundances
 
@@ -88,15 +88,6 @@ def default_mu(eigenvalues):
 
     Eigenvalues below 1e-10 λ_max count as zeros, which occur with more endmembers than bands, and
     are left out. For 6 to 240 USGS spectra, the best fixed µ is within a factor of four of this.
-
-    Parameters
-    ----------
-    eigenvalues : ndarray of shape (n_endmembers,)
-        Eigenvalues of AᵀA.
-
-    Returns
-    -------
-    mu : float
     """
     largest = np.max(eigenvalues)
     smallest = np.min(eigenvalues, where=eigenvalues > 1e-10 * largest, initial=largest)
@@ -131,18 +122,8 @@ def csr_admm(
 
     Parameters
     ----------
-    spectra : array-like of shape (n_pixels, n_bands)
-        Spectra, one per row.
-
-    endmembers : array-like of shape (n_endmembers, n_bands)
-        Endmember spectra, one per row, in the units of `spectra`.
-
-    lam : float, default=0.0
-        λ ≥ 0, the weight of ‖x‖₁, in the units of `spectra` squared. With ``sum_to_one=True`` it
-        does not change the solution, because ‖x‖₁ is then 1 for every x.
-
-    sum_to_one : bool, default=False
-        Whether to constrain each row of the abundances to sum to one.
+    spectra, endmembers, lam, sum_to_one, n_jobs, out
+        As for :func:`csr_active_set`.
 
     mu : float, default=None
         µ > 0, the penalty, in the units of `spectra` squared. None takes √(λ_min λ_max) of AᵀA.
@@ -161,14 +142,6 @@ def csr_admm(
     factorization : ADMMFactorization, default=None
         Factorization of `endmembers`, to use again. Its `sum_to_one` and `mu` override the
         parameters.
-
-    n_jobs : int, default=None
-        Number of threads. None means 1 unless in a :func:`joblib.parallel_config` context, -1
-        means all processors.
-
-    out : ndarray of shape (n_pixels, n_endmembers), default=None
-        Array for the abundances, which are converted to its type. None makes an array of float64.
-        The iterations are always in float64.
 
     Returns
     -------
@@ -216,8 +189,7 @@ def csr_admm(
         penalty, units_of_pixels = lam / unit / unit, 1.0
         scaled = (scales != 1.0).any()
         if factorization.sum_to_one:
-            # Spectra have the unit of the endmembers, and λ has no effect on the solution: it is
-            # left out where each endmember has a unit of its own.
+            # λ does not change the solution, and would depend on the scale of each endmember
             penalty = 0.0 if scaled else penalty
         else:
             units_of_pixels = units(np.abs(correlations).max(axis=1, keepdims=True))
@@ -225,12 +197,7 @@ def csr_admm(
                 correlations /= units_of_pixels
                 penalty = penalty / scales / units_of_pixels
         abundances, solution.n_iter[block], solution.converged[block] = _admm_block(
-            correlations,
-            factorization,
-            penalty,
-            max_iter,
-            tol,
-            relaxation,
+            correlations, factorization, penalty, max_iter, tol, relaxation
         )
         abundances *= units_of_pixels / scales
         if factorization.sum_to_one:
@@ -284,8 +251,8 @@ def _admm_block(correlations, factorization, lam, max_iter, tol, relaxation):
 def _residual(x, z, z_previous, correlations, factorization):
     """Return the larger of the primal and the dual residual of each pixel, over its scale."""
     norm = np.linalg.norm
-    # Aᵀy is the scale of the gradient, and divided by that of AᵀA, the scale of the abundances; for
-    # a spectrum of zeros both come from z
+    # Aᵀy has the scale of the gradient. Divided by the scale of AᵀA, it has that of the abundances.
+    # Both come from z for a spectrum of zeros.
     spread = factorization.gradient_scale or 1.0
     gradient = np.maximum(norm(correlations, axis=1), spread * norm(z, axis=1))
     abundance = np.maximum(norm(z, axis=1), norm(correlations, axis=1) / spread / len(x.T))

@@ -22,14 +22,8 @@ def csr_ista(spectra, endmembers, *, lam=0.0, max_iter=10_000, tol=1e-6):
 
     Parameters
     ----------
-    spectra : array-like of shape (n_pixels, n_bands)
-        Spectra, one per row.
-
-    endmembers : array-like of shape (n_endmembers, n_bands)
-        Endmember spectra, one per row, in the units of `spectra`.
-
-    lam : float, default=0.0
-        λ ≥ 0, the weight of ‖x‖₁, in the units of `spectra` squared.
+    spectra, endmembers, lam
+        As for :func:`csr_active_set`.
 
     max_iter : int, default=10_000
         Largest number of iterations for a pixel.

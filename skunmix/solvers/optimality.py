@@ -3,13 +3,13 @@
 import numpy as np
 from sklearn.utils import check_array, gen_batches
 
-from ..utils import check_same_bands
+from ..utils.validation import check_same_bands
 from ._checks import check_labels, check_lam, row_norms, units
 from ._resolution import Resolution
 
-# Size of all arrays of a block.
+# Size of all arrays of a block, in bytes.
 _BLOCK_BYTES = 2**23
-# Result for a pixel whose KKT residual is smaller, but whose objective may be too high.
+# Smallest result for a pixel whose objective may be too high.
 _DOUBTFUL = 1e-7
 
 
@@ -18,17 +18,11 @@ def csr_objective(spectra, endmembers, abundances, *, lam=0.0):
 
     Parameters
     ----------
-    spectra : array-like of shape (n_pixels, n_bands)
-        Spectra, one per row.
-
-    endmembers : array-like of shape (n_endmembers, n_bands)
-        Endmember spectra, one per row, in the units of `spectra`.
+    spectra, endmembers, lam
+        As for :func:`csr_active_set`.
 
     abundances : array-like of shape (n_pixels, n_endmembers)
         Abundances x, one pixel per row.
-
-    lam : float, default=0.0
-        λ ≥ 0, in the units of `spectra` squared.
 
     Returns
     -------
@@ -81,17 +75,11 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
 
     Parameters
     ----------
-    spectra : array-like of shape (n_pixels, n_bands)
-        Spectra, one per row.
-
-    endmembers : array-like of shape (n_endmembers, n_bands)
-        Endmember spectra, one per row, in the units of `spectra`.
+    spectra, endmembers, lam
+        As for :func:`csr_active_set`.
 
     abundances : array-like of shape (n_pixels, n_endmembers)
         Abundances x to certify, one pixel per row.
-
-    lam : float, default=0.0
-        λ ≥ 0, in the units of `spectra` squared.
 
     sum_to_one : bool, default=False
         Whether Σx = 1 is part of the problem.
@@ -134,8 +122,9 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
         reconstruction = x @ endmembers
         residual = y - reconstruction
         gradient = penalty[:, None] - residual @ endmembers.T
-        size = np.abs(x) @ norms if sum_to_one else np.linalg.norm(reconstruction, axis=1)
-        scale = np.maximum(np.linalg.norm(y, axis=1), size)
+        length, distance = _lengths(y), _lengths(residual)
+        size = np.abs(x) @ norms if sum_to_one else _lengths(reconstruction)
+        scale = np.maximum(length, size)
         scale[scale == 0] = 1.0
         lengths = norms
         if sum_to_one:
@@ -147,15 +136,20 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
         if sum_to_one:
             kkt = np.maximum(kkt, np.abs(sums - 1.0))
 
-        objective = 0.5 * np.sum(residual**2, axis=1) + penalty * np.sum(np.abs(x), axis=1)
-        seems = np.flatnonzero(kkt < _DOUBTFUL)
+        objective = 0.5 * distance**2 + penalty * np.sum(np.abs(x), axis=1)
+        seems = kkt < _DOUBTFUL
         doubtful = resolution.is_doubtful(
-            *(rows[seems] for rows in (y, x, residual, gradient, objective, penalty))
+            seems, length, distance, x, residual, gradient, objective, penalty
         )
-        kkt[seems[doubtful]] = _DOUBTFUL
-        # nothing is certain for values whose squares overflow in spite of the units
+        kkt[doubtful] = _DOUBTFUL
+        # give no certificate if squares overflow in spite of the units
         result[block] = np.where(np.isfinite(kkt + scale), kkt, np.inf)
     return result
+
+
+def _lengths(rows):
+    """Return the norm of each row, in one pass; infinite if its square overflows."""
+    return np.sqrt(np.einsum("ij,ij->i", rows, rows))
 
 
 def _in_moderate_units(y, x, lam, unit, sum_to_one):
@@ -165,7 +159,7 @@ def _in_moderate_units(y, x, lam, unit, sum_to_one):
     """
     if sum_to_one:
         return (y if unit == 1.0 else y / unit), x, np.zeros(len(y))
-    each = units(np.abs(y).max(axis=1))
+    each = units(np.maximum(y.max(axis=1), -y.min(axis=1)))
     if (each != 1.0).any():
         y = y / each[:, np.newaxis]
     if unit != 1.0 or (each != 1.0).any():
@@ -188,9 +182,9 @@ def _check(spectra, endmembers, abundances, lam):
     check_same_bands(spectra, endmembers)
     if abundances.shape != (len(spectra), len(endmembers)):
         raise ValueError(
-            f"abundances must have the shape {(len(spectra), len(endmembers))}, a row a pixel and "
-            f"a column an endmember, but have {abundances.shape}; are they transposed, or of other "
-            f"spectra?"
+            f"Expected abundances of shape {(len(spectra), len(endmembers))}, one row for each "
+            f"pixel and one column for each endmember, got {abundances.shape}; transpose them, or "
+            f"pass those of these spectra."
         )
     check_lam(lam)
     return spectra, endmembers, abundances

@@ -165,6 +165,14 @@ def order_of(found, expected, what, against):
     )
 
 
+def spellings_of(labels):
+    """Return labels, and the names and wavelengths that GDAL writes into one label."""
+    parts = [_TWO_IN_ONE.fullmatch(str(label)) for label in labels]
+    if not all(parts):
+        return [labels]
+    return [labels, *([part[i] for part in parts] for i in (1, 2))]
+
+
 def order_among(found, expected, what, against):
     """Return the positions at which the expected labels are found, as `order_of` does.
 
@@ -184,7 +192,7 @@ def order_among(found, expected, what, against):
     ValueError
         If both have labels of the same kind, and none of them agree.
     """
-    found = [one for labels in found for one in _spellings(labels)]
+    found = [one for labels in found for one in spellings_of(labels)]
     pairs = [(a, b) for b in expected for a in found]
     known = [pair for pair in pairs if not any(map(_is_weak, pair))]
     of_a_kind = [pair for pair in known if len({_kind(labels) for labels in pair}) == 1]
@@ -330,7 +338,7 @@ def refuse_masked(data, name):
     if n_masked:
         raise ValueError(
             f"{name} is a masked array with {n_masked} masked entries, expected values throughout; "
-            f"leave the masked rows out, or use skunmix.scenes.unmix, which honours masks."
+            f"drop the masked rows, or use skunmix.scenes.unmix, which honours masks."
         )
 
 
@@ -464,14 +472,6 @@ def _look_like_bands(labels):
         return in_nm or (values != np.round(values)).any() or bool(ascend and values.min() >= 100)
     parts = [re.fullmatch(r"(\D*)\d+", str(label)) for label in labels]
     return len(labels) > 1 and all(parts) and len({part[1] for part in parts}) == 1
-
-
-def _spellings(labels):
-    """Return labels, and the names and wavelengths that GDAL writes into one label."""
-    parts = [_TWO_IN_ONE.fullmatch(str(label)) for label in labels]
-    if not all(parts):
-        return [labels]
-    return [labels, *([part[i] for part in parts] for i in (1, 2))]
 
 
 def _shown(labels):

@@ -452,7 +452,7 @@ def test_parameters_that_will_not_do(problem, grid, search, message):
 
 def test_abundances_are_needed(problem):
     model = stacked(UADMMRegressor, problem[2], search={"error_score": "raise"})
-    with pytest.raises(ValueError, match="UADMMRegressor requires y.*networks learn from pairs"):
+    with pytest.raises(ValueError, match="UADMMRegressor requires y.*pass the abundances"):
         model.fit(problem[0])
 
 
@@ -467,11 +467,11 @@ def test_an_unknown_argument_of_fit_is_as_ever(problem):
 @pytest.mark.parametrize(
     ("estimator", "grid", "reason"),
     [
-        (Ridge(), {"alpha": [0.1, 1.0]}, "Ridge is no network of skunmix"),
+        (Ridge(), {"alpha": [0.1, 1.0]}, "Ridge is not a network of skunmix"),
         (
             make_pipeline(StandardScaler(), Ridge()),
             {"ridge__alpha": [0.1, 1.0]},
-            "Ridge is no network of skunmix",
+            "Ridge is not a network of skunmix",
         ),
         (
             UADMMRegressor(callbacks=[Silent()], **QUICK),

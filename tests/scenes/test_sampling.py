@@ -279,6 +279,34 @@ def test_labelled_endmembers_meet_the_bands_of_a_file(stored, tmp_path):
     assert not (tmp_path / "other.npy.part").exists()
 
 
+@pytest.mark.parametrize("kind", [0, 1])
+def test_names_and_wavelengths_of_a_band_in_one_label(stored, kind):
+    """As GDAL writes them; labelled endmembers have one of the two."""
+    xr = pytest.importorskip("xarray")
+    pairs = [(f"{name} band", f"{value} nm") for name, value in zip("abcdef", stored.wavelengths)]
+    scene = xr.DataArray(
+        stored.values[:10] / 10_000,
+        dims=("y", "x", "band"),
+        coords={"band": [f"{name} ({value})" for name, value in pairs]},
+    )
+    endmembers = np.random.RandomState(1).uniform(size=(3, 6))
+    expected = unmix(SunSALRegressor(endmembers=endmembers), scene.values)
+    frame = pd.DataFrame(endmembers, index=list("xyz"), columns=[pair[kind] for pair in pairs])
+    found = unmix(SunSALRegressor(endmembers=frame[frame.columns[::-1]]), scene)
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def test_a_pipeline_of_wavelengths_meets_a_file(stored, tmp_path):
+    pytest.importorskip("rasterio")
+    path = write_envi(tmp_path / "scene", stored)
+    water = BandSelector(exclude=[(1340, 1700)], wavelengths=stored.wavelengths, unit="nm")
+    model = make_pipeline(water, Normalizer(), SunSALRegressor(endmembers=SPA(3)))
+    found = np.load(unmix_file(model, path, tmp_path / "out.npy"))
+    fitted = model.fit(sample_pixels(path, estimator=model))
+    expected = fitted.predict(pd.DataFrame(stored.spectra, columns=fitted.feature_names_in_))
+    np.testing.assert_allclose(found[np.isfinite(found[..., 0])], expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("model", "name"),
     [

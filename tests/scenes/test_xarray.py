@@ -76,7 +76,7 @@ def test_lazy_means_lazy(small, scene):
 
 
 def test_bands_in_chunks_are_merged_with_a_warning(small, check, scene):
-    with pytest.warns(UserWarning, match="12 bands of dimension 'band' lie in 3 chunks"):
+    with pytest.warns(UserWarning, match="12 bands of dimension 'band' are in 3 chunks"):
         lazy = unmix(small.model, scene.chunk({"band": 5, "y": 7}))
     check(lazy)
 

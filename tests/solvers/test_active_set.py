@@ -502,7 +502,7 @@ def test_path_falls_back_too():
 def test_spectra_that_are_not_finite(bad, n_jobs):
     spectra, endmembers = mixtures(18, 4, 20)
     spectra[5, 3] = bad
-    with pytest.raises(ValueError, match="spectra must be finite numbers .* pixel 5 holds"):
+    with pytest.raises(ValueError, match="Expected spectra of finite numbers .* in pixel 5"):
         csr_active_set(spectra, endmembers, block_size=2, n_jobs=n_jobs)
 
 
@@ -510,7 +510,7 @@ def test_spectra_that_are_not_finite(bad, n_jobs):
     ("arguments", "error", "message"),
     [
         ({"lam": -1.0}, ValueError, "lam == -1.0, must be >= 0"),
-        ({"lam": np.inf}, ValueError, "lam must be a finite number, but is inf"),
+        ({"lam": np.inf}, ValueError, "Expected lam as a finite number, got inf"),
         ({"lam": [0.1, 0.2]}, TypeError, "lam must be an instance of"),
         ({"max_iter": 0}, ValueError, "max_iter == 0, must be >= 1"),
         ({"block_size": 0}, ValueError, "block_size == 0, must be >= 1"),
@@ -520,7 +520,7 @@ def test_spectra_that_are_not_finite(bad, n_jobs):
             r"same number of bands.*\(8, 20\).*\(4, 19\)",
         ),
         ({"endmembers": np.full((4, 20), np.nan)}, ValueError, "endmembers contains NaN"),
-        ({"out": np.empty((8, 3))}, ValueError, r"out must have the shape \(8, 4\).*\(8, 3\)"),
+        ({"out": np.empty((8, 3))}, ValueError, r"Expected out of the shape \(8, 4\).*\(8, 3\)"),
         ({"spectra": np.ones(20)}, ValueError, "Expected 2D array"),
     ],
 )
@@ -534,11 +534,11 @@ def test_bad_arguments(arguments, error, message):
 @pytest.mark.parametrize(
     ("lams", "message"),
     [
-        ([], "non-empty list of numbers, but its shape is"),
-        (0.1, "for one λ use csr_active_set"),
-        ([[0.1, 0.2]], r"its shape is \(1, 2\)"),
+        ([], "non-empty list of numbers, got shape"),
+        (0.1, "use csr_active_set for one λ"),
+        ([[0.1, 0.2]], r"got shape \(1, 2\)"),
         ([0.1, -0.1], "must be >= 0"),
-        ([0.1, np.nan], "lam must be a finite number"),
+        ([0.1, np.nan], "Expected lam as a finite number"),
     ],
 )
 def test_bad_lams(lams, message):

@@ -334,5 +334,5 @@ def test_shade(solve, light):
 
 @pytest.mark.parametrize("solve", [csr_active_set, csr_admm, csr_ista])
 def test_endmembers_too_small_to_divide_by(solve):
-    with pytest.raises(ValueError, match="largest of endmember 1 is 1e-300; give .* larger units"):
+    with pytest.raises(ValueError, match="got 1e-300 for endmember 1; pass .* in larger units"):
         solve(np.ones((2, 3)), np.array([[1.0, 1.0, 1.0], [1e-300, 0.0, 0.0]]))

@@ -173,7 +173,7 @@ def test_blocks_and_types(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"abundances": np.ones((2, 5))}, r"abundances must have the shape \(5, 2\).*\(2, 5\)"),
+        ({"abundances": np.ones((2, 5))}, r"Expected abundances of shape \(5, 2\).*\(2, 5\)"),
         ({"endmembers": np.ones((2, 4))}, r"same number of bands.*\(5, 3\).*\(2, 4\)"),
         ({"lam": -1.0}, "lam == -1.0, must be >= 0"),
         ({"spectra": np.full((5, 3), np.nan)}, "spectra contains NaN"),

@@ -1,1 +1,1 @@
-"""Scenes on disk: sources, sinks, ENVI, and from stored values to spectra."""
+"""Reading and writing of scenes on disk."""

@@ -1,12 +1,12 @@
-"""From what a scene stores to spectra: no-data left out, scale and offset applied."""
+"""Decoding of stored values into spectra: no-data values, scale and offset."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...utils import LARGEST
+from ...utils.magnitudes import LARGEST
 
-# As CF has them, which xarray and rioxarray follow.
+# Attributes of CF, which xarray and rioxarray use.
 _FILL_ATTRIBUTES = ("_FillValue", "missing_value", "nodata")
 
 
@@ -17,13 +17,13 @@ class Decoding:
     Parameters
     ----------
     dtype : dtype
-        Of the stored values. Integers that arrive with another sign are read as these.
+        Type of the stored values. Integers of the other signedness are reinterpreted.
     nodata : tuple of float
-        Stored values that stand for none.
-    scale, offset : float or tuple of float, one a band
+        Stored values that mean no data.
+    scale, offset : float or tuple of float, one per band
         A spectrum is stored · scale + offset.
     valid_range : (float, float)
-        The smallest and the largest stored value that is one.
+        The smallest and the largest valid stored value.
     """
 
     dtype: np.dtype
@@ -48,34 +48,34 @@ class Decoding:
 
     @property
     def scaled(self):
-        """Whether stored values are not the spectra themselves."""
+        """Whether stored values differ from the spectra by scale or offset."""
         return bool(np.any(np.asarray(self.scale) != 1) or np.any(np.asarray(self.offset) != 0))
 
     @property
     def spectra_dtype(self):
-        """The type of the spectra: that of the stored values unless these are scaled."""
+        """The type of the spectra, which is that of the stored values unless they are scaled."""
         if not self.scaled:
             return self.dtype.newbyteorder("=")
-        # 16 bits and a scale fit into float32
+        # float32 is precise enough for 16 bits and a scale
         return np.result_type(self.dtype.newbyteorder("="), np.float32)
 
     def decode(self, block, used=None):
-        """Return the spectra of a block of pixels, and which of them can be computed on.
+        """Return the spectra of a block of pixels, and which of them are valid.
 
         Parameters
         ----------
         block : ndarray of shape (…, n_bands)
             Stored values, in any layout.
         used : ndarray of shape (n_bands,), of bool, default=None
-            The bands that decide whether a pixel is valid; None is all of them.
+            The bands that decide whether a pixel is valid. None uses all bands.
 
         Returns
         -------
         spectra : ndarray of shape (n_pixels, n_bands)
-            Of valid pixels they are finite, where finite values were stored in the used bands.
+            Finite for valid pixels.
         valid : ndarray of shape (n_pixels,), of bool, or None for all
         n_too_large : int
-            Of the pixels that are not valid, those with a finite value that no spectrum has.
+            Number of pixels that are not valid because of a finite value that is too large.
         """
         n_bands = block.shape[-1]
         stored = _native(block).reshape(-1, n_bands)
@@ -94,17 +94,17 @@ class Decoding:
         n_too_large = 0 if too_large is None else too_large[:, used].any(axis=1).sum()
         if used.all():
             return spectra, ~void.any(axis=1), int(n_too_large)
-        # in bands that nobody uses, any number will do
+        # values in unused bands are ignored
         spectra = np.where(void, np.zeros((), spectra.dtype), spectra)
         return spectra, ~void[:, used].any(axis=1), int(n_too_large)
 
     def _void(self, stored):
-        """Return which stored values are none, and which of them for their size; or None."""
+        """Return masks of values without data, and of those that are too large, or None."""
         void = too_large = None
         if stored.dtype.kind == "f":
             flat = stored.ravel(order="K")
-            # what holds a NaN, an infinity or a value that is too large shows in the sum of
-            # squares, and that is all to do for most blocks
+            # the sum of squares is small unless there is a NaN, an infinity or a value that is too
+            # large, so that most blocks need no further check
             with np.errstate(over="ignore", invalid="ignore"):
                 squares = np.dot(flat, flat)
             if not squares <= LARGEST:
@@ -140,7 +140,7 @@ def _range(value):
 
 
 def stored_nodata(dtype, nodata):
-    """Yield the no-data values that can occur in stored values, in their type."""
+    """Yield the no-data values that the type of the stored values can hold, in this type."""
     for value in nodata:
         if dtype.kind in "iu":
             if not np.isfinite(value) or value != int(value):
@@ -149,8 +149,8 @@ def stored_nodata(dtype, nodata):
             if not limits.min <= value <= limits.max:
                 continue
             yield dtype.newbyteorder("=").type(int(value))
-        elif not np.isnan(value):  # NaN is seen without
-            with np.errstate(over="ignore"):  # what is too large is infinite, which is seen, too
+        elif not np.isnan(value):  # NaN is always no data
+            with np.errstate(over="ignore"):  # an overflow is infinite, which is always no data
                 yield dtype.newbyteorder("=").type(value)
 
 
@@ -165,56 +165,55 @@ def decoding_of(
     scale_factor=None,
     add_offset=None,
 ):
-    """Read a scene's attributes into a Decoding.
+    """Return the Decoding that a scene's attributes and the caller's arguments define.
 
     Parameters
     ----------
     dtype : dtype
-        Of the values at hand.
+        Type of the present values.
     attributes : dict
-        Those of the values, as CF names them, and ENVI's ``reflectance_scale_factor``.
+        Attributes with the names of CF, and ENVI's ``reflectance_scale_factor``.
     decoded : bool or None
-        Whether scale and offset have been applied; None where that can only be told from the
-        type.
+        Whether scale and offset have been applied. None decides by the type.
     encoding : dict, default=None
-        What was applied to get the values at hand, as xarray notes it.
+        Attributes that xarray has applied to get the present values.
     from_envi : bool, default=False
-        Whether the attributes are those of an ENVI header, whose reflectance scale factor is that
-        of the values, whatever their type. Elsewhere it may be what is left of a scene that has
-        been divided.
+        Whether the attributes are from an ENVI header, whose reflectance scale factor always
+        applies. From other sources, it may remain although values have been divided.
     nodata, scale_factor, add_offset : float or sequence of float, default=None
-        What the caller says, which goes first. `nodata` replaces a valid range, too.
+        Arguments of the caller, which override the attributes. `nodata` also replaces a valid
+        range.
 
     Raises
     ------
     TypeError
         If the values are not real numbers.
     ValueError
-        If it cannot be told whether scale and offset have been applied, or they are not numbers.
+        If scale and offset are not numbers, or it is ambiguous whether they have been applied.
     """
     encoding = encoding or {}
     dtype = np.dtype(dtype)
     if dtype.kind not in "biuf":
         raise TypeError(
-            f"The scene holds values of type {dtype}, but spectra are real numbers; convert it."
+            f"Expected a scene of real numbers, got values of type {dtype}; convert it."
         )
     dtype = _with_sign(dtype, attributes)
-    said = {"scale_factor": scale_factor, "add_offset": add_offset}
-    said = {name: value for name, value in said.items() if value is not None}
-    scaling = _scaling({**({} if decoded else attributes), **said})
+    overrides = {"scale_factor": scale_factor, "add_offset": add_offset}
+    overrides = {name: value for name, value in overrides.items() if value is not None}
+    scaling = _scaling({**({} if decoded else attributes), **overrides})
     scaled = Decoding(dtype, (), *scaling.values()).scaled
-    if decoded is None and dtype.kind == "f" and scaled and not said:
+    if decoded is None and dtype.kind == "f" and scaled and not overrides:
         first = {name: np.ravel(value)[0] for name, value in scaling.items()}
         raise ValueError(
-            f"The scene's attributes give scale_factor={first['scale_factor']:g} and "
-            f"add_offset={first['add_offset']:g} (in the first band), but its values are "
-            f"{dtype}, so that it cannot be told whether these have been applied; pass "
-            f"scale_factor=1, add_offset=0 if they have, or pass theirs."
+            f"The scene has scale_factor={first['scale_factor']:g} and "
+            f"add_offset={first['add_offset']:g} (in the first band), but its values are {dtype}, "
+            f"so that these may have been applied already; pass scale_factor=1, add_offset=0 if "
+            f"they have, otherwise pass these values."
         )
-    factor = 1.0 if "scale_factor" in said else _reflectance_factor(attributes)
+    factor = 1.0 if "scale_factor" in overrides else _reflectance_factor(attributes)
     if factor != 1:
         twice = scaling["scale_factor"] != 1 or encoding.get("scale_factor", 1) != 1
-        twice = twice or ("add_offset" not in said and scaling["add_offset"] != 0)
+        twice = twice or ("add_offset" not in overrides and scaling["add_offset"] != 0)
         _check_one_scaling(dtype, factor, twice, from_envi)
         scaling["scale_factor"] = 1 / factor
 
@@ -230,7 +229,7 @@ def decoding_of(
 
 
 def _with_sign(dtype, attributes):
-    """Return the type of integers that are stored as those of another sign, as netCDF-3 had to."""
+    """Return the type of integers with the signedness that netCDF-3's `_Unsigned` states."""
     unsigned = str(attributes.get("_Unsigned", "")).lower()
     if dtype.kind in "iu" and unsigned in ("true", "false"):
         return np.dtype(f"{dtype.byteorder}{'u' if unsigned == 'true' else 'i'}{dtype.itemsize}")
@@ -238,7 +237,7 @@ def _with_sign(dtype, attributes):
 
 
 def _scaling(attributes):
-    """Return scale and offset, by which values become spectra."""
+    """Return scale and offset from stored values to spectra."""
     scaling = {"scale_factor": 1.0, "add_offset": 0.0}
     for name, plural in (("scale_factor", "scales"), ("add_offset", "offsets")):
         value = attributes.get(name, attributes.get(plural))
@@ -248,41 +247,41 @@ def _scaling(attributes):
 
 
 def _reflectance_factor(attributes):
-    """Return what ENVI has values divided by to get reflectances."""
+    """Return the factor by which ENVI's values are divided to get reflectances."""
     name = "reflectance_scale_factor"
     factor = _one_or_each(name, attributes.get(name, 1.0))
     if not isinstance(factor, float) or not 0 < factor < np.inf:
         raise ValueError(
-            f"The scene's reflectance scale factor is {factor}, expected one positive number, by "
-            f"which values are divided; correct it, or pass scale_factor=1."
+            f"The scene's reflectance scale factor is {factor}, expected one positive number; "
+            f"correct it, or pass scale_factor=1."
         )
     return factor
 
 
 def _check_one_scaling(dtype, factor, scaled, from_envi):
-    """Raise if it cannot be told whether dividing by the reflectance scale factor gives spectra."""
+    """Raise if it is ambiguous whether to divide by the reflectance scale factor."""
     if scaled:
         raise ValueError(
-            f"The scene gives both a reflectance scale factor of {factor:g} and a scale or "
-            f"offset (data gain values and data offset values in ENVI), so that it cannot be "
-            f"told which makes spectra of its values; pass scale_factor and add_offset."
+            f"The scene has both a reflectance scale factor of {factor:g} and a scale or offset "
+            f"(data gain values and data offset values in ENVI), expected one of them; pass "
+            f"scale_factor and add_offset."
         )
     if dtype.kind == "f" and not from_envi:
         raise ValueError(
-            f"The scene's attributes give reflectance_scale_factor={factor:g}, but its values "
-            f"are {dtype}, so that it cannot be told whether they have been divided by it; "
-            f"pass scale_factor=1 if they have, scale_factor={1 / factor:g} if not."
+            f"The scene has reflectance_scale_factor={factor:g}, but its values are {dtype}, so "
+            f"that they may have been divided already; pass scale_factor=1 if they have, otherwise "
+            f"scale_factor={1 / factor:g}."
         )
 
 
 def _fill_values(attributes, dtype):
-    """Return the values that stand for none, in the type of the stored ones."""
+    """Return the values that mean no data."""
     values = [attributes[name] for name in _FILL_ATTRIBUTES if attributes.get(name) is not None]
     return [_number("_FillValue", v, dtype) for value in values for v in np.atleast_1d(value)]
 
 
 def _number(name, value, dtype):
-    """Return an attribute as a number; one of another sign than its integers as one of theirs."""
+    """Return an attribute as a number; integers of the other signedness are reinterpreted."""
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
     kind = getattr(value, "dtype", np.dtype(object)).kind
@@ -298,25 +297,25 @@ def _number(name, value, dtype):
 
 
 def _valid_range(attributes, packed, scaling, applied):
-    """Return the smallest and the largest valid value, in the units of the values at hand.
+    """Return the smallest and the largest valid value, in the units of the present values.
 
     Parameters
     ----------
     attributes : dict
     packed : dtype
-        Of the values in the file. Limits of this type are in their units, and limits of floats for
-        packed integers in those of the spectra.
+        Type of the values in the file. Limits of this type are in units of these values. Floats as
+        limits of packed integers are in units of the spectra.
     scaling : dict
-        From packed values to spectra.
+        Scale and offset from packed values to spectra.
     applied : bool
-        Whether the values at hand are the spectra.
+        Whether the present values are the spectra.
     """
     limits = attributes.get("valid_range")
     limits = np.ravel(limits) if np.size(limits) == 2 else (None, None)
     limits = [attributes.get(n, v) for n, v in zip(("valid_min", "valid_max"), limits)]
     scale, offset = scaling["scale_factor"], scaling["add_offset"]
     if limits == [None, None] or not isinstance(scale, float) or not isinstance(offset, float):
-        return -np.inf, np.inf  # no convention has a range for bands that are scaled one by one
+        return -np.inf, np.inf  # undefined if scales differ between bands
     integers = packed.kind in "iu"
     in_spectra = integers and any(np.asarray(limit).dtype.kind == "f" for limit in limits)
     low, high = (
@@ -325,7 +324,7 @@ def _valid_range(attributes, packed, scaling, applied):
     )
     if in_spectra:
         low, high = sorted(((low - offset) / scale, (high - offset) / scale))
-    if integers:  # half a step away there is no other value, and no rounding error as large
+    if integers:  # half a step is larger than any rounding error
         low, high = low - 0.5, high + 0.5
     if applied:
         low, high = sorted((low * scale + offset, high * scale + offset))
@@ -333,7 +332,7 @@ def _valid_range(attributes, packed, scaling, applied):
 
 
 def _one_or_each(name, value):
-    """Return a number, or a tuple of one a band."""
+    """Return a number, or a tuple with one number per band."""
     try:
         values = np.ravel(np.asarray(value, dtype=float))
     except (TypeError, ValueError):
@@ -342,7 +341,7 @@ def _one_or_each(name, value):
     if zero_or_none or not np.isfinite(values).all():
         raise ValueError(
             f"{name} is {value!r}, expected a finite number"
-            f"{'' if name == 'add_offset' else ' other than 0'}, or one a band; correct it, or "
+            f"{'' if name == 'add_offset' else ' other than 0'}, or one per band; correct it, or "
             f"pass scale_factor and add_offset."
         )
     if (values == values[0]).all():

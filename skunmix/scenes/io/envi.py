@@ -1,4 +1,4 @@
-"""ENVI's raw files, read without GDAL, which takes a band and a row at a time."""
+"""Reading of ENVI files without GDAL, which reads single rows of single bands."""
 
 import os
 import re
@@ -8,31 +8,21 @@ from pathlib import Path
 import numpy as np
 
 _DATA_SUFFIXES = ("", ".img", ".dat", ".raw", ".bin", ".bil", ".bip", ".bsq")
-# Bytes of all bands together that the system is told of before they are read.
+# Bytes of all bands together that the system reads ahead.
 _AHEAD = 2**27
-_DTYPES = {
-    1: "u1",
-    2: "i2",
-    3: "i4",
-    4: "f4",
-    5: "f8",
-    12: "u2",
-    13: "u4",
-    14: "i8",
-    15: "u8",
-}
+_DTYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4", 14: "i8", 15: "u8"}
 _BRACKETS = {"{": "}", "[": "]"}
-# What a list of names cannot hold.
+# Characters that a list of names cannot hold, and their replacements.
 _IN_NAMES = str.maketrans({",": ";", "{": "(", "}": ")", "=": ":"})
 
 
 def data_file_of(path):
-    """Return the file that GDAL opens: that of the data where ENVI's header is given.
+    """Return the file that GDAL opens: for an ENVI header, the data file beside it.
 
     Raises
     ------
     FileNotFoundError
-        If there are no data beside the header.
+        If there is no data file beside the header.
     """
     path = Path(path)
     if path.suffix.lower() != ".hdr":
@@ -43,14 +33,14 @@ def data_file_of(path):
             if candidate.is_file():
                 return candidate
     raise FileNotFoundError(
-        f"{path} is the header of a raster whose data are missing: expected {stem.name} beside it, "
-        f"or that with one of {', '.join(_DATA_SUFFIXES[1:])}."
+        f"{path} is a header without data: expected a file {stem.name} beside it, or one with "
+        f"suffix {', '.join(_DATA_SUFFIXES[1:])}; pass the path of the data."
     )
 
 
 @dataclass(frozen=True)
 class RawLayout:
-    """Where the values of a raw file are.
+    """Layout of the values in a raw file.
 
     Parameters
     ----------
@@ -58,10 +48,10 @@ class RawLayout:
     shape : tuple of int
         Rows, columns and bands.
     dtype : dtype
-        In the file's byte order.
+        With the file's byte order.
     interleave : {"bsq", "bil", "bip"}
     offset : int
-        Bytes before the first value.
+        Number of bytes before the first value.
     """
 
     path: Path
@@ -71,12 +61,12 @@ class RawLayout:
     offset: int
 
     def read(self, window):
-        """Return the values of a window, (rows, cols, n_bands), as they lie: by pixels or by bands.
+        """Return the values of a window, (rows, cols, n_bands), in the order of the file.
 
         Raises
         ------
         OSError
-            If the file ends before.
+            If the file is truncated.
         """
         n_rows, n_cols, n_bands = self.shape
         rows, cols = window
@@ -91,7 +81,7 @@ class RawLayout:
             if self.interleave == "bil":
                 lines = np.empty((height, n_bands, n_cols), self.dtype)
                 self._fill(file, lines, rows.start * n_bands * n_cols)
-                # a line's values of a band are moved at once, which pixels would not be
+                # copies whole lines of a band, which is faster than copying pixels
                 planes = np.ascontiguousarray(np.moveaxis(lines[:, :, cols], 1, 0))
                 return np.moveaxis(planes, 0, -1)
             width = cols.stop - cols.start
@@ -104,9 +94,9 @@ class RawLayout:
             return pixels
 
     def _prefetch(self, file, rows):
-        """Have the system begin to read what comes next of each band, some megabytes ahead.
+        """Tell the system to read the next part of each band ahead.
 
-        Pieces of a window are too short, and too far from one another, to be read well one by one.
+        The parts of a window are too short, and too far apart, to be read efficiently one by one.
         """
         n_rows, n_cols, n_bands = self.shape
         line = n_cols * self.dtype.itemsize
@@ -134,13 +124,13 @@ class RawLayout:
 def read_header(path):
     """Return the fields of a header as strings, without braces, by name in lower case.
 
-    It is read as it is: what GDAL tells may be from an earlier one, which it keeps in .aux.xml. And
-    GDAL takes an interleave that it does not know for bsq, and a missing type for bytes.
+    GDAL may return those of an earlier header, which it keeps in .aux.xml. It also reads an unknown
+    interleave as bsq, and a missing type as bytes.
 
     Raises
     ------
     OSError
-        If a list has no end.
+        If a list does not end.
     """
     fields = {}
     lines = iter(Path(path).read_text(encoding="utf-8", errors="replace").split("\n"))
@@ -158,7 +148,7 @@ def read_header(path):
 
 
 def _list_of(name, text, lines, path):
-    """Return what stands between brackets, which may be lines further down."""
+    """Return the text between brackets, which may extend over several lines."""
     opening, closing = text[0], _BRACKETS[text[0]]
     parts, depth = [], 0
     while True:
@@ -173,43 +163,31 @@ def _list_of(name, text, lines, path):
                 break
         else:
             raise OSError(
-                f"In {path} the list of {name!r} begins with {opening!r} and does not end; add "
+                f"The list of {name!r} in {path} begins with {opening!r} and does not end; add "
                 f"{closing!r} after it."
             )
 
 
 def split_list(text):
-    """Return the items of a list, without comments behind lines and a comma behind the last."""
+    """Return the items of a list, without comments and a trailing comma."""
     text = "\n".join(line.partition(";")[0] for line in text.splitlines())
     items = [item.strip() for item in text.split(",")]
     return items if items[-1] else items[:-1]
 
 
 def list_of_names(names):
-    """Return names as a header has them: in a list that readers split again at its commas."""
+    """Return names as the text of a list in a header, which readers split at its commas."""
     clean = [" ".join(name.translate(_IN_NAMES).split()).lstrip("; ") for name in names]
     return ",\n".join(name or f"endmember{i}" for i, name in enumerate(clean))
 
 
 def scaling_of(header, n_bands, path):
-    """Return what a header says of the units of the values, as attributes.
-
-    Parameters
-    ----------
-    header : dict
-    n_bands : int
-    path : pathlib.Path
-        For errors.
-
-    Returns
-    -------
-    attributes : dict
-        With those of `scales`, `offsets` and `reflectance_scale_factor` that there are.
+    """Return `scales`, `offsets` and `reflectance_scale_factor` of a header, as far as it has them.
 
     Raises
     ------
     OSError
-        If there are not as many numbers as bands.
+        If `scales` or `offsets` do not have one number per band.
     """
     attributes = {}
     for field, name in (("data gain values", "scales"), ("data offset values", "offsets")):
@@ -221,7 +199,7 @@ def scaling_of(header, n_bands, path):
         if len(values) != (n_bands if items else 0):
             raise OSError(
                 f"The header of {path} gives {header[field]!r} as {field!r}, expected "
-                f"{n_bands} numbers, one a band; correct the header."
+                f"{n_bands} numbers, one per band; correct the header."
             )
         if items:
             attributes[name] = tuple(values)
@@ -231,20 +209,12 @@ def scaling_of(header, n_bands, path):
 
 
 def raw_layout(dataset, path, header):
-    """Return how a raster's values lie in its file if they lie there as they are, or None.
-
-    Parameters
-    ----------
-    dataset : rasterio.DatasetReader
-        Of the driver "ENVI".
-    path : pathlib.Path
-    header : dict
+    """Return the layout of an ENVI dataset of rasterio, or None if it is compressed or complex.
 
     Raises
     ------
     OSError
-        If the header lacks what is needed to read the file, or says what cannot be; if file and
-        header disagree on how much there is.
+        If the header lacks a field, has an invalid one, or contradicts the size of the file.
     """
     n_wavelengths = len(split_list(header["wavelength"])) if header.get("wavelength") else None
     if n_wavelengths not in (None, dataset.count):
@@ -263,7 +233,7 @@ def raw_layout(dataset, path, header):
     if _integer(header, "file compression", path, 0) or code not in _DTYPES:
         return None
     dtype = np.dtype(_DTYPES[code])
-    # of bytes there is no order, and of one band no interleave
+    # bytes have no order, and a single band has no interleave
     byte_order = _integer(header, "byte order", path, 0 if dtype.itemsize == 1 else None)
     interleave = header.get("interleave", "").lower() or ("bsq" if shape[2] == 1 else "")
     for field, value, expected in (
@@ -283,13 +253,14 @@ def raw_layout(dataset, path, header):
         raise OSError(
             f"{path} has {found} bytes, but its header says {expected}: {shape[0]} lines × "
             f"{shape[1]} samples × {shape[2]} bands of {dtype.itemsize} bytes after {offset}; the "
-            f"file is {'truncated' if found < expected else 'longer'}, or the header another's."
+            f"file is {'truncated' if found < expected else 'longer'}, or the header is wrong: "
+            f"correct it."
         )
     return RawLayout(path, shape, dtype, interleave, offset)
 
 
 def _integer(header, name, path, default=None):
-    """Return a field that is a number of something."""
+    """Return a field that is a whole number."""
     text = header.get(name, "")
     if not text and default is not None:
         return default

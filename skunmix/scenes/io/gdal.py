@@ -1,16 +1,16 @@
-"""GDAL: the formats it opens, what it may keep in memory, and its errors as OSError."""
+"""Use of GDAL: its formats, its cache, and its errors as OSError."""
 
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...utils import require
+from ...utils.optional import require
 
-# What GDAL may keep of blocks, in bytes; its own default is a twentieth of the machine's memory.
+# GDAL's cache of blocks, in bytes. Its default is a twentieth of the machine's memory.
 GDAL_CACHE = 2**26
 
-# Formats that hold their values themselves. Others, such as VRT, name files or addresses from which
-# GDAL would read, whatever the suffix of their own file.
+# Formats that contain their values. Others, such as VRT, name files or addresses from which GDAL
+# would read, whatever the suffix.
 _FORMATS = {
     "GTiff": "GeoTIFF",
     "ENVI": "ENVI",
@@ -22,28 +22,20 @@ _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def open_raster(path):
-    """Open a raster of a format that holds its values itself.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-
-    Returns
-    -------
-    dataset : rasterio.DatasetReader
+    """Open a raster of an allowed format, as a rasterio.DatasetReader.
 
     Raises
     ------
     OSError
-        If it is none, or cannot be read.
+        If it has another format, or cannot be read.
     """
     rasterio = require("rasterio", f"Reading {path.name}")
-    # GDAL opens these by themselves, as whatever they are
+    # GDAL opens these automatically, in any format
     for beside in (Path(f"{path}{suffix}") for suffix in (".msk", ".ovr", ".MSK", ".OVR")):
         if beside.is_file() and not _first_bytes(beside).startswith(_TIFF):
             raise OSError(
-                f"{beside}, the mask or the overviews of {path.name}, is not a TIFF file, so that "
-                f"GDAL might read from other files or addresses; remove it."
+                f"{beside}, the mask or the overviews of {path.name}, is expected to be a TIFF "
+                f"file, because GDAL might read other files or addresses; remove it."
             )
     reasons = []
     for driver in _FORMATS:
@@ -68,19 +60,19 @@ def _first_bytes(path):
 
 @contextmanager
 def gdal_cache(n_bytes=GDAL_CACHE):
-    """Return a context in which GDAL keeps so many bytes of blocks, and raises OSError."""
+    """Return a context in which GDAL's cache has this size and its errors are OSError."""
     rasterio = require("rasterio", "A raster")
     try:
         with rasterio.Env(GDAL_CACHEMAX=n_bytes):
             yield
-    # SystemError is rasterio's for what GDAL does not explain, such as ENVI on a full disk
+    # rasterio raises SystemError for errors that GDAL does not explain, such as a full disk
     except (rasterio.errors.RasterioIOError, SystemError) as error:
         raise OSError(error.__cause__ or error) from error
 
 
 @contextmanager
 def gdal():
-    """Return a context, for one thread only, in which a raster need not be anywhere on Earth."""
+    """Return a context, for one thread only, without warnings about missing georeferences."""
     rasterio = require("rasterio", "A raster")
     with gdal_cache(), warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)

@@ -1,20 +1,20 @@
-"""Variables of netCDF, HDF5 and Zarr, in whatever group they are."""
+"""Variables of netCDF, HDF5 and Zarr, in any group."""
 
 import warnings
 from importlib.util import find_spec
 
-from ...utils import require
+from ...utils.optional import require
 
 
 def netcdf_engine():
-    """Return xarray's name of the library that reads and writes netCDF-4, or None without one."""
+    """Return xarray's name of the installed library for netCDF-4, or None."""
     if find_spec("netCDF4"):
         return "netcdf4"
     return "h5netcdf" if find_spec("h5netcdf") and find_spec("h5py") else None
 
 
 def open_group(path, group=""):
-    """Return a group as an xarray.Dataset, unread and as it is stored.
+    """Return a group as an unread xarray.Dataset of stored values.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def open_group(path, group=""):
     if group:
         options["group"] = group
     try:
-        # stored values, as `decoding` is to know of all that is done to them
+        # values are decoded later, by a Decoding
         return xr.open_dataset(
             path,
             chunks=None,
@@ -46,8 +46,8 @@ def open_group(path, group=""):
     except ValueError as error:
         if "engine" in str(error) or "IO backends" in str(error):
             raise ImportError(
-                f"xarray could not open {path}: it is damaged, is HDF4, or reading it needs "
-                f"netCDF4 or h5netcdf; `pip install skunmix[scenes]`."
+                f"xarray could not open {path}, which is damaged or HDF4, or needs netCDF4 or "
+                f"h5netcdf; `pip install skunmix[scenes]`."
             ) from error
         raise OSError(f"{path} could not be opened ({error}).") from error
     except OSError as error:
@@ -64,16 +64,16 @@ def variables_of(path):
     OSError
         If it cannot be read.
     """
-    root = open_group(path)  # which says what is wrong with a file
+    root = open_group(path)  # raises if the file is damaged
     try:
         if path.is_dir():
             zarr = require("zarr", f"Reading {path.name}")
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of what else lies in the folder
+                warnings.simplefilter("ignore")  # about other files in the folder
                 return dict(_walk_zarr(zarr.open_group(str(path), mode="r")))
         engine = netcdf_engine()
         with open(path, "rb") as file:
-            is_netcdf3 = file.read(3) == b"CDF"  # which has no groups
+            is_netcdf3 = file.read(3) == b"CDF"  # without groups
         if engine is None or is_netcdf3:
             return {name: tuple(v.sizes.items()) for name, v in root.variables.items()}
         with _open_netcdf(path, engine) as file:
@@ -106,9 +106,9 @@ def _walk_zarr(group, prefix=""):
 
 
 def open_variable(path, name):
-    """Return a variable as a DataArray, unread, with the coordinates of the groups around it.
+    """Return a variable as an unread DataArray, with the coordinates of its parent groups.
 
-    Its values are as they are stored, its coordinates as they are meant.
+    Values are stored values, and coordinates are decoded.
     """
     xr = require("xarray", f"Reading {path.name}")
     *groups, name = name.split("/")
@@ -122,7 +122,7 @@ def open_variable(path, name):
             fits = all(array.sizes.get(dim) == size for dim, size in coord.sizes.items())
             if meant and fits and found not in coords:
                 coords[found] = around[found].variable
-    # packed coordinates would put the scene elsewhere
+    # otherwise packed coordinates would be wrong
     decoded = xr.decode_cf(xr.Dataset(coords=coords), decode_times=False, decode_coords=False)
     array = array.assign_coords(decoded.coords)
     if mapping in array.coords:

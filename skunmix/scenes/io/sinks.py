@@ -1,4 +1,4 @@
-"""From a raw file of abundances to GeoTIFF, ENVI, netCDF, Zarr or NumPy's format, and checked."""
+"""Writing of abundances to GeoTIFF, ENVI, netCDF, Zarr or NumPy's format."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from ...utils import require
+from ...utils.optional import require
 from .envi import list_of_names
 from .gdal import gdal
 from .groups import netcdf_engine
@@ -21,21 +21,21 @@ _PARTS = 16
 _NETCDF = (".nc", ".nc4")
 _ENVI_DATA = (".img", ".dat", ".raw", ".bin", ".bil", ".bip", ".bsq")
 _DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", **dict.fromkeys((".hdr", *_ENVI_DATA), "ENVI")}
-# What the scene decides.
+# Options that the scene determines.
 _TAKEN = {"driver", "height", "width", "count", "dtype", "crs", "transform", "nodata", "gcps"}
 
 
 def check_output(path, creation_options=None):
-    """Raise before any work is done if the output cannot be written.
+    """Check, before the work starts, that the output can be written.
 
     Raises
     ------
     ImportError
         If a library that writes it is not installed.
     ValueError
-        If its suffix says nothing, or the writer does not know a creation option.
+        If the suffix or a creation option is unknown.
     FileNotFoundError
-        If its folder does not exist.
+        If the folder does not exist.
     """
     purpose = f"Writing {path.name}"
     suffix = path.suffix.lower()
@@ -50,11 +50,11 @@ def check_output(path, creation_options=None):
             require("netCDF4", purpose)
     elif suffix != ".npy":
         raise ValueError(
-            f"{path} has the suffix {path.suffix!r}, but abundances are written as GeoTIFF (.tif), "
-            f"ENVI (.hdr), netCDF (.nc), Zarr (.zarr) or NumPy (.npy); name the output so."
+            f"Expected an output with the suffix .tif (GeoTIFF), .hdr (ENVI), .nc (netCDF), .zarr "
+            f"or .npy (NumPy), got {path.suffix!r} in {path}; rename it."
         )
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {path.parent} to write {path.name} to.")
+        raise FileNotFoundError(f"There is no folder {path.parent} for {path.name}; create it.")
     if creation_options:
         if suffix in _DRIVERS:
             _check_raster_options(_DRIVERS[suffix], creation_options)
@@ -63,14 +63,12 @@ def check_output(path, creation_options=None):
 
 
 def _check_raster_options(driver, options):
-    """Create a small raster with the options; what GDAL only warns of is an error."""
+    """Check options by creating a small raster; warnings of GDAL are errors."""
     rasterio = require("rasterio", "A raster")
     given = ", ".join(f"{key}={value}" for key, value in options.items())
     taken = sorted(_TAKEN & {key.lower() for key in options})
     if taken:
-        raise ValueError(
-            f"creation_options has {taken[0]!r}, which the scene decides; leave it out."
-        )
+        raise ValueError(f"creation_options has {taken[0]!r}, which the scene determines; drop it.")
     profile = {"driver": driver, "height": 256, "width": 256, "count": 1, "dtype": "float32"}
     warned = []
     handler = logging.Handler(logging.WARNING)
@@ -90,49 +88,35 @@ def _check_raster_options(driver, options):
         logger.propagate = propagate
     if warned:
         raise ValueError(
-            f"The writer of {driver} does not take creation_options {given} ({warned[0]}); see "
-            f"GDAL's page on the driver for its options."
+            f"GDAL's driver {driver} does not accept creation_options {given} ({warned[0]}); see "
+            f"GDAL's documentation of the driver for its options."
         )
 
 
 def _check_xarray_options(suffix, options):
-    """Check the names of options by the signature of xarray's writer."""
+    """Check options by the signature of xarray's writer."""
     if suffix == ".npy":
-        raise ValueError(
-            f"creation_options {list(options)} were given, but NumPy's format has none; leave "
-            f"them out."
-        )
+        raise ValueError(f"NumPy's format has no creation_options, got {list(options)}; drop them.")
     xr = require("xarray", "Writing")
     writer = xr.Dataset.to_zarr if suffix == ".zarr" else xr.Dataset.to_netcdf
-    known = set(signature(writer).parameters) - {
-        "self",
-        "path",
-        "store",
-        "mode",
-        "engine",
-        "compute",
-    }
+    fixed = {"self", "path", "store", "mode", "engine", "compute"}
+    known = set(signature(writer).parameters) - fixed
     unknown = sorted(set(options) - known)
     if unknown:
         raise ValueError(
-            f"{writer.__name__} of xarray has no option {unknown[0]!r} as creation_options have, "
-            f"expected one of {', '.join(sorted(known))}."
+            f"creation_options has {unknown[0]!r}, which xarray's {writer.__name__} does not know; "
+            f"use one of {', '.join(sorted(known))}."
         )
 
 
 def check_grid(path, source):
-    """Raise before any work is done if the output cannot hold where the scene's pixels are.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-    source : Source
+    """Check, before the work starts, that the output can hold the scene's grid.
 
     Raises
     ------
     ValueError
-        If the scene has no grid that a raster could hold, or ENVI has no way to say its own: its
-        pixels are turned by an angle, but not sheared or mirrored.
+        If a raster cannot hold the grid, or ENVI cannot, whose pixels may be rotated, but not
+        sheared or mirrored.
     """
     suffix = path.suffix.lower()
     if suffix not in _DRIVERS:
@@ -153,19 +137,19 @@ def check_grid(path, source):
     most = 1e-3 / max(source.shape)
     size = max(map(abs, (transform.a, transform.b, transform.d, transform.e)))
     wrong = any(abs(getattr(found, n) - getattr(transform, n)) > most * size for n in "abde")
-    # GDAL turns these before it stretches them, and ENVI stretches them before it turns them
+    # of pixels that are not square, GDAL rotates before it scales, and ENVI scales first
     width, height = np.hypot(transform.a, transform.d), np.hypot(transform.b, transform.e)
     rotated = max(abs(transform.b), abs(transform.d)) > most * size
     if wrong or (rotated and abs(width - height) > most * size):
         raise ValueError(
             f"{path.name} cannot hold the scene's grid, whose transform is "
-            f"{tuple(transform)[:6]}: ENVI's map info can only rotate square pixels, and does not "
+            f"{tuple(transform)[:6]}: ENVI's map info can only rotate square pixels, and cannot "
             f"shear or mirror them; write GeoTIFF (.tif) instead."
         )
 
 
 def outputs_of(path):
-    """Return the files that an output consists of, the one given among them."""
+    """Return the files of an output, the given path last."""
     if _DRIVERS.get(path.suffix.lower()) == "ENVI":
         data, header = _envi_files(path)
         return [data, header] if path == header else [header, data]
@@ -173,41 +157,41 @@ def outputs_of(path):
 
 
 def _envi_files(path):
-    """Return the data and the header of an ENVI output that either of them names."""
+    """Return the data and the header of an ENVI output, given one of them."""
     if path.suffix.lower() == ".hdr":
         return path.with_suffix(".img"), path
     return path, path.with_suffix(".hdr")
 
 
 def write_output(path, values, source, names, *, working_memory, creation_options=None):
-    """Write abundances, and read them again to see that they are there.
+    """Write abundances, and read them again as a check.
 
     Parameters
     ----------
     path : pathlib.Path
-        In a folder of its own.
+        Output in an empty folder.
     values : RawAbundances
     source : Source
-        The scene, whose grid is taken.
+        The scene, with the grid.
     names : list of str
-        Of the endmembers.
+        Names of the endmembers.
     working_memory : float
-        MiB.
+        Memory in MiB.
     creation_options : dict, default=None
-        For the driver of a raster, or of xarray's writer.
+        Options of rasterio or of xarray's writer.
 
     Returns
     -------
     made : list of pathlib.Path
-        In the order in which they are to be moved.
+        The files, in the order in which to move them.
 
     Raises
     ------
     OSError
-        If they are not there.
+        If the files do not hold the abundances.
     """
     pixel = values.shape[2] * values.dtype.itemsize
-    # read, turned, in the writer's hands and compared: a small part each
+    # several copies of a window are in memory at once
     max_pixels = max(1, int(working_memory * 2**20 / (_PARTS * pixel)))
     windows = block_slices(values.shape[:2], max_pixels, (_TILE, _TILE))
     suffix = path.suffix.lower()
@@ -220,23 +204,23 @@ def write_output(path, values, source, names, *, working_memory, creation_option
         read = _write_xarray(path, values, source, names, max_pixels, options)
     for window in windows:
         if not _same(read(window), values.read(window)):
-            raise OSError(f"{path.name} does not hold what was written to it, is the disk full?")
+            raise OSError(
+                f"{path.name} does not hold what was written; check whether the disk is full."
+            )
     return [*sorted(p for p in path.parent.iterdir() if p != path), path]
 
 
 def _same(a, b):
-    """Return whether two arrays hold the same numbers, NaN too: at best the same bits."""
-    if a.dtype == b.dtype:
-        bits = f"u{a.itemsize}"
-        if np.array_equal(a.view(bits), b.view(bits)):
-            return True
-    return np.array_equal(a, b, equal_nan=True)
+    """Return whether two arrays hold the same numbers or NaN; the comparison of bits is faster."""
+    bits = f"u{a.itemsize}"
+    equal = a.dtype == b.dtype and np.array_equal(a.view(bits), b.view(bits))
+    return equal or np.array_equal(a, b, equal_nan=True)
 
 
 def _write_raster(path, values, source, names, windows, driver, options):
     rasterio = require("rasterio", f"Writing {path.name}")
     rows, cols, n_endmembers = values.shape
-    names = [" ".join(name.split()) for name in names]  # a line each in a header
+    names = [" ".join(name.split()) for name in names]  # a header holds one per line
     target = path
     profile = {}
     if driver == "ENVI":
@@ -260,11 +244,11 @@ def _write_raster(path, values, source, names, windows, driver, options):
         for window in windows:
             dataset.write(np.moveaxis(values.read(window), -1, 0), window=window)
     if driver == "ENVI":
-        target.with_suffix(".hdr").replace(header)  # of the case that was asked for
+        target.with_suffix(".hdr").replace(header)  # with the suffix as given, such as .HDR
         text = header.read_text(encoding="utf-8", errors="surrogateescape")
-        # which GDAL describes by where it was made
+        # the description by GDAL is the path of the temporary folder
         text = text.replace(os.fspath(target), target.name)
-        # GDAL reads names from .aux.xml; others would take one with a comma for two
+        # other readers split names at commas, while GDAL reads them from .aux.xml
         lists = (",\n".join(names), list_of_names(names))
         given, clean = (f"band names = {{\n{some}}}" for some in lists)
         header.write_text(text.replace(given, clean), encoding="utf-8", errors="surrogateescape")
@@ -301,11 +285,11 @@ def _write_xarray(path, values, source, names, max_pixels, options):
     )
     abundances = abundance_array(lazy, dims, template, band_dim, names)
     chunks = tuple(max(sizes) for sizes in abundances.chunks)
-    # on this machine, where the values are, and in order
+    # not on a cluster, which may not see the values
     with dask.config.set(scheduler="synchronous"), _os_errors():
         dataset = abundances.to_dataset()
         if path.suffix.lower() == ".zarr":
-            # of any length, as Zarr has no lasting form for strings of one length
+            # as objects, because Zarr has no stable format for strings of fixed length
             dataset["endmember"] = dataset["endmember"].astype(object)
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Consolidated metadata")  # xarray's default
@@ -325,8 +309,8 @@ def _write_xarray(path, values, source, names, max_pixels, options):
 
 @contextmanager
 def _os_errors():
-    """Return a context in which what HDF5 cannot do, such as on a full disk, is an OSError."""
+    """Return a context in which errors of HDF5, such as a full disk, are OSErrors."""
     try:
         yield
-    except RuntimeError as error:  # netCDF4's
+    except RuntimeError as error:  # raised by netCDF4
         raise OSError(str(error)) from error

@@ -1,11 +1,13 @@
-"""Scenes on disk, read by windows: what GDAL reads, netCDF and Zarr, NumPy's own files."""
+"""Scenes on disk, which are read by windows: rasters of GDAL, netCDF, HDF5, Zarr and NumPy."""
 
 import threading
 from pathlib import Path
 
 import numpy as np
 
-from ...utils import dimension_labels, require, rows_and_columns
+from ...utils.dimensions import rows_and_columns
+from ...utils.labels import dimension_labels
+from ...utils.optional import require
 from .decoding import decoding_of
 from .envi import data_file_of, raw_layout, read_header, scaling_of
 from .gdal import GDAL_CACHE, gdal_cache, open_raster
@@ -15,7 +17,7 @@ from .windows import chunk_bytes
 
 _REFLECTANCE_FACTOR = "reflectance_scale_factor"
 _XARRAY_SUFFIXES = {".nc", ".nc4", ".cdf", ".h5", ".he5", ".hdf5", ".hdf", ".zarr"}
-# By which netCDF and HDF5 files begin that are named otherwise.
+# First bytes of netCDF and HDF5 files, for other suffixes.
 _XARRAY_SIGNATURES = (b"CDF\1", b"CDF\2", b"CDF\5", b"\x89HDF\r\n\x1a\n")
 _HANDLES = {"_local", "_opened"}  # attributes that stay in their process
 _OPENING = threading.Lock()
@@ -28,10 +30,9 @@ def open_source(path, *, band_dim="band", variable=None):
     ----------
     path : str or path-like
     band_dim : str, default="band"
-        The dimension of the bands in netCDF and Zarr.
+        Dimension of the bands in netCDF, HDF5 and Zarr.
     variable : str, default=None
-        The variable in netCDF, HDF5 and Zarr, where there are several, as "group/name" where it is
-        in a group.
+        Variable in netCDF, HDF5 and Zarr, if several have bands. In a group, it is "group/name".
 
     Returns
     -------
@@ -40,11 +41,11 @@ def open_source(path, *, band_dim="band", variable=None):
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ImportError
         If a library that reads it is not installed.
     OSError
-        If it cannot be read as what it says it is, or is truncated.
+        If the file cannot be read or is truncated.
     """
     path = Path(path).absolute()
     if not path.exists():
@@ -62,7 +63,7 @@ def _is_xarrays(path):
 
 
 class Source:
-    """A scene on disk of (rows, cols, n_bands), which any process can read windows of.
+    """A scene (rows, cols, n_bands) on disk, from which any process can read windows.
 
     Attributes
     ----------
@@ -70,15 +71,15 @@ class Source:
     shape : tuple of int
         Rows, columns and bands.
     chunk_shape : tuple of int
-        Rows and columns that are stored together.
+        Rows and columns of a chunk.
     chunk_bytes : int
-        What is in memory, whole, while any part of a chunk is read.
+        Size of a chunk, which is in memory while any part of it is read.
     in_one_piece : bool
-        Whether it costs no more to read by small windows.
+        Whether small windows can be read as efficiently as large ones.
     dims : tuple of str
-        Names of rows and columns in the template.
+        Dimensions of rows and columns in the template.
     where : str
-        What to call the scene's bands in an error.
+        Description of the scene's bands, for error messages.
     """
 
     chunk_shape = (1, 1)
@@ -91,7 +92,7 @@ class Source:
         self._local = threading.local()
 
     def __getstate__(self):
-        # handles belong to a process, and those of GDAL to a thread
+        # handles belong to one process, and those of GDAL to one thread
         return {name: value for name, value in vars(self).items() if name not in _HANDLES}
 
     def __setstate__(self, state):
@@ -99,11 +100,11 @@ class Source:
         self._local = threading.local()
 
     def bytes_per_pixel(self):
-        """Return what a pixel takes as it is stored, uncompressed."""
+        """Return the size of the stored values of a pixel, uncompressed."""
         return self.shape[2] * self.dtype.itemsize
 
     def decoding(self, **overrides):
-        """Return how stored values become spectra, from the file and what the caller says."""
+        """Return the decoding by the file's metadata and the caller's overrides."""
         return decoding_of(self.dtype, self.attributes, decoded=False, **overrides)
 
     def read(self, window):
@@ -118,21 +119,21 @@ class Source:
             ) from error
 
     def files(self):
-        """Return the files that the scene is made of."""
+        """Return the files of the scene."""
         if self.path.is_dir():
             return sorted(path for path in self.path.rglob("*") if path.is_file())
         return [self.path]
 
     def band_labels(self):
-        """Return the labels of the bands: a list of lists, of names, wavelengths or numbers."""
+        """Return the labels of the bands, as lists of names, wavelengths or numbers."""
         return []
 
     def grid(self):
-        """Return what places the scene on the Earth: a dict for rasterio, empty if nothing does."""
+        """Return the georeference of the scene, a dict for rasterio, which may be empty."""
         return {}
 
     def template(self):
-        """Return a DataArray of the scene, unread, for its coordinates and attributes."""
+        """Return an unread DataArray of the scene, for its coordinates and attributes."""
         xr = require("xarray", f"Writing the abundances of {self.path.name}")
         return xr.DataArray(np.broadcast_to(np.float32(0), self.shape), dims=("y", "x", "band"))
 
@@ -140,7 +141,7 @@ class Source:
 
 
 class NumpySource(Source):
-    """A cube (rows, cols, n_bands) in NumPy's own format, without a place on the Earth."""
+    """A cube (rows, cols, n_bands) in NumPy's format, without a georeference."""
 
     def __init__(self, path):
         super().__init__(path)
@@ -149,25 +150,25 @@ class NumpySource(Source):
             cube = np.load(path, mmap_mode="r")
         except (ValueError, EOFError, OSError) as error:
             raise OSError(
-                f"{path} could not be opened as a NumPy array ({error}); it may be truncated, or "
-                f"hold objects."
+                f"{path} could not be opened as a NumPy array of numbers ({error}); check whether "
+                f"it is truncated."
             ) from error
         if cube.ndim != 3:
             raise ValueError(
-                f"{path} holds an array of shape {cube.shape}, but a scene has (rows, cols, "
-                f"bands); reshape it."
+                f"Expected a scene of shape (rows, cols, bands), got {cube.shape} in {path}; "
+                f"reshape it."
             )
         self.shape, self.dtype = cube.shape, cube.dtype
         self.in_one_piece = cube.flags.c_contiguous
         self.where = f"the last axis of {path.name}"
 
     def _read(self, window):
-        # mapped anew each time, so that pages do not pile up
+        # a new mapping each time, so that pages do not accumulate
         return np.array(np.load(self.path, mmap_mode="r")[window]), None
 
 
 class RasterSource(Source):
-    """A raster that GDAL reads: GeoTIFF, ENVI and others that hold their values themselves."""
+    """A raster that GDAL reads, such as GeoTIFF and ENVI."""
 
     def __init__(self, path):
         super().__init__(data_file_of(path))
@@ -188,7 +189,7 @@ class RasterSource(Source):
             header = read_header(self._header_of(dataset, path))
             self.attributes |= scaling_of(header, dataset.count, self.path)
             self.raw = raw_layout(dataset, self.path, header)
-        else:  # where it was written with the tags of an ENVI scene
+        else:  # it may have the tags of an ENVI scene
             tags = {**dataset.tags(), **dataset.tags(ns="ENVI")}
             tags = {name.lower(): value for name, value in tags.items()}
             if _REFLECTANCE_FACTOR in tags:
@@ -203,23 +204,23 @@ class RasterSource(Source):
         self._has_mask = flags.per_dataset in dataset.mask_flag_enums[0]
 
     def decoding(self, **overrides):
-        """Return how stored values become spectra, from the file and what the caller says."""
+        """Return the decoding by the file's metadata and the caller's overrides."""
         return decoding_of(
             self.dtype, self.attributes, decoded=False, from_envi=self._is_envi, **overrides
         )
 
     def _header_of(self, dataset, path):
-        """Return the header of an ENVI scene, which is the one given where one is."""
+        """Return the header of an ENVI scene, after comparing it with the given path."""
         header = next(Path(file) for file in dataset.files if file.lower().endswith(".hdr"))
         if path.suffix.lower() == ".hdr" and not path.samefile(header):
             raise OSError(
-                f"{path} is not the header that GDAL reads beside {self.path}, which is {header}; "
-                f"remove one of them, or name the data."
+                f"Expected the header {header}, which GDAL reads for {self.path}, got {path}; "
+                f"remove one of them, or pass the path of the data."
             )
         return header
 
     def _dataset(self):
-        """Return a handle of this thread's own."""
+        """Return the handle of this thread."""
         dataset = getattr(self._local, "dataset", None)
         if dataset is None:
             dataset = self._local.dataset = open_raster(self.path)
@@ -239,11 +240,11 @@ class RasterSource(Source):
         return values, mask
 
     def files(self):
-        """Return the files that the scene is made of, header and all."""
+        """Return the files of the scene, including a header."""
         return sorted(Path(name) for name in self._dataset().files)
 
     def band_labels(self):
-        """Return the descriptions of the bands and their wavelengths, where each has one."""
+        """Return the descriptions and wavelengths of the bands, if all bands have one."""
         dataset = self._dataset()
         tags = [dataset.tags(i) for i in dataset.indexes]
         wavelengths = [
@@ -255,7 +256,7 @@ class RasterSource(Source):
         return [labels for labels in found if len(labels) == dataset.count and all(labels)]
 
     def grid(self):
-        """Return CRS, transform and ground control points, as rasterio names them."""
+        """Return CRS and transform or ground control points, as a dict for rasterio."""
         dataset = self._dataset()
         grid = {"crs": dataset.crs, "transform": dataset.transform}
         points, crs = dataset.gcps
@@ -264,13 +265,13 @@ class RasterSource(Source):
         return grid
 
     def template(self):
-        """Return a DataArray of the scene as rioxarray sees it, unread."""
+        """Return an unread DataArray of the scene from rioxarray."""
         rioxarray = require("rioxarray", f"Writing the grid of {self.path.name} to netCDF or Zarr")
         return rioxarray.open_rasterio(self.path, driver=self._dataset().driver)
 
 
 class XarraySource(Source):
-    """A variable of netCDF, HDF5 or Zarr, of two dimensions and one of bands."""
+    """A variable of netCDF, HDF5 or Zarr with two dimensions and one of bands."""
 
     _opened = None
 
@@ -282,12 +283,12 @@ class XarraySource(Source):
         if band_dim not in scene.dims:
             raise ValueError(
                 f"{scene.name!r} of {path.name} has no dimension {band_dim!r}, but "
-                f"{dict(scene.sizes)}; name the one that holds the bands as band_dim."
+                f"{dict(scene.sizes)}; pass the name of the bands' dimension as band_dim."
             )
         if scene.ndim != 3:
             raise ValueError(
-                f"{scene.name!r} of {path.name} has the dimensions {dict(scene.sizes)}, expected "
-                f"two and the bands'; select from it and save that, or use unmix."
+                f"Expected two dimensions and one of bands, got {dict(scene.sizes)} for "
+                f"{scene.name!r} of {path.name}; save a selection of it, or use unmix."
             )
         self.dims = rows_and_columns(scene, band_dim)
         self.shape = tuple(scene.sizes[dim] for dim in (*self.dims, band_dim))
@@ -299,14 +300,14 @@ class XarraySource(Source):
         self.chunk_bytes = chunk_bytes(scene)
 
     def _find(self, variable):
-        """Return the variable that is the scene, with its group."""
+        """Return the name of the scene's variable, with its group."""
         there = variables_of(self.path)
         if variable is not None:
             name = variable.strip("/")
             if name in there:
                 return name
             raise ValueError(
-                f"{self.path.name} has no variable {variable!r}; name one of {_listed(there)}."
+                f"{self.path.name} has no variable {variable!r}; pass one of {_listed(there)}."
             )
         banded = {
             name: dims
@@ -316,9 +317,9 @@ class XarraySource(Source):
         found = [name for name, dims in banded.items() if len(dims) == 3] or list(banded)
         if len(found) != 1:
             raise ValueError(
-                f"{self.path.name} has {len(found)} variables with a dimension {self._band_dim!r}; "
-                f"name the scene as variable, and the dimension of its bands as band_dim: it has "
-                f"{_listed(there)}."
+                f"{self.path.name} has {len(found)} variables with a dimension {self._band_dim!r}, "
+                f"expected one; pass the scene as variable, and the dimension of its bands as "
+                f"band_dim: it has {_listed(there)}."
             )
         return found[0]
 
@@ -334,7 +335,7 @@ class XarraySource(Source):
         variable = self._scene().variable.isel(dict(zip(self.dims, window)))
         try:
             return variable.transpose(*self.dims, self._band_dim).values, None
-        except RuntimeError as error:  # netCDF4's for what HDF5 cannot read
+        except RuntimeError as error:  # raised by netCDF4 if HDF5 cannot read
             raise OSError(error) from error
 
     def band_labels(self):
@@ -342,16 +343,16 @@ class XarraySource(Source):
         return dimension_labels(self._scene(), self._band_dim)
 
     def grid(self):
-        """Return CRS and transform, which rioxarray finds."""
+        """Return CRS and transform from rioxarray, as a dict for rasterio."""
         return grid_of(self._scene(), self.dims, self.path.name)
 
     def template(self):
-        """Return the variable, unread."""
+        """Return the unread variable."""
         return self._scene()
 
 
 def _listed(variables):
-    """Return variables for an error, with their dimensions and sizes."""
+    """Return the variables with their dimensions and sizes as text."""
     return "; ".join(
         f"{name!r} ({', '.join(f'{dim}: {size}' for dim, size in dims)})"
         for name, dims in variables.items()

@@ -1,71 +1,68 @@
-"""An image cut into windows."""
+"""Windows of an image, and the memory that they take."""
 
+from itertools import product
 from math import ceil, prod
 
 import numpy as np
 
-# Chunks that take less than this together are not counted, like other buffers of the libraries.
+# Chunks that together take less than this are not counted.
 _SMALL = 2**20
-# Of a window's memory, that chunks may take.
+# Largest fraction of a window's memory that chunks may take.
 _LARGEST_SHARE = 0.75
 
 
 def block_slices(shape, max_pixels, chunk_shape=None):
-    """Cut an image into blocks of whole chunks, as wide as they can be and then as high.
+    """Cut an image into blocks of whole chunks, first as wide and then as high as possible.
 
     Parameters
     ----------
     shape : tuple of int
-        Of the image, without its bands.
+        Shape of the image, without its bands.
     max_pixels : int
-        Most pixels of a block.
+        Largest number of pixels of a block.
     chunk_shape : tuple of int, default=None
-        What is stored together. Where not even one fits, it is cut.
+        Shape of the stored chunks. Chunks with more than `max_pixels` are cut.
 
     Returns
     -------
     blocks : list of tuple of slice
         In row-major order.
     """
+    largest = shape
     chunk = tuple(min(g, n) for g, n in zip(chunk_shape or (1,) * len(shape), shape))
     if prod(chunk) > max_pixels:
-        shape_of_one, chunk = chunk, (1,) * len(shape)
-    else:
-        shape_of_one = shape
+        largest, chunk = chunk, (1,) * len(shape)
     steps = list(chunk)
     for axis in reversed(range(len(shape))):
         others = prod(steps) // max(steps[axis], 1)
         fit = max_pixels // max(others, 1) // max(chunk[axis], 1) * chunk[axis]
-        steps[axis] = max(1, min(shape_of_one[axis], max(fit, steps[axis])))
-    blocks = [()]
-    for n, step in zip(shape, steps):
-        blocks = [
-            (*block, slice(start, min(start + step, n)))
-            for block in blocks
-            for start in range(0, n, step)
-        ]
-    return blocks
+        steps[axis] = max(1, min(largest[axis], max(fit, steps[axis])))
+    axes = (
+        [slice(start, min(start + step, n)) for start in range(0, n, step)]
+        for n, step in zip(shape, steps)
+    )
+    return list(product(*axes))
 
 
 def n_pixels_of(window):
-    """Return how many pixels a window, a tuple of slices, has."""
+    """Return the number of pixels of a window, which is a tuple of slices."""
     return prod(axis.stop - axis.start for axis in window)
 
 
 def bounds_of(window):
-    """Return the bounds of a window, ((top, bottom), (left, right)), which can be compared."""
+    """Return the bounds of a window, ((top, bottom), (left, right)), which are hashable."""
     return tuple((axis.start, axis.stop) for axis in window)
 
 
 def windows_left(windows, done, max_pixels):
-    """Return what is left of windows, cut so that nothing has more than `max_pixels`.
+    """Return the windows that are not done, cut into parts of at most `max_pixels`.
 
     Parameters
     ----------
     windows : list of tuple of slice
-        Of rows and columns; together they are the image.
+        Rows and columns of all windows of the image.
     done : collection of bounds
-        Of windows that are done, or of parts of such: each lies in one of the windows.
+        Bounds of finished windows, or of finished parts of a window.
     max_pixels : int
 
     Returns
@@ -101,7 +98,7 @@ def windows_left(windows, done, max_pixels):
 
 
 def chunk_bytes(array):
-    """Return what a chunk of a DataArray takes as it is in a file, 0 where it has none."""
+    """Return the size of a DataArray's chunks in its file, 0 if it has no chunks."""
     chunks = array.encoding.get("preferred_chunks") or {}
     if not chunks:
         return 0
@@ -109,31 +106,31 @@ def chunk_bytes(array):
 
 
 def memory_beside_chunks(chunks, working_memory, in_flight):
-    """Return the bytes that a window may take, beside what is read of its chunks.
+    """Return the memory for a window, in bytes, in addition to the chunks that are read for it.
 
     Parameters
     ----------
     chunks : dict
-        What a chunk takes in bytes, by the name of its file.
+        Size of a chunk in bytes, by the name of its file.
     working_memory : float
-        MiB, for all windows under way.
+        Memory for all windows that are processed at once, in MiB.
     in_flight : int
-        How many these are.
+        Number of these windows.
 
     Raises
     ------
     ValueError
-        If a chunk, which has to be in memory whole, takes most of what a window may.
+        If a chunk takes most of the memory of a window.
     """
     available = working_memory * 2**20 / in_flight
-    needed = 2 * sum(chunks.values())  # as they are stored, and decompressed
+    needed = 2 * sum(chunks.values())  # compressed and decompressed
     if needed * in_flight < _SMALL:
         return available
     if needed > _LARGEST_SHARE * available:
         name = max(chunks, key=chunks.get)
         raise ValueError(
-            f"A chunk of {name} takes {chunks[name] / 2**20:.1f} MiB, and as much again while it "
-            f"is decompressed, of which {in_flight} are read at a time, but working_memory is "
+            f"A chunk of {name} takes {chunks[name] / 2**20:.1f} MiB, twice while it is "
+            f"decompressed, and {in_flight} are read at once, but working_memory is "
             f"{working_memory:g} MiB; pass working_memory="
             f"{ceil(needed * in_flight / _LARGEST_SHARE / 2**20)}, or write the scene in smaller "
             f"chunks (tiles, strips)."

@@ -1,11 +1,11 @@
-"""Abundances as a DataArray in the grid of their scene."""
+"""Abundances as a DataArray."""
 
 import numpy as np
 
-from ...utils import require
+from ...utils.optional import require
 
 ENDMEMBER = "endmember"
-# What is said of stored values, or of bands, and not of abundances.
+# Attributes of stored values or bands, which abundances do not have.
 _OF_VALUES = {
     "_FillValue",
     "missing_value",
@@ -47,13 +47,13 @@ def abundance_array(values, dims, scene, band_dim, names):
     ----------
     values : array of shape (…, n_endmembers)
     dims : tuple of str
-        Dimensions of `values` but the last.
+        Dimensions of `values`, except the last.
     scene : xarray.DataArray
-        Whose order of dimensions, coordinates, attributes and spatial reference are taken.
+        Scene with the order of dimensions, coordinates, attributes and spatial reference to use.
     band_dim : str
-        The dimension of the scene in whose place the endmembers come.
+        Dimension of the scene that the endmembers replace.
     names : list of str
-        Of the endmembers.
+        Names of the endmembers.
     """
     xr = require("xarray", "An xarray scene")
     coords = {name: c for name, c in scene.coords.items() if band_dim not in c.dims}

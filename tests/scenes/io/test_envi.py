@@ -104,7 +104,7 @@ REFUSED = {
     "words behind lines": (header_of(lines="4 x"), "'4 x' as 'lines', expected a whole number"),
     "no lines": (header_of(lines=None), "lines and bands keywords"),
     "no bands": (header_of(bands=None), "lacks 'bands'|bands keywords"),
-    "no end of a list": (BASE + "wavelength = {1,\n2\n", "'wavelength' begins with '{'"),
+    "no end of a list": (BASE + "wavelength = {1,\n2\n", "'wavelength' in .* begins with '{'"),
     "another list in it": (header_of(fwhm="{1,\nlines = 4\n"), "does not end"),
     "too few wavelengths": (header_of(wavelength="{1}"), "1 wavelengths, but 2 bands"),
     "too many wavelengths": (header_of(wavelength="{1, 2, 3}"), "3 wavelengths, but 2 bands"),
@@ -128,7 +128,7 @@ def test_headers_that_are_refused(tmp_path, name):
 
 def test_complex_values_are_refused(tmp_path):
     path = scene(tmp_path, header_of(data_type="6"), CUBE.astype("c8"))
-    with pytest.raises(TypeError, match="complex64, but spectra are real numbers"):
+    with pytest.raises(TypeError, match="Expected a scene of real numbers.*complex64"):
         open_source(path).decoding()
 
 
@@ -152,7 +152,9 @@ def test_the_header_that_is_given_is_read(tmp_path):
     with rasterio.open(path) as dataset:
         read = [file for file in dataset.files if file.endswith(".hdr")]
     other = {"scene.hdr", "scene.img.hdr"} - {name.rpartition("/")[2] for name in read}
-    with pytest.raises(OSError, match=r"is not the header that GDAL reads|data are missing"):
+    with pytest.raises(
+        OSError, match=r"Expected the header .*, which GDAL reads|is a header without data"
+    ):
         open_source(tmp_path / other.pop())
 
 
