@@ -63,7 +63,7 @@ def test_objective_by_its_definition(mixtures):
     objective, _, residual, n_active = volume_objective(problem, F, 1.0)
     expected = np.mean(np.sum((problem.Z - A @ F) ** 2, axis=1))
     assert residual == pytest.approx(expected)
-    assert n_active == np.mean(np.sum(A > 0, axis=1))
+    assert n_active == pytest.approx(np.mean(np.sum(A > 0, axis=1)))
     # the Gram matrix of the centred vertices has the squared volume / 4 as its three eigenvalues'
     # product, and δ as the fourth eigenvalue
     log_det = np.log(volume**2 / 4) + np.log(30e-12)
