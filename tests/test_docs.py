@@ -33,6 +33,7 @@ PUBLIC = [
             "metrics",
             "model_selection",
             "datasets",
+            "extraction",
             "plotting",
             "preprocessing",
             "scenes",

@@ -9,6 +9,7 @@ from sklearn.utils import Bunch
 
 from ..utils import Interval, validate_params
 from ._angles import prune
+from ._mat_scenes import load_mat_scene
 from ._remote import RemoteFile, load_descr, local_file
 
 _JASPER_RIDGE = RemoteFile(
@@ -27,6 +28,24 @@ _USGS_LIBRARY = RemoteFile(
     ),
     sha256="fe2be84e4da2abf6ab00091b36f30a1a8dd247d18a78146f61235c8b5229da63",
 )
+_URBAN_PAGE = "https://huggingface.co/datasets/danaroth/urban/resolve"
+_URBAN = RemoteFile(
+    name="urban_r162.mat",
+    url=f"{_URBAN_PAGE}/9f48a3b23d0140ef217c718f196c10bd5930f96d/Urban_R162.mat",
+    sha256="aa8fb6d46ad229dee1a77ebaffea8f1d6a88cec80ebb101cd1975fb54cda9862",
+)
+_URBAN_REFERENCES = {
+    4: RemoteFile(
+        name="urban_end4.mat",
+        url=f"{_URBAN_PAGE}/9f48a3b23d0140ef217c718f196c10bd5930f96d/end4_groundTruth.mat",
+        sha256="23460f3d4fd4523e2221c8f1895b0bedf0814e88a5a50b1fc6e8e4a0e6b2b2d2",
+    ),
+    6: RemoteFile(
+        name="urban_end6.mat",
+        url=f"{_URBAN_PAGE}/b7ec6bb489663cd396181afc2e58b1b264fc0059/end6_groundTruth.mat",
+        sha256="46f84517c870e8beb8732b10d30218449bae24853590c23cdfb298a7044e7171",
+    ),
+}
 
 # The file divides the endmembers by this number: multiplied by it, three are pixels of the image.
 _JASPER_RIDGE_ENDMEMBER_SCALE = 5300
@@ -89,6 +108,8 @@ def fetch_jasper_ridge(
             Numbers of the bands among the 224 channels of AVIRIS, from 1.
         shape : tuple of (int, int)
             Rows and columns, (100, 100).
+        scale : float
+            What the integers of the file are divided by, 5437.
         DESCR : str
             Description: scale, provenance, and the missing licence.
 
@@ -119,23 +140,103 @@ def fetch_jasper_ridge(
     path = local_file(
         _JASPER_RIDGE, data_home, download_if_missing, n_retries=n_retries, delay=delay
     )
-    content = loadmat(path)
-    shape = int(content["nRow"].item()), int(content["nCol"].item())
-    spectra = _row_major(content["Y"], shape) / content["Y"].max()
-    abundances = _row_major(content["A"], shape)
+    scene = load_mat_scene(path)
     if return_X_y:
-        return spectra, abundances
-    return Bunch(
-        spectra=spectra,
-        abundances=abundances,
-        endmembers=content["M"].T * (_JASPER_RIDGE_ENDMEMBER_SCALE / content["Y"].max()),
-        # "1-tree", "2-water", …
-        endmember_names=[str(name.item()).split("-")[1] for name in content["cood"].ravel()],
-        wavelengths=None,
-        bands=content["SlectBands"].ravel().astype(np.intp),
-        shape=shape,
-        DESCR=load_descr("jasper_ridge.rst"),
+        return scene.spectra, scene.abundances
+    scene.endmembers = scene.endmembers * (_JASPER_RIDGE_ENDMEMBER_SCALE / scene.scale)
+    scene.DESCR = load_descr("jasper_ridge.rst")
+    return scene
+
+
+@validate_params(
+    {**_FETCHING, "n_endmembers": [Integral], "return_X_y": ["boolean"]},
+    prefer_skip_nested_validation=True,
+)
+def fetch_urban(
+    *,
+    n_endmembers=4,
+    data_home=None,
+    download_if_missing=True,
+    return_X_y=False,
+    n_retries=3,
+    delay=1.0,
+):
+    """Load the Urban scene with its endmembers and abundances (20 MB).
+
+    ==============  =========================================
+    Pixels          94,249, an image of 307 × 307
+    Bands           162
+    Endmembers      4: asphalt, grass, tree, roof; or 6
+    Spectra         float64, from 0 to 1
+    ==============  =========================================
+
+    The first call downloads two files, checks their sha256 and keeps them. The source states no
+    licence: see the description.
+
+    Parameters
+    ----------
+    n_endmembers : {4, 6}, default=4
+        Version of the reference.
+    data_home : str or path-like, default=None
+        Folder of the files. None takes the folder in the environment variable ``SKUNMIX_DATA``, or
+        the user's cache for skunmix if the variable is not set.
+    download_if_missing : bool, default=True
+        Whether to download a missing file; False raises an OSError instead.
+    return_X_y : bool, default=False
+        Whether to return ``(spectra, abundances)`` instead of a Bunch.
+    n_retries : int, default=3
+        Number of further tries if the connection or the server fails, or a file is damaged.
+    delay : float, default=1.0
+        Seconds between tries.
+
+    Returns
+    -------
+    scene : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object, with the attributes that :func:`load_mat_scene` describes. The
+        endmembers are as in the file; their scale may differ from that of the spectra.
+
+    (spectra, abundances) : tuple if `return_X_y` is True
+
+    Raises
+    ------
+    ValueError
+        If there is no version of the reference with that number of endmembers.
+    OSError
+        If a file is missing and cannot or may not be downloaded, or if a download has another
+        sha256.
+    ImportError
+        If pooch is not installed, and is needed to download a file or to find the user's cache.
+
+    Warns
+    -----
+    UserWarning
+        If the folder holds another file of such a name, which is renamed.
+
+    See Also
+    --------
+    fetch_jasper_ridge : A smaller scene.
+
+    Examples
+    --------
+    >>> from skunmix.datasets import fetch_urban
+    >>> scene = fetch_urban()  # doctest: +SKIP
+    >>> scene.spectra.shape, scene.abundances.shape, scene.shape  # doctest: +SKIP
+    ((94249, 162), (94249, 4), (307, 307))
+    """
+    if n_endmembers not in _URBAN_REFERENCES:
+        raise ValueError(
+            f"Expected n_endmembers 4 or 6, the versions of the reference, got {n_endmembers}; "
+            f"pass one of these."
+        )
+    path, reference = (
+        local_file(remote, data_home, download_if_missing, n_retries=n_retries, delay=delay)
+        for remote in (_URBAN, _URBAN_REFERENCES[n_endmembers])
     )
+    scene = load_mat_scene(path, reference)
+    if return_X_y:
+        return scene.spectra, scene.abundances
+    scene.DESCR = load_descr("urban.rst")
+    return scene
 
 
 @validate_params(
@@ -230,9 +331,3 @@ def fetch_usgs_library(
         bands=order + 1,
         DESCR=load_descr("usgs_library.rst"),
     )
-
-
-def _row_major(columns, shape):
-    """Return pixels as rows, in row-major order, from columns in column-major order."""
-    cube = columns.T.reshape(shape[1], shape[0], -1).swapaxes(0, 1)
-    return np.ascontiguousarray(cube.reshape(shape[0] * shape[1], -1))

@@ -4,17 +4,24 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
-from scipy.ndimage import gaussian_filter
 from sklearn.utils import Bunch, check_array, check_random_state
 
 from ..utils import Interval, validate_params
 from ..utils.labels import axis_labels, name_labels, refuse_masked
 from ._angles import angles_between
+from ._mixing import (
+    MAX_DRAWS,
+    add_noise,
+    blur,
+    bound,
+    draw_patches,
+    draw_sparse,
+    vary_brightness,
+)
 
 # Range of the curves of make_endmembers, in µm. It is a little more than 0.4-2.5, to include the
 # channels of AVIRIS (0.37-2.51).
 _FIRST_WAVELENGTH, _LAST_WAVELENGTH = 0.35, 2.55
-_MAX_DRAWS = 1000
 
 _POSITIVE = Interval(Integral, 1, None, closed="left")
 
@@ -98,14 +105,14 @@ def make_endmembers(
 
     endmembers = np.empty((n_endmembers, len(wavelengths)))
     for i in range(n_endmembers):
-        for _ in range(_MAX_DRAWS):
+        for _ in range(MAX_DRAWS):
             endmembers[i] = _draw_reflectance(wavelengths, rng)
             if (angles_between(endmembers[i : i + 1], endmembers[:i]) > min_angle).all():
                 break
         else:
             raise ValueError(
                 f"Expected {n_endmembers} endmembers of {len(wavelengths)} bands that are pairwise "
-                f"more than {min_angle:g}° apart, got {i}, and no further one in {_MAX_DRAWS} "
+                f"more than {min_angle:g}° apart, got {i}, and no further one in {MAX_DRAWS} "
                 f"draws; pass a smaller n_endmembers or min_angle, or more bands."
             )
     return Bunch(
@@ -129,6 +136,8 @@ def make_endmembers(
         "fractions": ["array-like"],
         "sigma": [Interval(Real, 0, None, closed="left")],
         "window": [_POSITIVE],
+        "max_abundance": [Interval(Real, 0, 1, closed="right"), None],
+        "brightness_variation": [Interval(Real, 0, None, closed="left")],
         "snr": [Real, None],
         "random_state": ["random_state"],
         "return_X_y": ["boolean"],
@@ -144,6 +153,8 @@ def make_scene(
     fractions=(0.8, 0.2),
     sigma=2**0.5,
     window=11,
+    max_abundance=None,
+    brightness_variation=0.0,
     snr=15.0,
     random_state=None,
     return_X_y=False,
@@ -153,10 +164,10 @@ def make_scene(
     The image consists of square patches, each a mixture of two random endmembers. A Gaussian filter
     blurs the abundance maps, which are then rescaled to sum to one, so that pixels near the edges
     of patches contain more endmembers. The spectra are linear mixtures,
-    :math:`y = \sum_j x_j a_j + n`, with white noise :math:`n` of the same variance in each of the
-    :math:`N_B` bands,
+    :math:`y = b \sum_j x_j a_j + n`, with a brightness :math:`b` of the pixel, which is 1 by
+    default, and white noise :math:`n` of the same variance in each of the :math:`N_B` bands,
 
-    .. math:: \sigma_n^2 = \frac{\mathrm{mean}_i \|y_i\|_2^2}{N_B \, 10^{\mathrm{SNR}/10}}
+    .. math:: \sigma_n^2 = \frac{\mathrm{mean}_i \|y_i - n_i\|_2^2}{N_B \, 10^{\mathrm{SNR}/10}}
 
     Parameters
     ----------
@@ -178,6 +189,14 @@ def make_scene(
     window : int, default=11
         Side of the window of the filter, in pixels, an odd number. Near the edge of the image, the
         filter is rescaled to the part inside.
+    max_abundance : float, default=None
+        Largest abundance of an endmember in a pixel, above 1 / n_endmembers. A pixel with a larger
+        one moves straight towards the even mixture of all endmembers, as far as needed. With the
+        default `fractions`, no abundance is above 0.8 anyway; ``fractions=(1.0,)`` gives pure
+        pixels. None sets no bound.
+    brightness_variation : float, default=0.0
+        Standard deviation of the brightness of the pixels, as by slope and shade: each spectrum is
+        multiplied by a factor from a log-normal distribution of mean 1. 0 leaves it out.
     snr : float or None, default=15.0
         Signal-to-noise ratio in dB. None or infinity adds no noise.
     random_state : int, RandomState instance or None, default=None
@@ -196,6 +215,8 @@ def make_scene(
             Noisy mixtures, in the unit of the endmembers. Noise may make them negative.
         abundances : ndarray of shape (n_pixels, n_endmembers)
             At least 0; rows sum to one.
+        brightness : ndarray of shape (n_pixels,)
+            Factor of each noiseless mixture.
         endmembers : ndarray of shape (n_endmembers, n_bands)
             The spectra in the mixtures.
         endmember_names : list of str
@@ -215,7 +236,8 @@ def make_scene(
     ------
     ValueError
         If the endmembers are not a finite matrix or fewer than the fractions, the fractions do
-        not sum to one, `shape` is not two positive integers, or `window` is even.
+        not sum to one, `shape` is not two positive integers, `window` is even, or `max_abundance`
+        is too small for abundances that sum to one.
 
     See Also
     --------
@@ -264,14 +286,20 @@ def make_scene(
             f"{len(endmembers)}; pass more endmembers or fewer fractions."
         )
 
-    patches = _draw_patches(shape, patch_size, fractions, len(endmembers), rng)
-    abundances = _blur(patches, sigma, window).reshape(-1, len(endmembers))
-    spectra, noise_std = _add_noise(abundances @ endmembers, snr, rng)
+    _check_max_abundance(max_abundance, len(endmembers), "endmembers")
+
+    patches = draw_patches(shape, patch_size, fractions, len(endmembers), rng)
+    abundances = blur(patches, sigma, window).reshape(-1, len(endmembers))
+    if max_abundance is not None:
+        abundances = bound(abundances, max_abundance)
+    mixtures, brightness = vary_brightness(abundances @ endmembers, brightness_variation, rng)
+    spectra, noise_std = add_noise(mixtures, snr, rng)
     if return_X_y:
         return spectra, abundances
     return Bunch(
         spectra=spectra,
         abundances=abundances,
+        brightness=brightness,
         endmembers=endmembers,
         endmember_names=names,
         wavelengths=wavelengths,
@@ -283,7 +311,9 @@ def make_scene(
             f"{patch_size} × {patch_size} pixels, each a mixture of {len(fractions)} random "
             f"endmembers in the fractions {', '.join(f'{f:g}' for f in fractions)}, blurred by a "
             f"Gaussian filter (window {window} × {window}, σ = {sigma:.4g}), rescaled to sum to "
-            f"one and mixed linearly, {_describe_noise(snr)}. Pixels are in row-major order."
+            f"one{_describe_bound(max_abundance)} and mixed linearly, "
+            f"{_describe_brightness(brightness_variation)}{_describe_noise(snr)}. Pixels are in "
+            f"row-major order."
         ),
     )
 
@@ -294,6 +324,8 @@ def make_scene(
         "n_pixels": [_POSITIVE],
         "n_active": ["array-like", _POSITIVE, None],
         "concentration": [Interval(Real, 0, None, closed="neither")],
+        "max_abundance": [Interval(Real, 0, 1, closed="right"), None],
+        "brightness_variation": [Interval(Real, 0, None, closed="left")],
         "snr": [Real, None],
         "random_state": ["random_state"],
         "return_X_y": ["boolean"],
@@ -306,6 +338,8 @@ def make_mixtures(
     *,
     n_active=None,
     concentration=1.0,
+    max_abundance=None,
+    brightness_variation=0.0,
     snr=30.0,
     random_state=None,
     return_X_y=False,
@@ -328,6 +362,13 @@ def make_mixtures(
     concentration : float, default=1.0
         Parameter of the Dirichlet distribution. 1 is uniform over the simplex of the active
         endmembers. Smaller values give purer pixels, larger values more even mixtures.
+    max_abundance : float, default=None
+        Largest abundance of an endmember in a pixel, above 1 / n_active: abundances are drawn again
+        until it holds, which is the Dirichlet distribution on the condition that it does. Below 1,
+        there are no pure pixels. None sets no bound.
+    brightness_variation : float, default=0.0
+        Standard deviation of the brightness of the pixels, as by slope and shade: each spectrum is
+        multiplied by a factor from a log-normal distribution of mean 1. 0 leaves it out.
     snr : float or None, default=30.0
         Signal-to-noise ratio in dB. None or infinity adds no noise.
     random_state : int, RandomState instance or None, default=None
@@ -338,15 +379,18 @@ def make_mixtures(
     Returns
     -------
     mixtures : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object, with the attributes `spectra`, `abundances`, `endmembers`,
-        `endmember_names`, `wavelengths`, `noise_std` and `DESCR`, as from :func:`make_scene`.
+        Dictionary-like object, with the attributes `spectra`, `abundances`, `brightness`,
+        `endmembers`, `endmember_names`, `wavelengths`, `noise_std` and `DESCR`, as from
+        :func:`make_scene`.
 
     (spectra, abundances) : tuple if `return_X_y` is True
 
     Raises
     ------
     ValueError
-        If the endmembers are not a finite matrix, or `n_active` is not from 1 to their number.
+        If the endmembers are not a finite matrix, `n_active` is not from 1 to their number, or
+        `max_abundance` is too small: abundances could not sum to one, or random draws do not find
+        any within it.
 
     Examples
     --------
@@ -361,15 +405,20 @@ def make_mixtures(
     rng = _generator(random_state)
     endmembers, names, wavelengths = _check_library(endmembers)
     fewest, most = _check_n_active(n_active, len(endmembers))
+    _check_max_abundance(max_abundance, fewest, "active endmembers")
 
-    abundances = _draw_sparse(n_pixels, len(endmembers), fewest, most, concentration, rng)
-    spectra, noise_std = _add_noise(abundances @ endmembers, snr, rng)
+    abundances = draw_sparse(
+        n_pixels, len(endmembers), fewest, most, concentration, max_abundance, rng
+    )
+    mixtures, brightness = vary_brightness(abundances @ endmembers, brightness_variation, rng)
+    spectra, noise_std = add_noise(mixtures, snr, rng)
     if return_X_y:
         return spectra, abundances
     active = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     return Bunch(
         spectra=spectra,
         abundances=abundances,
+        brightness=brightness,
         endmembers=endmembers,
         endmember_names=names,
         wavelengths=wavelengths,
@@ -377,7 +426,9 @@ def make_mixtures(
         DESCR=(
             f"{n_pixels} synthetic linear mixtures of {active} of {len(endmembers)} endmembers, "
             f"{endmembers.shape[1]} bands, by skunmix.datasets.make_mixtures: abundances from "
-            f"a Dirichlet distribution of concentration {concentration:g}, {_describe_noise(snr)}."
+            f"a Dirichlet distribution of concentration {concentration:g}"
+            f"{_describe_bound(max_abundance)}, {_describe_brightness(brightness_variation)}"
+            f"{_describe_noise(snr)}."
         ),
     )
 
@@ -404,48 +455,12 @@ def _draw_reflectance(wavelengths, rng):
     return reflectance
 
 
-def _draw_patches(shape, patch_size, fractions, n_endmembers, rng):
-    """Return sharp maps of abundances, of shape (rows, columns, n_endmembers)."""
-    rows, columns = (-(-side // patch_size) for side in shape)
-    patches = np.zeros((rows * columns, n_endmembers))
-    for patch in patches:
-        patch[rng.permutation(n_endmembers)[: len(fractions)]] = fractions
-    maps = patches.reshape(rows, columns, n_endmembers)
-    maps = maps.repeat(patch_size, axis=0).repeat(patch_size, axis=1)
-    return maps[: shape[0], : shape[1]]
+def _describe_bound(max_abundance):
+    return "" if max_abundance is None else f", bounded by {max_abundance:g}"
 
 
-def _blur(maps, sigma, window):
-    if sigma > 0:
-        maps = gaussian_filter(maps, sigma, mode="constant", radius=window // 2, axes=(0, 1))
-    return maps / maps.sum(axis=2, keepdims=True)
-
-
-def _draw_sparse(n_pixels, n_endmembers, fewest, most, concentration, rng):
-    """Return abundances of shape (n_pixels, n_endmembers), `fewest` to `most` of them in a row."""
-    n_active = rng.randint(fewest, most + 1, size=n_pixels)
-    weights = rng.gamma(concentration, size=(n_pixels, most))
-    weights[np.arange(most) >= n_active[:, np.newaxis]] = 0.0
-    # a very small concentration underflows, and its limit is a pure pixel
-    weights[weights.sum(axis=1) == 0, 0] = 1.0
-    weights /= weights.sum(axis=1, keepdims=True)
-    abundances = np.zeros((n_pixels, n_endmembers))
-    for row, pixel_weights in zip(abundances, weights):
-        row[rng.permutation(n_endmembers)[:most]] = pixel_weights
-    return abundances
-
-
-def _add_noise(spectra, snr, rng):
-    """Return spectra with white noise at `snr` dB, and its standard deviation."""
-    if snr is None or snr == np.inf:
-        return spectra, 0.0
-    if not np.isfinite(snr):
-        raise ValueError(
-            f"Expected snr as a ratio in dB, or None for no noise, got {snr}; pass a number."
-        )
-    power = np.mean(np.sum(spectra**2, axis=1))
-    noise_std = np.sqrt(power / 10 ** (snr / 10) / spectra.shape[1])
-    return spectra + noise_std * rng.standard_normal(spectra.shape), float(noise_std)
+def _describe_brightness(variation):
+    return "" if variation == 0 else f"with a brightness of 1 ± {variation:g}, "
 
 
 def _describe_noise(snr):
@@ -523,3 +538,11 @@ def _check_n_active(n_active, n_endmembers):
             f"(fewest, most) of such numbers, got {n_active!r}; pass one of these."
         )
     return ends
+
+
+def _check_max_abundance(max_abundance, n_mixed, mixed):
+    if max_abundance is not None and max_abundance < 1 and max_abundance * n_mixed <= 1:
+        raise ValueError(
+            f"Expected max_abundance above 1 / {n_mixed}, as the abundances of {n_mixed} {mixed} "
+            f"sum to one, got {max_abundance:g}; pass a larger one, or None for no bound."
+        )

@@ -12,7 +12,14 @@ import pytest
 from scipy.io import savemat
 from sklearn.metrics.pairwise import cosine_similarity
 
-from skunmix.datasets import _fetchers, _remote, fetch_jasper_ridge, fetch_usgs_library, make_scene
+from skunmix.datasets import (
+    _fetchers,
+    _remote,
+    fetch_jasper_ridge,
+    fetch_urban,
+    fetch_usgs_library,
+    make_scene,
+)
 from skunmix.datasets._remote import RemoteFile, local_file
 
 CONTENT = bytes(range(256)) * 200
@@ -298,7 +305,55 @@ def test_usgs_library_sorted_and_pruned(monkeypatch, serve, tmp_path):
         assert pruned.endmembers.shape == (len(kept), 3)
 
 
-@pytest.mark.parametrize("fetch", [fetch_jasper_ridge, fetch_usgs_library])
+@pytest.mark.parametrize("n_endmembers", [4, 6])
+def test_urban_from_two_files(monkeypatch, serve, tmp_path, n_endmembers):
+    rows, columns, n_bands = 2, 3, 5
+    rng = np.random.RandomState(0)
+    image = rng.randint(1, 1000, size=(rows, columns, n_bands)).astype(np.uint16)
+    maps = rng.dirichlet(np.ones(n_endmembers), size=(rows, columns))
+    endmembers = rng.uniform(size=(n_endmembers, n_bands))
+    made_up(
+        monkeypatch,
+        serve,
+        "_URBAN",
+        tmp_path,
+        Y=image.reshape(-1, n_bands, order="F").T,
+        nRow=rows,
+        nCol=columns,
+    )
+    monkeypatch.setattr(_fetchers, "_REFERENCE", _fetchers._URBAN_REFERENCES[n_endmembers], False)
+    made_up(
+        monkeypatch,
+        serve,
+        "_REFERENCE",
+        tmp_path,
+        A=maps.reshape(-1, n_endmembers, order="F").T,
+        M=endmembers.T,
+    )
+    monkeypatch.setitem(_fetchers._URBAN_REFERENCES, n_endmembers, _fetchers._REFERENCE)
+
+    scene = fetch_urban(n_endmembers=n_endmembers, data_home=tmp_path / "home")
+    np.testing.assert_array_equal(
+        scene.spectra.reshape(rows, columns, -1), image / float(image.max())
+    )
+    np.testing.assert_array_equal(scene.abundances.reshape(rows, columns, -1), maps)
+    np.testing.assert_array_equal(scene.endmembers, endmembers)
+    assert scene.DESCR.startswith("Urban")
+    assert sorted(content_of(tmp_path / "home")) == [
+        f"urban_end{n_endmembers}.mat",
+        "urban_r162.mat",
+    ]
+    X, y = fetch_urban(n_endmembers=n_endmembers, data_home=tmp_path / "home", return_X_y=True)
+    np.testing.assert_array_equal(X, scene.spectra)
+    np.testing.assert_array_equal(y, scene.abundances)
+
+
+def test_urban_has_no_other_reference(tmp_path):
+    with pytest.raises(ValueError, match="n_endmembers 4 or 6.*got 5"):
+        fetch_urban(n_endmembers=5, data_home=tmp_path)
+
+
+@pytest.mark.parametrize("fetch", [fetch_jasper_ridge, fetch_urban, fetch_usgs_library])
 def test_parameters(fetch, tmp_path):
     with pytest.raises(FileNotFoundError, match="download_if_missing=False"):
         fetch(data_home=tmp_path, download_if_missing=False)
@@ -308,11 +363,20 @@ def test_parameters(fetch, tmp_path):
         fetch(n_retries=-1)
 
 
-@pytest.mark.parametrize("remote", [_fetchers._JASPER_RIDGE, _fetchers._USGS_LIBRARY])
-def test_addresses_are_pinned(remote):
+@pytest.mark.parametrize(
+    ("remote", "host", "part"),
+    [
+        (_fetchers._JASPER_RIDGE, "raw.githubusercontent.com", 5),
+        (_fetchers._USGS_LIBRARY, "raw.githubusercontent.com", 5),
+        (_fetchers._URBAN, "huggingface.co", 7),
+        (_fetchers._URBAN_REFERENCES[4], "huggingface.co", 7),
+        (_fetchers._URBAN_REFERENCES[6], "huggingface.co", 7),
+    ],
+)
+def test_addresses_are_pinned(remote, host, part):
     # a commit of 40 digits, not a branch whose content may change
-    commit = remote.url.split("/")[5]
-    assert remote.url.startswith("https://raw.githubusercontent.com/")
+    commit = remote.url.split("/")[part]
+    assert remote.url.startswith(f"https://{host}/")
     assert len(commit) == 40
     assert set(commit) <= set("0123456789abcdef")
     assert len(remote.sha256) == 64

@@ -330,3 +330,149 @@ def test_every_endmember_of_a_big_library_is_mixed():
 def test_bad_n_active(n_active):
     with pytest.raises(ValueError, match=r"n_active.*(1 to the 5|parameter of make_mixtures)"):
         make_mixtures(LIBRARY, n_active=n_active)
+
+
+# --- no pure pixels, and varying brightness
+
+
+def test_old_calls_draw_what_they_drew():
+    # values of the first version
+    mixtures = make_mixtures(LIBRARY, 2000, n_active=(2, 4), concentration=0.7, random_state=3)
+    scene = make_scene(LIBRARY, shape=(20, 20), random_state=3)
+    np.testing.assert_allclose(
+        mixtures.spectra[::700, [3, 30]],
+        [
+            [0.5256787270008246, 0.7001697869081245],
+            [0.3275562892417787, 0.6366448531077514],
+            [0.36943549323875224, 0.6623576031758882],
+        ],
+        rtol=1e-12,
+    )
+    np.testing.assert_allclose(
+        scene.spectra[::150, [3, 30]],
+        [
+            [0.6458512506188725, 0.694546062737492],
+            [0.46984800686201056, 0.7398516057990067],
+            [0.49399731795252705, 0.9276225932235136],
+        ],
+        rtol=1e-12,
+    )
+    np.testing.assert_array_equal(mixtures.brightness, np.ones(2000))
+    np.testing.assert_array_equal(scene.brightness, np.ones(400))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    max_abundance=st.floats(0.21, 1.0),
+    fractions=st.sampled_from([(1.0,), (0.8, 0.2), (0.5, 0.3, 0.2)]),
+    sigma=st.floats(0, 4),
+    seed=st.integers(0, 100),
+)
+def test_a_scene_without_pure_pixels(max_abundance, fractions, sigma, seed):
+    layout = {"shape": (15, 12), "fractions": fractions, "sigma": sigma, "random_state": seed}
+    pure = make_scene(LIBRARY, **layout).abundances
+    bounded = make_scene(LIBRARY, max_abundance=max_abundance, **layout).abundances
+    assert bounded.max() <= max_abundance
+    assert bounded.min() >= 0
+    np.testing.assert_allclose(bounded.sum(axis=1), 1, rtol=1e-12)
+    # the others are left alone
+    within = pure.max(axis=1) <= max_abundance
+    np.testing.assert_array_equal(bounded[within], pure[within])
+    # a pixel that moves goes as far as the bound, straight towards the even mixture
+    beyond = pure.max(axis=1) > max_abundance
+    np.testing.assert_allclose(bounded[beyond].max(axis=1), max_abundance, rtol=1e-12)
+    line = (bounded - 1 / 5) * (pure.max(axis=1) - 1 / 5)[:, np.newaxis]
+    np.testing.assert_allclose(
+        line[beyond], (pure - 1 / 5)[beyond] * (max_abundance - 1 / 5), atol=1e-12
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    max_abundance=st.floats(0.75, 1.0),
+    ends=st.tuples(st.integers(2, 5), st.integers(2, 5)).map(sorted).map(tuple),
+    concentration=st.sampled_from([0.5, 1.0, 50.0]),
+    seed=st.integers(0, 100),
+)
+def test_mixtures_without_pure_pixels(max_abundance, ends, concentration, seed):
+    abundances = make_mixtures(
+        LIBRARY,
+        60,
+        n_active=ends,
+        concentration=concentration,
+        max_abundance=max_abundance,
+        random_state=seed,
+    ).abundances
+    assert abundances.max() <= max_abundance
+    assert abundances.min() >= 0
+    np.testing.assert_allclose(abundances.sum(axis=1), 1, rtol=1e-12)
+    n_active = (abundances > 0).sum(axis=1)
+    assert n_active.min() >= ends[0]
+    assert n_active.max() <= ends[1]
+
+
+def test_bounded_mixtures_are_the_dirichlet_within_the_bound():
+    draw = {"n_active": 3, "concentration": 0.6}
+    pure = make_mixtures(LIBRARY, 30_000, random_state=0, **draw).abundances
+    bounded = make_mixtures(LIBRARY, 20_000, max_abundance=0.7, random_state=1, **draw).abundances
+    within = pure[pure.max(axis=1) <= 0.7]
+    assert 5000 < len(within) < 25_000  # else the test would show nothing
+    for moment in (1, 2, 3):
+        np.testing.assert_allclose(
+            (bounded**moment).mean(axis=0), (within**moment).mean(axis=0), rtol=0.06
+        )
+    np.testing.assert_allclose(
+        np.quantile(bounded.max(axis=1), [0.1, 0.5, 0.9]),
+        np.quantile(within.max(axis=1), [0.1, 0.5, 0.9]),
+        atol=0.01,
+    )
+
+
+@pytest.mark.parametrize("make", [make_scene, make_mixtures])
+@pytest.mark.parametrize("variation", [0.1, 0.5])
+def test_brightness_varies(make, variation):
+    plain = make(LIBRARY, snr=None, random_state=0)
+    varied = make(LIBRARY, snr=None, brightness_variation=variation, random_state=0)
+    np.testing.assert_array_equal(varied.abundances, plain.abundances)
+    np.testing.assert_allclose(
+        varied.spectra, varied.brightness[:, np.newaxis] * plain.spectra, rtol=1e-12
+    )
+    # 1,000 pixels or more: five standard errors
+    assert varied.brightness.min() > 0
+    assert varied.brightness.mean() == pytest.approx(1, abs=5 * variation / 1000**0.5)
+    assert varied.brightness.std() == pytest.approx(variation, rel=0.2)
+    # the logarithm is symmetric
+    logarithm = np.log(varied.brightness)
+    assert abs(np.mean((logarithm - logarithm.mean()) ** 3)) / logarithm.std() ** 3 < 0.4
+    assert f"brightness of 1 ± {variation}" in varied.DESCR
+
+
+@pytest.mark.parametrize("make", [make_scene, make_mixtures])
+def test_noise_has_the_snr_of_the_varied_spectra(make):
+    noisy = make(LIBRARY, brightness_variation=0.8, snr=20, random_state=0)
+    clean = noisy.brightness[:, np.newaxis] * (noisy.abundances @ noisy.endmembers)
+    noise = noisy.spectra - clean
+    assert noise.std() == pytest.approx(noisy.noise_std, rel=0.03)
+    power = np.mean(np.linalg.norm(clean, axis=1) ** 2)
+    assert 10 * np.log10(power / (40 * noise.var())) == pytest.approx(20, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("make", "parameters", "message"),
+    [
+        (make_scene, {"max_abundance": 0.2}, "above 1 / 5.*5 endmembers.*got 0.2"),
+        (make_mixtures, {"max_abundance": 0.1}, "above 1 / 5.*got 0.1"),
+        (make_mixtures, {"max_abundance": 0.5, "n_active": (2, 5)}, "above 1 / 2.*2 active"),
+        (make_mixtures, {"max_abundance": 0.99, "n_active": 1}, "above 1 / 1.*got 0.99"),
+        (
+            make_mixtures,
+            {"max_abundance": 0.51, "n_active": 2, "concentration": 1e-3},
+            "at most 0.51, got .* pixels with a larger one after 1000 draws",
+        ),
+        (make_scene, {"max_abundance": 1.1}, "'max_abundance' parameter of make_scene"),
+        (make_mixtures, {"brightness_variation": -0.1}, "'brightness_variation' parameter"),
+    ],
+)
+def test_bad_bound_or_brightness(make, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        make(LIBRARY, **parameters)
