@@ -11,20 +11,17 @@ from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .endmembers import band_labels, check_endmembers, estimate_endmembers
-from .utils import (
+from .utils.labels import (
     axis_labels,
     check_columns,
-    check_magnitudes,
     check_rows,
     check_unique,
-    magnitudes,
     name_labels,
     order_of_columns,
     refuse_masked,
     take_columns,
-    warn_of_negative,
-    warn_of_units,
 )
+from .utils.magnitudes import check_magnitudes, magnitudes, warn_of_negative, warn_of_units
 
 # Abundances that are negative by less are zero, but for the rounding of float32.
 _ROUNDING = 1e-6

@@ -3,13 +3,12 @@
 import numpy as np
 from sklearn.utils import check_array
 
-from .utils import (
+from .utils.labels import (
     BAND_NAMES,
     are_known,
     axis_labels,
     band_axis,
     check_unique,
-    fill_values,
     name_labels,
     order_of,
     refuse_masked,
@@ -17,6 +16,7 @@ from .utils import (
     string_labels,
     take_columns,
 )
+from .utils.validation import fill_values
 
 
 def check_endmembers(endmembers, n_bands, bands=None, names=None, *, shade=False):

@@ -23,7 +23,8 @@ from skunmix.metrics import (
 from skunmix.plotting import AbundanceMapDisplay, EndmemberDisplay, ResidualMapDisplay
 from skunmix.preprocessing import BandSelector, SpectralResampler
 from skunmix.solvers import csr_active_set, csr_admm, csr_objective
-from skunmix.utils import fitted_bands, order_among, order_of
+from skunmix.utils.estimators import fitted_bands
+from skunmix.utils.labels import order_among, order_of
 
 RNG = np.random.default_rng(0)
 N = 4  # of everything, so that no shape tells one axis from another

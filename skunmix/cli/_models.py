@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sklearn.base import BaseEstimator
 
-from ..utils import require
+from ..utils.optional import require
 
 _EXPECTED = "expected a fitted estimator or pipeline saved by skops.io.dump(model, path)"
 

@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import click
 
-from ..utils import require
+from ..utils.optional import require
 from ._errors import in_terms_of_flags, sentence
 from ._models import load_model
 

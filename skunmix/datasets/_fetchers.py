@@ -7,7 +7,7 @@ import numpy as np
 from scipy.io import loadmat
 from sklearn.utils import Bunch
 
-from ..utils import Interval, validate_params
+from ..utils.compat import Interval, validate_params
 from ._angles import prune
 from ._remote import RemoteFile, load_descr, local_file
 

@@ -7,7 +7,8 @@ from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter
 from sklearn.utils import Bunch, check_array, check_random_state
 
-from ..utils import Interval, axis_labels, name_labels, refuse_masked, validate_params
+from ..utils.compat import Interval, validate_params
+from ..utils.labels import axis_labels, name_labels, refuse_masked
 from ._angles import angles_between
 
 # Range of the curves of make_endmembers, in µm. It is a little more than 0.4-2.5, to include the

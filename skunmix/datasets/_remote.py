@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..utils import require
+from ..utils.optional import require
 
 _TIMEOUT = 30  # seconds without an answer; the whole download may take longer
 

@@ -9,14 +9,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import validate_data
 
-from ..utils import (
-    Interval,
-    axis_labels,
-    check_unique,
-    fit_context,
-    refuse_masked,
-    restored_on_error,
-)
+from ..utils.compat import Interval, fit_context
+from ..utils.labels import axis_labels, check_unique, refuse_masked
+from ..utils.state import restored_on_error
 
 
 class BaseExtractor(BaseEstimator, metaclass=ABCMeta):

@@ -9,15 +9,8 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_array
 
-from ..utils import (
-    Interval,
-    axis_labels,
-    check_rows,
-    order_of_columns,
-    refuse_masked,
-    take_columns,
-    validate_params,
-)
+from ..utils.compat import Interval, validate_params
+from ..utils.labels import axis_labels, check_rows, order_of_columns, refuse_masked, take_columns
 
 _ABUNDANCES = {
     "y_true": ["array-like"],

@@ -2,15 +2,8 @@
 
 from sklearn.base import BaseEstimator
 
-from ..utils import (
-    axis_labels,
-    check_rows,
-    endmember_names,
-    order_of_columns,
-    reconstruct_spectra,
-    refuse_masked,
-    take_columns,
-)
+from ..utils.estimators import endmember_names, reconstruct_spectra
+from ..utils.labels import axis_labels, check_rows, order_of_columns, refuse_masked, take_columns
 from ._functions import abundance_angle_distance, abundance_rmse, spectral_angle_distance
 
 

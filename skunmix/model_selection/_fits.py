@@ -11,7 +11,8 @@ import numpy as np
 from sklearn.base import clone
 
 from ..unrolled import UnrolledRegressor, fit_stacked
-from ..utils import index_fit_params, last_step, safe_indexing, steps_of
+from ..utils.compat import index_fit_params, safe_indexing
+from ..utils.estimators import last_step, steps_of
 
 
 def fit_candidates(candidates, grid, X, y, splits, fit_params):

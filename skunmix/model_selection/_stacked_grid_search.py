@@ -8,7 +8,8 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 from sklearn.utils import indexable
 
-from ..utils import fit_context, index_fit_params, last_step, routed_fit_params
+from ..utils.compat import fit_context, index_fit_params, routed_fit_params
+from ..utils.estimators import last_step
 from ._serving import FixedSplits, serve
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sklearn.utils import assert_all_finite, gen_batches
 
-from ..utils import torch_on_one_thread
+from ..utils.threads import torch_on_one_thread
 
 # On a CPU a block takes longer than it takes a thread to hand the interpreter to another some dozen
 # times; a GPU wants more to do at once.

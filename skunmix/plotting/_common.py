@@ -4,19 +4,17 @@ from numbers import Integral
 
 import numpy as np
 
-from ..utils import (
+from ..utils.compat import safe_indexing
+from ..utils.dimensions import axis_kind, rows_and_columns
+from ..utils.estimators import fitted_bands, last_step
+from ..utils.labels import (
     BAND_NAMES,
     ENDMEMBER_NAMES,
     are_known,
-    axis_kind,
     column_labels,
     dimension_labels,
-    fitted_bands,
-    last_step,
     order_among,
     order_of,
-    rows_and_columns,
-    safe_indexing,
 )
 
 # grey, which neither viridis nor magma contains

@@ -3,7 +3,9 @@
 import numpy as np
 
 from ..metrics import spectral_angle_distance
-from ..utils import axis_labels, check_wavelength_labels, last_step, order_of, require_pyplot
+from ..utils.estimators import last_step
+from ..utils.labels import axis_labels, check_wavelength_labels, order_of
+from ..utils.optional import require_pyplot
 from ._common import as_floats, check_names, estimator_names
 
 # Colours of Okabe and Ito, which colour-blind readers can distinguish, without yellow, which is too

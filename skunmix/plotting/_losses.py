@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..utils import last_step, require_pyplot
+from ..utils.estimators import last_step
+from ..utils.optional import require_pyplot
 
 _TRAINING, _VALIDATION = "#0072B2", "#D55E00"  # blue and vermilion of Okabe and Ito
 

@@ -4,7 +4,8 @@ from textwrap import fill
 
 import numpy as np
 
-from ..utils import last_step, require_pyplot
+from ..utils.estimators import last_step
+from ..utils.optional import require_pyplot
 from ._common import (
     as_image,
     as_image_like,

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..utils import reconstruct_spectra, require_pyplot
+from ..utils.estimators import reconstruct_spectra
+from ..utils.optional import require_pyplot
 from ._common import (
     as_image,
     as_image_like,

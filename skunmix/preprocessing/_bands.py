@@ -8,17 +8,15 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..utils import (
-    StrOptions,
+from ..utils.compat import StrOptions, fit_context, safe_indexing
+from ..utils.labels import (
     axis_labels,
     check_columns,
     check_wavelength_labels,
     column_labels,
-    fit_context,
     refuse_masked,
-    restored_on_error,
-    safe_indexing,
 )
+from ..utils.state import restored_on_error
 from ._wavelengths import UNITS, check_wavelengths, nanometres_in, with_unit
 
 

@@ -8,18 +8,16 @@ from scipy.special import ndtr
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..utils import (
-    Interval,
-    StrOptions,
+from ..utils.compat import Interval, StrOptions, fit_context
+from ..utils.labels import (
     axis_labels,
     check_columns,
     check_wavelength_labels,
     column_labels,
-    fill_values,
-    fit_context,
     refuse_masked,
-    restored_on_error,
 )
+from ..utils.state import restored_on_error
+from ..utils.validation import fill_values
 from ._wavelengths import UNITS, check_wavelengths, nanometres_in, with_unit
 
 # σ of a Gaussian of full width at half maximum 1

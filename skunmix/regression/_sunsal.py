@@ -3,7 +3,8 @@
 from numbers import Integral, Real
 from typing import ClassVar
 
-from ..utils import Interval, StrOptions, fit_context, restored_on_error
+from ..utils.compat import Interval, StrOptions, fit_context
+from ..utils.state import restored_on_error
 from ._base import BaseSunSAL
 
 

@@ -10,7 +10,8 @@ from sklearn.utils import check_array, gen_batches
 
 from ..endmembers import estimate_endmembers
 from ..solvers import csr_path, normalize_abundances
-from ..utils import Interval, StrOptions, fit_context, restored_on_error
+from ..utils.compat import Interval, StrOptions, fit_context
+from ..utils.state import restored_on_error
 from ._base import BLOCK_SIZE, BaseSunSAL
 from ._sunsal import SunSALRegressor
 

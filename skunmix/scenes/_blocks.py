@@ -6,16 +6,10 @@ import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from ..utils import (
-    best_of,
-    endmember_names,
-    fitted_bands,
-    order_among,
-    refuse_masked,
-    steps_of,
-    torch_on_one_thread,
-    values_seen_to,
-)
+from ..utils.estimators import best_of, endmember_names, fitted_bands, steps_of
+from ..utils.labels import order_among, refuse_masked
+from ..utils.magnitudes import values_seen_to
+from ..utils.threads import torch_on_one_thread
 from ._inspection import Inspection, noise_of
 
 # Pixels of a block that an estimator may refuse, before that is the scene's error.

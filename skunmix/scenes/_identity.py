@@ -8,7 +8,7 @@ import zlib
 import joblib
 import numpy as np
 
-from ..utils import best_of, steps_of
+from ..utils.estimators import best_of, steps_of
 
 _PROBES = 16
 # Fitted or not, these change no prediction, or differ between two fits that give the same.

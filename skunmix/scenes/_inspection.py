@@ -5,15 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..utils import (
+from ..utils.estimators import best_of, last_step, steps_of
+from ..utils.magnitudes import (
     LARGEST,
-    best_of,
     count_negative,
-    last_step,
     magnitudes,
     message_negative,
     noise_level,
-    steps_of,
     warn_of_units,
 )
 

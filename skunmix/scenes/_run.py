@@ -12,7 +12,7 @@ from uuid import uuid4
 from joblib import Parallel, delayed, effective_n_jobs, wrap_non_picklable_objects
 from threadpoolctl import threadpool_limits
 
-from ..utils import torch_beside_another, torch_on_one_thread
+from ..utils.threads import torch_beside_another, torch_on_one_thread
 from ._blocks import no_valid_pixel
 from ._inspection import Inspection
 from .io.windows import block_slices, memory_beside_chunks

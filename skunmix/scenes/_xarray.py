@@ -5,7 +5,8 @@ import warnings
 
 import numpy as np
 
-from ..utils import dimension_labels, require
+from ..utils.labels import dimension_labels
+from ..utils.optional import require
 from ._blocks import BlockUnmixer, check_mask
 from ._run import run_blocks
 from .io.decoding import decoding_of

@@ -5,7 +5,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_array, check_scalar
 
-from ..utils import axis_labels, check_columns, check_same_bands, refuse_masked
+from ..utils.labels import axis_labels, check_columns, refuse_masked
+from ..utils.validation import check_same_bands
 
 # For smaller norms of an endmember, one over the norm overflows.
 _LEAST_NORM = 1e-290

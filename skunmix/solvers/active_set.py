@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar
 
-from ..utils import map_threads
+from ..utils.threads import map_threads
 from ._checks import check_data, check_lam, row_norms, units
 from ._solution import CSRSolution
 

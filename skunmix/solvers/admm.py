@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_scalar, gen_batches
 
-from ..utils import map_threads
+from ..utils.threads import map_threads
 from ._checks import check_problem, row_norms, units
 from ._solution import CSRSolution, normalize_abundances
 

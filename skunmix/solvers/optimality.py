@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils import check_array, gen_batches
 
-from ..utils import check_same_bands
+from ..utils.validation import check_same_bands
 from ._checks import check_labels, check_lam, row_norms, units
 from ._resolution import Resolution
 

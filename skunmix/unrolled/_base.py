@@ -37,15 +37,15 @@ from ..networks import (
     predict_blocks,
     restore_net,
 )
-from ..utils import (
+from ..utils.compat import (
     CallbackSupportMixin,
     Interval,
     StrOptions,
     begin_callbacks,
     fit_context,
     has_callbacks,
-    restored_on_error,
 )
+from ..utils.state import restored_on_error
 from ._pairs import TrainingPairs, few_threads
 
 # An endmember is dead if no training pixel has this much of it in the output, though one has the

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from ..networks import UnrolledISTA
-from ..utils import StrOptions
+from ..utils.compat import StrOptions
 from ._base import UnrolledRegressor
 
 

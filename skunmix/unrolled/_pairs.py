@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..utils import torch_on_one_thread
+from ..utils.threads import torch_on_one_thread
 
 # Multiplications of a training step's forward pass; with 1e7 of them (240 endmembers, 198 bands,
 # two layers, batches of 64) one thread is still a third faster than two, because a step is too

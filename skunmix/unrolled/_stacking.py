@@ -10,7 +10,7 @@ from sklearn import get_config
 from sklearn.base import clone
 
 from ..networks import Fold, bytes_per_network, divergence_error, train_stacked
-from ..utils import has_callbacks, validate_parameters
+from ..utils.compat import has_callbacks, validate_parameters
 from ._base import SCHEDULES, UnrolledRegressor
 from ._pairs import TrainingPairs, few_threads
 

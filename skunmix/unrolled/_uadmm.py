@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from ..networks import UnrolledADMM, choose_start, max_eigenvalue
-from ..utils import StrOptions
+from ..utils.compat import StrOptions
 from ._base import POSITIVE, UnrolledRegressor
 
 # UADMMRegressor.strong

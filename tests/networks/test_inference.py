@@ -10,7 +10,7 @@ from skunmix.networks import (
     UnrolledISTA,
     predict_blocks,
 )
-from skunmix.utils import torch_on_one_thread
+from skunmix.utils.threads import torch_on_one_thread
 
 SCALE = 3.0
 

@@ -14,7 +14,7 @@ from skunmix.scenes import unmix
 from skunmix.scenes._blocks import BlockUnmixer
 from skunmix.scenes.io.decoding import Decoding, decoding_of
 from skunmix.scenes.io.windows import block_slices
-from skunmix.utils import endmember_names
+from skunmix.utils.estimators import endmember_names
 
 
 @given(

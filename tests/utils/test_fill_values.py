@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skunmix.utils import fill_values
+from skunmix.utils.validation import fill_values
 
 
 def reflectance(scale=1.0):

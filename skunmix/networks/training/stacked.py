@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...utils import fused_adam
+from ...utils.compat import fused_adam
 from .losses import TERMS
 
 # Of each parameter: itself, its gradient, two moments and a copy.

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...utils import LARGEST
+from ...utils.magnitudes import LARGEST
 
 # As CF has them, which xarray and rioxarray follow.
 _FILL_ATTRIBUTES = ("_FillValue", "missing_value", "nodata")

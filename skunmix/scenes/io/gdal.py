@@ -4,7 +4,7 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...utils import require
+from ...utils.optional import require
 
 # What GDAL may keep of blocks, in bytes; its own default is a twentieth of the machine's memory.
 GDAL_CACHE = 2**26

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...utils import require
+from ...utils.optional import require
 
 # Of a pixel, by which coordinates may be off.
 _TOLERANCE = 0.1

@@ -3,7 +3,7 @@
 import warnings
 from importlib.util import find_spec
 
-from ...utils import require
+from ...utils.optional import require
 
 
 def netcdf_engine():

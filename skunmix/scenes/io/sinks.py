@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from ...utils import require
+from ...utils.optional import require
 from .envi import list_of_names
 from .gdal import gdal
 from .groups import netcdf_engine

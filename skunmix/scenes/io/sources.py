@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...utils import dimension_labels, require, rows_and_columns
+from ...utils.dimensions import rows_and_columns
+from ...utils.labels import dimension_labels
+from ...utils.optional import require
 from .decoding import decoding_of
 from .envi import data_file_of, raw_layout, read_header, scaling_of
 from .gdal import GDAL_CACHE, gdal_cache, open_raster

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...utils import require
+from ...utils.optional import require
 
 ENDMEMBER = "endmember"
 # What is said of stored values, or of bands, and not of abundances.
