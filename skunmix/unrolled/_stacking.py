@@ -11,8 +11,9 @@ from sklearn.base import clone
 
 from ..networks import Fold, bytes_per_network, divergence_error, train_stacked
 from ..utils.compat import has_callbacks, validate_parameters
-from ._base import SCHEDULES, UnrolledRegressor
+from ._base import UnrolledRegressor
 from ._pairs import TrainingPairs, few_threads
+from ._training import SCHEDULES
 
 # What the estimators of a stack may differ in, and of these what their start depends on.
 _FREE = ("alpha_mse", "alpha_aad", "alpha_aid", "learning_rate", "lam", "mu")

@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from ..networks import UnrolledADMM, choose_start, max_eigenvalue
 from ..utils.compat import StrOptions
-from ._base import POSITIVE, UnrolledRegressor
+from ._base import UnrolledRegressor
+from ._training import POSITIVE
 
 # UADMMRegressor.strong
 _STRONG = {
