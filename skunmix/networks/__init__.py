@@ -2,6 +2,7 @@
 
 from ._layers import layer_products
 from .admm import UnrolledADMM
+from .autoencoder import UnrolledADMMAutoencoder
 from .contract import UnmixingNetwork
 from .devices import as_tensor, check_device
 from .inference import predict_blocks
@@ -10,9 +11,11 @@ from .saving import net_to_state, network_from_state, restore_net
 from .start import choose_start, max_eigenvalue
 from .training import (
     CompositeLoss,
+    ConstrainParameters,
     DivergenceError,
     Fold,
     LearningRate,
+    ReconstructionLoss,
     ReportEpochs,
     StopOnDivergence,
     TensorBatches,
@@ -26,15 +29,18 @@ from .transform import SpectrumTransform, noise_factor, span_basis
 
 __all__ = [
     "CompositeLoss",
+    "ConstrainParameters",
     "DivergenceError",
     "Fold",
     "LearningRate",
+    "ReconstructionLoss",
     "ReportEpochs",
     "SpectrumTransform",
     "StopOnDivergence",
     "TensorBatches",
     "UnmixingNetwork",
     "UnrolledADMM",
+    "UnrolledADMMAutoencoder",
     "UnrolledISTA",
     "as_tensor",
     "bytes_per_network",

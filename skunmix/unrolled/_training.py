@@ -118,6 +118,10 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
         """Return the loss and the arguments that it takes besides the weights."""
         return {"criterion": CompositeLoss}
 
+    def _constraint(self):
+        """Return the callback that constrains the network's parameters."""
+        return Callback()
+
     def _make_net(self, network, device=None):
         """Return an initialised skorch net around the network."""
         return NeuralNetRegressor(
@@ -139,6 +143,7 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
                 # places for what each call of fit sets; a bare Callback does nothing
                 ("early_stopping", Callback()),
                 ("learning_rate", Callback()),
+                ("constraint", self._constraint()),
                 ("stop_on_divergence", StopOnDivergence()),
                 ("report", Callback()),
                 *(self.callbacks or ()),

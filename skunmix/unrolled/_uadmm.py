@@ -296,7 +296,7 @@ class UADMMRegressor(UnrolledRegressor):
 
     def _make_network(self, transform, spectra, abundances):
         def make(mu, sum_to_one):
-            return UnrolledADMM(
+            return self._network(
                 self.endmembers_,
                 n_layers=self.n_layers,
                 mu=mu,
