@@ -13,7 +13,7 @@ from ..networks import Fold, bytes_per_network, divergence_error, train_stacked
 from ..utils.compat import has_callbacks, validate_parameters
 from ._base import UnrolledRegressor
 from ._pairs import TrainingPairs, few_threads
-from ._training import SCHEDULES
+from ._training import SCHEDULES, UnrolledUnmixer
 
 # What the estimators of a stack may differ in, and of these what their start depends on.
 _FREE = ("alpha_mse", "alpha_aad", "alpha_aid", "learning_rate", "lam", "mu")
@@ -32,6 +32,8 @@ def reason_to_fit_alone(estimator):
     reason : str or None
         The end of a sentence that begins with the estimator.
     """
+    if isinstance(estimator, UnrolledUnmixer) and not isinstance(estimator, UnrolledRegressor):
+        return "learns without abundances"
     if not isinstance(estimator, UnrolledRegressor):
         return "is no network of skunmix"
     if estimator.callbacks or has_callbacks(estimator):
