@@ -1,4 +1,4 @@
-"""What the unrolled, trainable networks share: their training, by a skorch net that holds them."""
+"""Base class of the unrolled networks, which are trained by a skorch net."""
 
 import warnings
 from abc import abstractmethod
@@ -48,11 +48,11 @@ from ..utils.compat import (
 from ..utils.state import restored_on_error
 from ._pairs import TrainingPairs, few_threads
 
-# An endmember is dead if no training pixel has this much of it in the output, though one has the
-# other in truth.
+# An endmember is dead if its output is below _DEAD in all training pixels, although its abundance
+# is at least _PRESENT in one of them.
 _DEAD = 0.01
 _PRESENT = 0.1
-# Steps of training after which it shows which choice is the better one; 200 were too few.
+# Training steps after which the better choice is clear; 200 were too few.
 _TRIAL_STEPS = 1000
 
 SCHEDULES = {None: None, "cosine": cosine, "one-cycle": one_cycle}
@@ -62,12 +62,11 @@ _NON_NEGATIVE = Interval(Real, 0, np.inf, closed="left")
 
 
 class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
-    """What the networks share: training, prediction and saving.
+    """Base class of the networks: training, prediction and saving.
 
-    A subclass names its network and makes it with `_make_network`; the network keeps the contract
-    of `skunmix.networks.UnmixingNetwork`. `_stacking` trains many of these estimators at once by
-    the methods that `fit` is made of: `_check_pairs`, `_choices`, `_split`, `_start`, `_batches`
-    and `_finish`.
+    A subclass sets `_network`, a subclass of `skunmix.networks.UnmixingNetwork`, and creates it in
+    `_make_network`. `_stacking` trains many of these estimators at once, by the same methods as
+    `fit`: `_check_pairs`, `_choices`, `_split`, `_start`, `_batches` and `_finish`.
     """
 
     _learns_from_pairs = True
@@ -107,9 +106,9 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         Parameters
         ----------
         transform : SpectrumTransform
-            For the network to see spectra by.
+            Transform of the spectra before the network.
         spectra, abundances : Tensor
-            The training pairs, the spectra transformed.
+            The training pairs, with transformed spectra.
         """
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -119,14 +118,14 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         Parameters
         ----------
         X : array-like of shape (n_pixels, n_bands)
-            Spectra, one a row.
+            Spectra, one per row.
 
         y : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
-            Their abundances, non-negative. The network's output sums to one unless
-            ``sum_to_one=False``, and there is a warning when these do not.
+            Their abundances, non-negative. A warning is given if they do not sum to one, unless
+            ``sum_to_one=False``.
 
         endmembers : array-like of shape (n_endmembers, n_bands), default=None
-            Endmember spectra, in place of the parameter of that name.
+            Endmember spectra, used instead of the parameter of the same name.
 
         Returns
         -------
@@ -137,10 +136,10 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         ------
         ValueError
             If abundances are missing or negative, endmembers fit neither layout or hold a zero
-            spectrum or the same one twice, the device is not there, or there is a NaN.
+            spectrum or the same spectrum twice, the device cannot be used, or there is a NaN.
         """
         more = self.warm_start and hasattr(self, "net_")
-        with restored_on_error(self):  # a training that fails later leaves the new net
+        with restored_on_error(self):  # but a failure in _train keeps the new net
             X, y = self._check_pairs(X, y, endmembers, more=more)
             choices = [] if more else self._choices()
             with_trials = len(choices) > 1
@@ -156,7 +155,7 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
                 epochs = context.subcontext(task_name="train", max_subtasks=self.max_epochs)
                 epochs.call_on_fit_task_begin(estimator=self, X=X, y=y)
             if not self.early_stopping:
-                pairs = TrainingPairs(X, y)  # what was chosen learns from all pairs
+                pairs = TrainingPairs(X, y)  # the choice is trained on all pairs
             if not more:
                 self._start(pairs, *choices[0])
         n_steps = self.max_epochs * -(-len(pairs.X) // self.batch_size)
@@ -173,19 +172,19 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, *, endmembers=None):
-        """Train for one epoch on the given pairs, at the constant learning rate.
+        """Train for one epoch on the given pairs, with a constant learning rate.
 
         Parameters
         ----------
         X : array-like of shape (n_pixels, n_bands)
-            Spectra, one a row.
+            Spectra, one per row.
 
         y : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
             Their abundances, non-negative.
 
         endmembers : array-like of shape (n_endmembers, n_bands), default=None
-            Endmember spectra, in place of the parameter of that name. Only the first call uses
-            them, or estimates them.
+            Endmember spectra, used instead of the parameter of the same name. Only the first call
+            uses or estimates endmembers.
 
         Returns
         -------
@@ -204,9 +203,9 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
                 choices = self._choices()
                 if len(choices) > 1:
                     raise ValueError(
-                        f"partial_fit cannot choose with norm={self.norm!r} and "
-                        f"noise_augmentation={self.noise_augmentation!r}, expected values other "
-                        f"than 'auto', because one epoch tells nothing; use fit, or set both."
+                        f"partial_fit expected norm and noise_augmentation other than 'auto', got "
+                        f"{self.norm!r} and {self.noise_augmentation!r}, between which one epoch "
+                        f"cannot choose; use fit, or set both."
                     )
                 self._start(TrainingPairs(X, y), *choices[0])
         self._set_net(LearningRate(self.learning_rate))
@@ -214,31 +213,25 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         return self
 
     def _check_pairs(self, X, y=None, endmembers=None, *, more=False):
-        """Check the parameters and the pairs; set what does not depend on training.
-
-        Returns
-        -------
-        X : ndarray of shape (n_pixels, n_bands)
-        y : ndarray of shape (n_pixels, n_endmembers)
-        """
+        """Return the checked pairs, after the parameters are checked and the endmembers are set."""
         check_device(self.device)
         self._check_loss()
         if self.noise_augmentation is True:
             if self.norm == "l2":
                 raise ValueError(
-                    "noise_augmentation=True takes spectra for linear mixtures, which those of "
-                    "norm='l2' are not; use norm=None, or 'auto' for either."
+                    "noise_augmentation=True expected norm=None, got 'l2', after which spectra are "
+                    "not linear mixtures; set norm=None, or 'auto' for either."
                 )
             if self.endmembers is None and endmembers is None:
                 raise ValueError(
-                    "noise_augmentation=True draws spectra as mixtures of the endmembers, but "
-                    "endmembers is None; give them, or use noise_augmentation='auto', which tries "
-                    "those estimated from the pairs."
+                    "noise_augmentation=True expected endmembers to mix, got endmembers=None; pass "
+                    "them, or use noise_augmentation='auto', which tries those estimated from the "
+                    "pairs."
                 )
         X, y = self._fit_endmembers(X, y, endmembers, reset=not more)
         self._warn_of_sums(y)
         if not more:
-            # the caller's generator, and never NumPy's global one
+            # check_random_state(None) would be NumPy's global generator
             self._random_state = (
                 np.random.RandomState()
                 if self.random_state is None
@@ -247,7 +240,7 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         return X, y
 
     def _choices(self):
-        """Return the pairs of `norm` and `noise_augmentation` that the parameters leave open."""
+        """Return the possible pairs of `norm` and `noise_augmentation`."""
         norms = [None, "l2"] if self.norm == "auto" else [self.norm]
         augmentations = (
             [False, True] if self.noise_augmentation == "auto" else [self.noise_augmentation]
@@ -256,7 +249,7 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         return [choice for choice in product(norms, augmentations) if choice != ("l2", True)]
 
     def _choose(self, choices, pairs, context):
-        """Return the choice that, trained briefly on one part, has the least RMSE on the other."""
+        """Return the choice with the smallest RMSE on the held-out part after a short training."""
         endmembers = (
             estimate_endmembers(pairs.X, pairs.y)
             if self._endmembers_estimated
@@ -279,7 +272,7 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             task = context.subcontext(task_name=f"try {choice}")
             try:
                 with warnings.catch_warnings(), task.propagate_callback_context(trial):
-                    warnings.simplefilter("ignore")  # they will come with the choice
+                    warnings.simplefilter("ignore")  # the final training repeats them
                     trial.fit(pairs.X, pairs.y, endmembers=endmembers)
                 X, y = pairs.validation
                 score = abundance_rmse(y, trial.predict(X))
@@ -292,7 +285,7 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
 
     def _start(self, pairs, norm, noise_augmentation):
         """Set the transform and the untrained net."""
-        # the learning rate is for spectra whose largest value is one
+        # the learning rate is for spectra whose largest magnitude is one
         transform = SpectrumTransform.fit(pairs.X, norm)
         if noise_augmentation:
             transform = transform.onto_span(self.endmembers_)
@@ -307,19 +300,19 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         self.net_ = self._make_net(network)
 
     def _dataset(self, spectra, abundances):
-        """Return pairs as the network sees them, on its device."""
+        """Return pairs with transformed spectra, on the device."""
         transform = self.net_.module_.transform
         return TensorDataset(
             as_tensor(transform(spectra), self.device), as_tensor(abundances, self.device)
         )
 
     def _training_set(self, pairs):
-        """Return pairs to train on: those given, or mixtures that noise is added to."""
+        """Return the pairs to train on: the given ones, or mixtures without noise."""
         spectra = pairs.y @ self.endmembers_ if self.noise_augmentation_ else pairs.X
         return self._dataset(spectra, pairs.y)
 
     def _batches(self, pairs):
-        """Return the batches of an epoch, and those to validate on or None."""
+        """Return the batches of an epoch for training, and those for validation or None."""
         training = self.net_.get_iterator(self._training_set(pairs), training=True)
         if pairs.validation is None:
             return training, None
@@ -328,19 +321,19 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
     def _check_loss(self):
         if not (self.alpha_mse or self.alpha_aad or self.alpha_aid):
             raise ValueError(
-                "alpha_mse, alpha_aad and alpha_aid are all 0, so that there is no loss to "
-                "train with; expected at least one above 0."
+                "alpha_mse, alpha_aad and alpha_aid are all 0, so that there is no loss to train "
+                "with; expected at least one above 0, set one of them."
             )
 
     def _split(self, pairs):
-        """Return pairs of which a random part is set aside to validate on."""
+        """Return the pairs with a random part held out for validation."""
         n_pixels = len(pairs.X)
         n_validation = int(self.validation_fraction * n_pixels)
         if n_validation == 0:
             reason = "early_stopping=True" if self.early_stopping else "a choice of 'auto'"
             raise ValueError(
                 f"{reason} with validation_fraction={self.validation_fraction} leaves no pixel to "
-                f"validate on of n_samples = {n_pixels}; give more pixels or a larger fraction."
+                f"validate on of n_samples = {n_pixels}; pass more pixels or a larger fraction."
             )
         rows = self._random_state.permutation(n_pixels)
         return pairs.split(rows[n_validation:], rows[:n_validation])
@@ -354,7 +347,7 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             criterion__alpha_aad=self.alpha_aad,
             criterion__alpha_aid=self.alpha_aid,
             optimizer=torch.optim.Adam,
-            optimizer__fused=True,  # one kernel a step in place of a dozen a parameter
+            optimizer__fused=True,  # one kernel per step instead of a dozen per parameter
             lr=self.learning_rate,
             batch_size=self.batch_size,
             iterator_train=TensorBatches,
@@ -363,7 +356,7 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             iterator_valid=TensorBatches,
             train_split=None,
             callbacks=[
-                # places for what each call of fit sets; a bare Callback does nothing
+                # each call of fit replaces these Callbacks, which do nothing
                 ("early_stopping", Callback()),
                 ("learning_rate", Callback()),
                 ("stop_on_divergence", StopOnDivergence()),
@@ -374,7 +367,7 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         ).initialize()
 
     def __getstate__(self):
-        # arrays in place of the net: so that files hold no class of torch or skorch
+        # arrays replace the net, so that files hold no class of torch or skorch
         state = super().__getstate__()
         return {**state, "net_": net_to_state(state["net_"])} if "net_" in state else state
 
@@ -389,7 +382,7 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             device = "cpu"
             warnings.warn(
                 f"device={self.device!r} cannot be used here: {type(self).__name__} is loaded on "
-                f"the CPU, where it predicts the same; set device='cpu' to train it further.",
+                f"the CPU, where its predictions are the same; set device='cpu' to train it.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -397,28 +390,27 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         restore_net(self.net_, state["net_"])
 
     def _set_net(self, learning_rate, validation=None, report=None):
-        """Set what each call of `fit` may set anew; what there is no need for costs nothing."""
-        stops = validation is not None
-        scores = PassthroughScoring("valid_loss").initialize() if stops else Callback()
+        """Set what each call of `fit` changes in the net."""
+        scores = early_stopping = Callback()
+        if validation is not None:
+            scores = PassthroughScoring("valid_loss").initialize()
+            early_stopping = EarlyStopping(
+                patience=self.n_iter_no_change,
+                load_best=True,
+                sink=print if self.verbose else noop,
+            ).initialize()
         self.net_.set_params(
-            train_split=predefined_split(validation) if stops else None,
+            train_split=None if validation is None else predefined_split(validation),
             verbose=int(self.verbose),
             callbacks__print_log=PrintLog().initialize() if self.verbose else Callback(),
             callbacks__valid_loss=scores,
-            callbacks__early_stopping=self._early_stopper() if stops else Callback(),
+            callbacks__early_stopping=early_stopping,
             callbacks__learning_rate=learning_rate,
             callbacks__report=report or Callback(),
         )
 
-    def _early_stopper(self):
-        return EarlyStopping(
-            patience=self.n_iter_no_change,
-            load_best=True,
-            sink=print if self.verbose else noop,
-        ).initialize()
-
     def _reporter(self, context, X, y):
-        """Return the callback that tells scikit-learn's callbacks of each epoch."""
+        """Return the callback that reports each epoch to scikit-learn's callbacks."""
 
         def begin():
             epoch = context.subcontext(task_name="epoch")
@@ -432,21 +424,21 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         return ReportEpochs(begin, end)
 
     def _train(self, pairs, n_epochs):
-        """Train the net on pairs, and set the attributes that tell of it."""
+        """Train the net on pairs, and set the attributes of the training."""
         training = self._training_set(pairs)
         try:
             if n_epochs:
                 with few_threads(self.net_.module_, self.batch_size):
-                    # what partial_fit does, except that Ctrl-C is not the end of training
+                    # as skorch's partial_fit, except that Ctrl-C raises
                     self.net_.notify("on_train_begin", X=training, y=None)
                     try:
                         self.net_.fit_loop(training, epochs=n_epochs)
-                    except KeyboardInterrupt:  # which is skorch's way to stop early, too
+                    except KeyboardInterrupt:  # skorch also raises it to stop early
                         if not self._stopped_early():
                             raise
                     self.net_.notify("on_train_end", X=training, y=None)
         finally:
-            self.net_.set_params(callbacks__report=Callback())  # it holds what cannot be pickled
+            self.net_.set_params(callbacks__report=Callback())  # the reporter cannot be pickled
             # an epoch that was interrupted has no loss
             epochs = [epoch for epoch in self.net_.history if "train_loss" in epoch]
             self._set_losses(
@@ -457,13 +449,13 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             self._warn_of_dead_endmembers(training)
 
     def _set_losses(self, losses, validation_losses):
-        """Set the attributes that tell of a training."""
+        """Set the attributes of a training."""
         self.n_iter_ = len(losses)
         self.loss_curve_ = losses
         self.validation_loss_curve_ = validation_losses if self.early_stopping else None
 
     def _finish(self, network, pairs, losses, validation_losses):
-        """Take a network that was trained elsewhere, as if `fit` had trained it."""
+        """Take a trained network, as if `fit` had trained it."""
         self._set_losses(losses, validation_losses)
         self.net_ = self._make_net(network)
         if losses:
@@ -477,7 +469,7 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         )
 
     def _warn_of_dead_endmembers(self, training):
-        """Warn of an endmember that some training pixel has, and no output."""
+        """Warn of endmembers that are present in a training pixel, but in no output."""
         spectra, abundances = training.tensors
         with torch.inference_mode():
             most = self.net_.module_.eval()(spectra).amax(dim=0)
@@ -485,9 +477,9 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         if len(dead):
             names = ", ".join(self._endmember_names[dead.cpu().numpy()])
             warnings.warn(
-                f"After training, {names} is below {_DEAD} in the output for every training "
-                f"pixel, though not in their abundances: lower learning_rate, which is "
-                f"{self.learning_rate:g}, or train for more epochs from mu='auto'.",
+                f"After training, {names} is below {_DEAD} in the output for every training pixel, "
+                f"but not in the abundances; lower learning_rate={self.learning_rate:g}, or train "
+                f"for more epochs with mu='auto'.",
                 ConvergenceWarning,
                 stacklevel=5,
             )
@@ -504,13 +496,13 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             warnings.warn(
                 f"The abundances of {np.count_nonzero(off > 1e-3)} of {len(y)} pixels do not sum "
                 f"to one (from {sums.min():.3g} to {sums.max():.3g}), but the network's output "
-                f"does: rescale them, or use sum_to_one=False.",
+                f"does; rescale them, or set sum_to_one=False.",
                 UserWarning,
                 stacklevel=5,
             )
 
     def _message_y_missing(self):
         return (
-            f"{type(self).__name__} requires y to be passed, but the target y is None: "
-            f"SunSALRegressor needs none; the networks learn from pairs of spectra and abundances."
+            f"{type(self).__name__} requires y to be passed, but the target y is None; pass the "
+            f"abundances to learn from, or use SunSALRegressor, which does not need them."
         )
