@@ -1,4 +1,4 @@
-"""Model selection for networks: all candidates of a grid trained at once."""
+"""Model selection for networks, which trains all candidates of a grid at once."""
 
 from ._stacked_grid_search import StackedGridSearchCV
 

@@ -1,4 +1,4 @@
-"""The fits of all candidates to all splits; those of networks are trained in stacks."""
+"""Fits of all candidates to all splits; networks are trained in stacks."""
 
 import time
 from copy import copy
@@ -21,29 +21,29 @@ def fit_candidates(candidates, grid, X, y, splits, fit_params):
     Parameters
     ----------
     candidates : list of estimator
-        Networks, or pipelines; where a pipeline's last step is a network, the steps before it are
+        Networks or pipelines. If the last step of a pipeline is a network, the steps before it are
         fitted once for each split and each set of their parameters.
     grid : list of dict
-        The parameters that were set on each candidate.
+        The parameters of each candidate.
     X, y : array-like
         Spectra and abundances.
     splits : list of (train, test)
-        Rows of each.
+        Indices of rows.
     fit_params : dict
         Keyword arguments of `fit`.
 
     Returns
     -------
     fits : ndarray of shape (n_candidates, n_splits), of callable or None
-        Each returns the fitted candidate, or raises what its `fit` would raise; None where the
-        last step is no network.
+        Each returns the fitted candidate, or raises the error of its `fit`. None if the last step
+        is not a network.
     seconds : ndarray of shape (n_candidates, n_splits)
-        The time that each fit took so far.
+        Time of each fit so far.
     """
     fits = np.full((len(candidates), len(splits)), None, dtype=object)
     seconds = np.zeros(fits.shape)
     for group in _alike(candidates, grid):
-        reached = []  # by each list of the group on each split
+        reached = []  # for each list of the group, on each split
         for rows in group:
             start = time.perf_counter()
             reached += [_reach(candidates[rows[0]], X, y, train, fit_params) for train, _ in splits]
@@ -59,13 +59,10 @@ def fit_candidates(candidates, grid, X, y, splits, fit_params):
 
 
 def _alike(candidates, grid):
-    """Group candidates whose last step is a network.
+    """Return groups of the candidates whose last step is a network.
 
-    Returns
-    -------
-    groups : list of lists of lists of int
-        In a group, lists of candidates that share the steps before the last; these lists have the
-        same networks in the same order.
+    A group is a list of lists of indices. The candidates of a list share the steps before the last.
+    All lists of a group have the same networks in the same order.
     """
     by_prefix = {}
     for i, (candidate, point) in enumerate(zip(candidates, grid)):
@@ -85,10 +82,10 @@ def _alike(candidates, grid):
 
 
 def _key(values, i):
-    """Return what tells equal values from others; what cannot be compared is like no other."""
+    """Return a key that is equal for equal values, or `i` if they cannot be compared."""
     try:
         return joblib.hash(values)
-    except Exception:  # a function of a script, say, cannot be pickled
+    except Exception:  # some values cannot be pickled, such as a function of a script
         return i
 
 
@@ -104,19 +101,19 @@ def _reach(estimator, X, y, train, fit_params):
     Returns
     -------
     pipeline : estimator
-        Its first steps are fitted.
+        With the first steps fitted.
     arguments : (X, y, fit_params) or Exception
-        What reaches the last step, or what failed before it.
+        Arguments of the last step's `fit`, or the error of a step before.
     """
     estimator = clone(estimator)
     network = last_step(estimator)
     kind, arguments = type(network), []
 
     class Catching(kind):
-        # in its place, it is given what a Pipeline makes of the data and of the parameters of fit
+        # replaces the network, to get the arguments that the Pipeline passes to it
         @wraps(kind.fit)
         def fit(self, X, y=None, **params):
-            signature(kind.fit).bind(self, X, y, **params)  # as the call would, for a strange name
+            signature(kind.fit).bind(self, X, y, **params)  # raises for unknown parameters
             arguments.extend((X, y, params))
             return self
 
@@ -136,7 +133,7 @@ def _reach(estimator, X, y, train, fit_params):
 
 @dataclass
 class _Complete:
-    """A pipeline whose first steps are fitted, and the fit of its last."""
+    """A pipeline whose first steps are fitted, and the fit of its last step."""
 
     estimator: object
     fit: object
@@ -146,7 +143,7 @@ class _Complete:
 
 
 def _with_last_step(estimator, fitted):
-    """Return a pipeline that ends in a fitted estimator, or that itself if there are no steps."""
+    """Return a pipeline with a fitted last step, or that step if there is no pipeline."""
     steps = steps_of(estimator)
     if not steps:
         return fitted

@@ -1,4 +1,4 @@
-"""Fits that were done elsewhere, behind the face of the estimator whose fits they are."""
+"""Stand-ins for a splitter and an estimator, which return splits and fits made before."""
 
 import time
 from functools import wraps
@@ -8,21 +8,14 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 
 
 class FixedSplits:
-    """Splits that were drawn once, behind the face of the splitter that drew them.
-
-    Parameters
-    ----------
-    cv : object
-        The splitter, whose metadata requests are kept.
-    splits : list of (train, test)
-    """
+    """Splitter that returns given splits, with the metadata requests of the splitter `cv`."""
 
     def __init__(self, cv, splits):
         self.cv = cv
         self.splits = splits
 
     def split(self, X=None, y=None, groups=None, **params):
-        """Return the splits, whatever the pixels."""
+        """Return the splits."""
         return iter(self.splits)
 
     def get_n_splits(self, X=None, y=None, groups=None, **params):
@@ -30,24 +23,24 @@ class FixedSplits:
         return len(self.splits)
 
     def get_metadata_routing(self):
-        """Return what the splitter asks for."""
+        """Return the metadata requests of the splitter."""
         return get_routing_for_object(self.cv)
 
 
 def serve(estimator, fits, seconds):
-    """Return an estimator that takes its fits from a row of those done elsewhere.
+    """Return an estimator whose `fit` returns the results of fits that were done before.
 
-    A `GridSearchCV` of it scores them, and makes its tables, ranks and warnings, without fitting
-    anything. Its clones share the row.
+    A `GridSearchCV` with this estimator only scores, and computes tables, ranks and warnings. All
+    clones of the estimator share the sequence of fits.
 
     Parameters
     ----------
     estimator : estimator
     fits : sequence of callable or None
-        In the order of the calls of `fit`: each returns a fitted estimator, or raises. None, and
-        whatever comes after the last of them, is fitted by the estimator itself.
+        In the order of the calls of `fit`. Each returns a fitted estimator, or raises. For None,
+        and after the last of them, the estimator itself is fitted.
     seconds : ndarray of the same length
-        What the fits took; the time of a call is added to its place.
+        Times of the fits, to which the times of these calls are added.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A grid search whose networks are trained together."""
+"""Grid search that trains networks together."""
 
 import warnings
 
@@ -14,43 +14,43 @@ from ._serving import FixedSplits, serve
 
 
 class StackedGridSearchCV(GridSearchCV):
-    """A grid search that trains all candidates of a network on all folds at once.
+    """Grid search that trains all candidates of a network on all folds at once.
 
-    To a user it is :class:`~sklearn.model_selection.GridSearchCV`: the same candidates on the same
+    It replaces :class:`~sklearn.model_selection.GridSearchCV`: the same candidates on the same
     splits get the same scores, and `cv_results_`, `best_estimator_`, `scoring`, `refit`, groups
-    and metadata routing mean the same. But the networks of all candidates and folds are one stack
-    of matrices, with one training step for all of them, which takes a fraction of the time.
+    and metadata routing have the same meaning. The networks of all candidates and folds are one
+    stack of matrices with common training steps, which takes a fraction of the time.
 
     Parameters
     ----------
     estimator : UADMMRegressor, ISTANetRegressor or Pipeline
-        The network, or a :class:`~sklearn.pipeline.Pipeline` whose last step is one. The steps
-        before it are fitted once for each split and each set of their parameters, and shared by
-        the candidates. Any other estimator is fitted as `GridSearchCV` fits it, with a warning.
+        The network, or a :class:`~sklearn.pipeline.Pipeline` whose last step is a network. The
+        steps before it are fitted once for each split and each set of their parameters. Any other
+        estimator is fitted as in `GridSearchCV`, with a warning.
 
     param_grid : dict or list of dict
         Names of parameters and lists of their values. Candidates that differ only in the weights
         of the loss (`alpha_mse`, `alpha_aad`, `alpha_aid`), `learning_rate`, `lam` and `mu` are
-        trained in one stack; candidates that differ in anything else, one stack after another.
+        trained in one stack. Other candidates are trained in separate stacks.
 
     scoring : str, callable, list, tuple or dict, default=None
-        How to score the held-out pixels; None is R². See :mod:`skunmix.metrics` for scorers of
+        How to score the held-out pixels. None is R². :mod:`skunmix.metrics` has scorers of
         abundances.
 
     refit : bool, str or callable, default=True
         Whether to train the best candidate on all pixels. With several scores, the name of the
-        one that decides, or a function that takes `cv_results_` and returns the index of the best.
+        score to use, or a function from `cv_results_` to the index of the best candidate.
 
     cv : int, cross-validation generator or iterable, default=None
-        How to split the pixels: None is 5-fold. Neighbouring pixels are alike: for an image, pass
-        :class:`~sklearn.model_selection.GroupKFold` and tiles as groups.
+        How to split the pixels. None is 5-fold. As neighbouring pixels are similar, pass
+        :class:`~sklearn.model_selection.GroupKFold` for an image, with tiles as groups.
 
     error_score : "raise" or float, default=nan
-        The score of a candidate on a fold where its fit fails, as when its training diverges, with
-        a warning; "raise" raises the error.
+        Score of a candidate on a fold where its fit fails, with a warning, for example because
+        training diverges. "raise" raises the error.
 
     return_train_score : bool, default=False
-        Whether to score the training pixels, too.
+        Whether to also score the training pixels.
 
     verbose : int, default=0
         As for `GridSearchCV`.
@@ -58,28 +58,28 @@ class StackedGridSearchCV(GridSearchCV):
     Attributes
     ----------
     cv_results_ : dict of ndarrays
-        As `GridSearchCV` gives it. The time of a fit is its share of the time of its stack.
+        As in `GridSearchCV`. The time of a fit is its share of the time of its stack.
 
     best_estimator_ : estimator
         The best candidate, trained on all pixels, unless ``refit=False``.
 
     best_params_ : dict
-        Its parameters.
+        Parameters of the best candidate.
 
     best_score_ : float
-        Its mean score over the folds.
+        Mean score of the best candidate over the folds.
 
     best_index_ : int
-        Its row in `cv_results_`.
+        Row of the best candidate in `cv_results_`.
 
     scorer_ : callable or dict
-        What scores the held-out pixels.
+        The scorers used.
 
     n_splits_ : int
         Number of folds.
 
     refit_time_ : float
-        Seconds that training the best candidate on all pixels took.
+        Time of training the best candidate on all pixels, in seconds.
 
     multimetric_ : bool
         Whether there are several scores.
@@ -92,18 +92,16 @@ class StackedGridSearchCV(GridSearchCV):
 
     See Also
     --------
-    sklearn.model_selection.GridSearchCV : One fit after another, of any estimator.
+    sklearn.model_selection.GridSearchCV : Fits any estimators one after another.
 
     Notes
     -----
-    Each network takes the steps that it would take alone: from the same start, through the same
-    batches, at its own learning rate. The memory that a stack needs grows with its networks, and
-    stays below scikit-learn's ``working_memory`` (see :func:`sklearn.set_config`), because a
-    larger stack is split.
+    Each network takes the same steps as on its own: from the same start, with the same batches and
+    its own learning rate. A stack that would need more memory than scikit-learn's
+    ``working_memory`` (see :func:`sklearn.set_config`) is split.
 
-    Networks that have callbacks, or that choose ``norm="auto"`` or ``noise_augmentation="auto"`` by
-    trials of their own, are fitted alone. With ``random_state=None`` the candidates of a fold see
-    the same batches.
+    Networks with callbacks, ``norm="auto"`` or ``noise_augmentation="auto"`` are fitted alone. With
+    ``random_state=None``, all candidates of a fold get the same batches.
 
     Examples
     --------
@@ -141,7 +139,7 @@ class StackedGridSearchCV(GridSearchCV):
             estimator,
             param_grid,
             scoring=scoring,
-            n_jobs=1,  # the fits are served in turn
+            n_jobs=1,  # the fits are done before
             refit=refit,
             cv=cv,
             verbose=verbose,
@@ -151,7 +149,7 @@ class StackedGridSearchCV(GridSearchCV):
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **params):
-        """Train all candidates on all folds, choose one, and train it on all pixels.
+        """Train all candidates on all folds, choose the best, and train it on all pixels.
 
         Parameters
         ----------
@@ -163,7 +161,7 @@ class StackedGridSearchCV(GridSearchCV):
 
         **params : dict
             Parameters of the estimator's `fit`, of the scorer and of the splitter, such as
-            `groups`, as `GridSearchCV` takes them.
+            `groups`, as for `GridSearchCV`.
 
         Returns
         -------
@@ -173,14 +171,13 @@ class StackedGridSearchCV(GridSearchCV):
         Raises
         ------
         ValueError
-            As the `fit` of a candidate does, where all of them fail, or one of them and
-            ``error_score="raise"``; if there are too few pixels for the folds, or the grid names
-            what is no parameter.
+            If all candidates fail, or one of them with ``error_score="raise"``; if there are too
+            few pixels for the folds, or the grid has an unknown parameter.
 
         Warns
         -----
         UserWarning
-            If no candidate can be part of a stack.
+            If no candidate can be stacked.
         """
         # these import torch
         from ..unrolled import reason_to_fit_alone
@@ -191,15 +188,15 @@ class StackedGridSearchCV(GridSearchCV):
             candidates = [
                 clone(self.estimator).set_params(**clone(point, safe=False)) for point in grid
             ]
-        except Exception:  # scikit-learn's search meets it, too, and says what is wrong
+        except Exception:  # scikit-learn's search raises the same, with an explanation
             return super().fit(X, y, **params)
         reasons = [reason_to_fit_alone(last_step(candidate)) for candidate in candidates]
         if all(reasons):
             warnings.warn(
                 f"StackedGridSearchCV trains networks of skunmix together, but "
                 f"{type(last_step(candidates[0])).__name__} {reasons[0]}, so that the candidates "
-                f"are fitted one after another; use GridSearchCV, whose n_jobs shares them among "
-                f"processes.",
+                f"are fitted one after another; use GridSearchCV, whose n_jobs fits them in "
+                f"parallel.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -218,20 +215,15 @@ class StackedGridSearchCV(GridSearchCV):
         search.estimator = serve(self.estimator, fits.ravel(), seconds.reshape(-1))
         search.cv = FixedSplits(self.cv, splits)
         GridSearchCV.fit(search, X, y, **params)
-        self._take(search, seconds)
-        return self
 
-    def _take(self, search, seconds):
-        """Take what a search over served fits has found."""
         results = search.cv_results_
-        results["mean_fit_time"], results["std_fit_time"] = (
-            seconds.mean(axis=1),
-            seconds.std(axis=1),
-        )
+        results["mean_fit_time"] = seconds.mean(axis=1)
+        results["std_fit_time"] = seconds.std(axis=1)
         if hasattr(search, "best_estimator_"):
             search.best_estimator_.__class__ = type(self.estimator)
-        if self.scoring is None:  # its scorer holds the estimator that was served
+        if self.scoring is None:  # the default scorer holds the estimator of `serve`
             search.scorer_ = check_scoring(self.estimator)
         for name, value in vars(search).items():
             if name.endswith("_") and not name.startswith("_"):
                 setattr(self, name, value)
+        return self

@@ -1,4 +1,4 @@
-"""The unrolled networks as torch modules, their loss and their start; knows no estimator."""
+"""Unrolled networks as torch modules, and their training; knows no estimator."""
 
 from ._layers import layer_products
 from .admm import UnrolledADMM
@@ -9,22 +9,13 @@ from .inference import predict_blocks
 from .ista import UnrolledISTA
 from .saving import net_to_state, network_from_state, restore_net
 from .start import choose_start, max_eigenvalue
-from .training import (
-    CompositeLoss,
-    ConstrainParameters,
-    DivergenceError,
-    Fold,
-    LearningRate,
-    ReconstructionLoss,
-    ReportEpochs,
-    StopOnDivergence,
-    TensorBatches,
-    bytes_per_network,
-    cosine,
-    divergence_error,
-    one_cycle,
-    train_stacked,
-)
+from .training.batches import TensorBatches
+from .training.constraints import ConstrainParameters
+from .training.divergence import DivergenceError, StopOnDivergence, divergence_error
+from .training.losses import CompositeLoss, ReconstructionLoss
+from .training.progress import ReportEpochs
+from .training.schedules import LearningRate, cosine, one_cycle
+from .training.stacked import Fold, bytes_per_network, train_stacked
 from .transform import SpectrumTransform, noise_factor, span_basis
 
 __all__ = [

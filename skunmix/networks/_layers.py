@@ -1,40 +1,25 @@
-"""The pieces that unrolled networks are made of.
+"""Parts of the layers of unrolled networks.
 
-Each takes one network or a stack of them, whose parameters have the networks as their first axis.
+Each accepts one network, or a stack, whose parameters have the networks as their first axis.
 """
 
 import torch
 from torch import nn
 
-# Matrices of fewer rows or columns may have a kernel of their own; up to 8 were seen with MKL.
+# BLAS may use another kernel for matrices with fewer rows or columns (MKL: up to 8).
 _FEW = 16
-# A float32 sum of abundances below this is zero for every purpose, and dividing by it would make
-# gradients overflow.
+# A float32 sum of abundances below this is zero: dividing by it would make gradients overflow.
 _TINY_SUM = 1e-6
 
 
 def as_parameter(start, n_layers, tied):
-    """Return a parameter with a leading axis of layers, or of length one where they share it.
-
-    Parameters
-    ----------
-    start : array-like
-        The value that every layer starts from.
-    n_layers : int
-        Number of layers, K.
-    tied : bool
-        Whether the layers share one value.
-
-    Returns
-    -------
-    parameter : nn.Parameter of shape (K, …) or (1, …), float32
-    """
+    """Return a parameter of shape (K, …), or (1, …) if tied, whose layers all have this start."""
     start = torch.as_tensor(start, dtype=torch.float32)
     return nn.Parameter(start.repeat(1 if tied else n_layers, *[1] * start.ndim))
 
 
 def layer_products(spectra, W):
-    """Return W_kᵀy of all layers in one product, pixels in columns as in the equations.
+    """Return W_kᵀy of all layers in one product, with pixels in columns.
 
     Parameters
     ----------
@@ -43,21 +28,21 @@ def layer_products(spectra, W):
 
     Returns
     -------
-    products : Tensor of shape (K · n_endmembers, n_pixels), or with n_networks in front
+    products : Tensor of shape (…, K · n_endmembers, n_pixels)
     """
     if W.ndim == 3:
         return _matmul_transposed(W.flatten(0, 1), spectra)
     n_folds, n_pixels, n_bands = spectra.shape
-    # the networks of a fold share its spectra, so that theirs is one product, not one each
+    # one product for all networks of a fold, which share its spectra
     products = _matmul_transposed(W.reshape(n_folds, -1, n_bands), spectra)
     return products.view(len(W), -1, n_pixels)
 
 
 def _matmul_transposed(W, spectra):
-    """Return W · spectraᵀ, each of whose numbers is rounded the same whatever is beside it.
+    """Return W · spectraᵀ, where a number is rounded equally whatever the other pixels are.
 
-    BLAS may add up a product of few rows or few columns in another order than a larger one: so
-    few rows are computed as columns, and few pixels among others, of zeros.
+    BLAS may sum in another order if a matrix has few rows or columns. Few rows are therefore
+    computed as columns, and few pixels are padded with zeros.
     """
     n_pixels = spectra.shape[-2]
     if n_pixels < _FEW:
@@ -69,29 +54,20 @@ def _matmul_transposed(W, spectra):
 
 
 def multiply_add(v, matrix, z):
-    """Return v + matrix · z, for one network or each of a stack."""
+    """Return v + matrix · z, for one network or a stack."""
     if z.ndim == 3:
         return torch.baddbmm(v, matrix, z)
-    # as a stack of one, so that the sums are rounded as in any other
+    # as a stack of one network, so that sums are rounded as in a larger stack
     return torch.baddbmm(v[None], matrix[None], z[None])[0]
 
 
 def project(v, training):
-    """Return max(v, 0); in training, a unit that is closed for the whole batch may reopen.
+    """Return max(v, 0) of v (…, n_endmembers, n_pixels), whose dead units can recover in training.
 
-    Such a unit gets no gradient, and the spectra being positive in every band, one step too far
-    closes it for all pixels and for good: a dead endmember. So where a unit is closed for the
-    whole batch, the part of the gradient that would open it is let through. Units that are open
-    for any pixel have the gradient of max(v, 0).
-
-    Parameters
-    ----------
-    v : Tensor of shape (…, n_endmembers, n_pixels)
-    training : bool
-
-    Returns
-    -------
-    z : Tensor of shape (…, n_endmembers, n_pixels)
+    A unit that is zero for the whole batch has no gradient. As spectra are positive in every band,
+    one step that is too large makes it zero for all pixels and all later steps: the endmember is
+    dead. For such units, the part of the gradient that would raise them is kept. All other units
+    have the gradient of max(v, 0).
     """
     if training:
         closed = v.detach().amax(dim=-1, keepdim=True) <= 0
@@ -114,16 +90,9 @@ class _ReopeningProjection(torch.autograd.Function):
 
 
 def normalize(z):
-    """Rescale each pixel to sum to one; one of zeros becomes 1 / n_endmembers, without gradient.
+    """Rescale each pixel of z (…, n_endmembers, n_pixels), which is ≥ 0, to sum to one.
 
-    Parameters
-    ----------
-    z : Tensor of shape (…, n_endmembers, n_pixels)
-        Non-negative.
-
-    Returns
-    -------
-    abundances : Tensor of shape (…, n_endmembers, n_pixels)
+    A pixel of zeros becomes 1 / n_endmembers, without a gradient.
     """
     total = z.sum(dim=-2, keepdim=True)
     if total.detach().amin() > _TINY_SUM:

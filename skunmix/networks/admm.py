@@ -30,10 +30,10 @@ class UnrolledADMM(UnmixingNetwork):
     tied : bool, default=False
         Whether all layers share their parameters.
     sum_to_one : {False, True, "normalize"}, default="normalize"
-        "normalize" rescales the output; True also holds the warm-started x-update on the plane
-        Σx = 1, which takes a bias s in each layer, not trained; False does neither.
+        "normalize" rescales the output. True also keeps the warm-started x-update on the plane
+        Σx = 1, by a bias s in each layer, which is not trained. False does neither.
     transform : SpectrumTransform, default=None
-        What is done to spectra before the network sees them.
+        Transform of the spectra before the network.
 
     References
     ----------
@@ -65,13 +65,13 @@ class UnrolledADMM(UnmixingNetwork):
         eye = np.eye(len(endmembers))
         inverse = np.linalg.solve(endmembers @ endmembers.T + mu * eye, eye)
         if self.sum_to_one is True:
-            # on the plane, x = s + (I − s1ᵀ)(…) with s = M1/(1ᵀM1), M = (AᵀA + µI)⁻¹
+            # on the plane, x = s + (I − s1ᵀ)(…), where s = M1/(1ᵀM1) and M = (AᵀA + µI)⁻¹
             s = inverse.sum(axis=1, keepdims=True) / inverse.sum()
             inverse = inverse - s * inverse.sum(axis=0)
             s = torch.tensor(s, dtype=torch.float32)
         else:
             s = None
-        # trained, it would gain nothing that shows in the error
+        # a buffer, because training s does not reduce the error
         self.register_buffer("s", s)
         W = self.transform.to_coordinates(inverse @ endmembers)
         self.W = as_parameter(W, self.n_layers, tied)
@@ -80,16 +80,15 @@ class UnrolledADMM(UnmixingNetwork):
         self.eta = as_parameter(1.0, self.n_layers, tied)
 
     def project_spectra(self, spectra):
-        """Return W_kᵀy of all layers, one below the other."""
+        """Return W_kᵀy of all layers, stacked in rows."""
         return layer_products(spectra, self.W)
 
     def unroll(self, projected):
-        """Go through the layers."""
+        """Return the output of the last layer."""
         W_y = projected.chunk(self.W.shape[-3], dim=-2)
         z_plus_d = d = None
         for k in range(self.n_layers):
-            # tied layers all read the one entry there is
-            k = k % len(W_y)
+            k = k % len(W_y)  # tied layers share one entry
             theta, eta = self.theta[..., k, None, None], self.eta[..., k, None, None]
             x = W_y[k] if self.s is None else W_y[k] + self.s
             if z_plus_d is None:  # z = d = 0

@@ -1,4 +1,4 @@
-"""What training, stacking, saving and prediction ask of a network."""
+"""The interface of a network, which training, stacking, saving and prediction use."""
 
 from abc import ABC, abstractmethod
 
@@ -9,38 +9,37 @@ from .transform import SpectrumTransform
 
 
 class UnmixingNetwork(nn.Module, ABC):
-    """The contract of a network: whatever keeps it trains, stacks, saves, loads and predicts.
+    """Base class of the networks: a subclass trains, stacks, saves, loads and predicts.
 
-    A subclass calls ``super().__init__(endmembers, transform, **options)`` first, where `options`
-    are its own keyword arguments, and `warm_start` last. It must keep five promises:
+    A subclass first calls ``super().__init__(endmembers, transform, **options)``, where `options`
+    are its own keyword arguments, and finally `warm_start`. It must follow five rules:
 
-    1. Pixels are columns inside, as in the equations: `project_spectra` returns the products of
-       the spectra that all layers need, and `unroll` makes abundances of them.
-    2. `project_spectra` is linear in the spectra, without an offset. Prediction relies on it: it
-       applies `transform` to the matrix of that product rather than to each pixel of a scene.
-    3. Both take one network or a stack. The parameters and buffers of a stack have one more axis,
-       the networks, in front; so do the products and the abundances. Index parameters from the
-       end, as in ``self.W[..., k, :, :]``.
+    1. Pixels are columns, as in the equations: `project_spectra` returns the products of the
+       spectra that all layers need, and `unroll` computes the abundances from them.
+    2. `project_spectra` is linear in the spectra, without an offset, because prediction applies
+       `transform` to the matrix of that product instead of to each pixel of a scene.
+    3. Both methods accept one network or a stack. The parameters, buffers, products and abundances
+       of a stack have the networks as an additional first axis. Index parameters from the end, as
+       in ``self.W[..., k, :, :]``.
     4. A pixel's abundances depend on that pixel alone.
-    5. Beside parameters and buffers a network holds nothing that `options` does not determine.
+    5. `options` determines everything but the parameters and buffers.
 
     Parameters
     ----------
     endmembers : ndarray of shape (n_endmembers, n_bands)
         Spectra in rows (Aᵀ), in the units of the spectra.
     transform : SpectrumTransform, default=None
-        What is done to spectra before the network sees them; None leaves them as they are.
+        Transform of the spectra before the network. None does not change them.
     **options : dict
         The other arguments of the constructor: plain numbers, strings and booleans.
 
     Attributes
     ----------
     transform : SpectrumTransform
-        As given.
     options : dict
-        As given; they and `shape` make the network again, whose parameters are then loaded.
+        With `shape`, they define the network up to its parameters, when it is loaded.
     shape : tuple of (int, int)
-        Of the endmembers.
+        Shape of the endmembers.
 
     See Also
     --------
@@ -55,15 +54,14 @@ class UnmixingNetwork(nn.Module, ABC):
 
     @abstractmethod
     def warm_start(self, endmembers, **start):
-        """Set all parameters to where training starts.
+        """Set all parameters to their values at the start of training.
 
         Parameters
         ----------
         endmembers : ndarray of shape (n_endmembers, n_bands)
-            Spectra in rows (Aᵀ), in the units of the spectra. `transform` brings them into those
-            of the network.
+            Spectra in rows (Aᵀ), in the units of the spectra, before `transform`.
         **start : dict
-            What else the start depends on.
+            Other parameters of the start, such as λ.
         """
 
     @abstractmethod
@@ -73,8 +71,8 @@ class UnmixingNetwork(nn.Module, ABC):
         Parameters
         ----------
         spectra : Tensor of shape (n_pixels, n_bands) or (n_folds, n_pixels, n_bands)
-            As `transform` leaves them. The first ``n_networks / n_folds`` networks of a stack see
-            the first fold, the next ones the second, and so on.
+            Transformed spectra. The first ``n_networks / n_folds`` networks of a stack get the
+            first fold, the next ones the second, and so on.
 
         Returns
         -------
@@ -83,7 +81,7 @@ class UnmixingNetwork(nn.Module, ABC):
 
     @abstractmethod
     def unroll(self, projected):
-        """Return the abundances that the layers make of the products.
+        """Return the abundances, given the products.
 
         Parameters
         ----------
@@ -101,5 +99,5 @@ class UnmixingNetwork(nn.Module, ABC):
 
     @property
     def device(self):
-        """Where the parameters are."""
+        """The device of the parameters."""
         return next(self.parameters()).device

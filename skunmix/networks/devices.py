@@ -1,4 +1,4 @@
-"""Where tensors are."""
+"""Devices of tensors."""
 
 import numpy as np
 import torch
@@ -10,12 +10,12 @@ def as_tensor(array, device="cpu"):
 
 
 def check_device(device):
-    """Return the torch device of that name.
+    """Return the torch device with this name.
 
     Raises
     ------
     ValueError
-        If there is no such device on this machine.
+        If this machine does not have the device.
     """
     try:
         device = torch.device(device)
@@ -23,6 +23,6 @@ def check_device(device):
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
             f"device={str(device)!r} cannot be used here, expected 'cpu' or a device that torch "
-            f"finds, such as 'cuda'; install torch for that device or use 'cpu'."
+            f"finds, such as 'cuda'; install torch for that device, or pass 'cpu'."
         ) from error
     return device

@@ -1,4 +1,4 @@
-"""Whole scenes through a network, at the speed of its one large product."""
+"""Prediction of whole scenes, at the speed of the matrix product of all layers."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,8 +8,7 @@ from sklearn.utils import assert_all_finite, gen_batches
 
 from ..utils.threads import torch_on_one_thread
 
-# On a CPU a block takes longer than it takes a thread to hand the interpreter to another some dozen
-# times; a GPU wants more to do at once.
+# On a CPU, a block takes much longer than switching threads. A GPU needs larger blocks.
 _BLOCK_SIZE = 2**15
 _BLOCK_SIZE_ON_DEVICE = 2**17
 
@@ -17,24 +16,24 @@ _BLOCK_SIZE_ON_DEVICE = 2**17
 def predict_blocks(network, spectra, out):
     """Write a network's abundances of spectra into an array.
 
-    A block of pixels at a time goes through all layers on one thread, and the threads share the
-    blocks: splitting each small operation among them costs more than it gains. The network's
-    transform goes into the matrix of its product, except for the length of a spectrum, which
-    divides the product: so float32 spectra are read and never copied, by pixels or by bands. They
-    need not have been checked to be finite, because what is not finite shows in the product.
+    Each block of pixels passes all layers on one thread, because splitting each small operation
+    among threads is slower. The network's transform is applied to the matrix of the product, and
+    only the length of each spectrum to the product itself. Spectra of float32 are therefore not
+    copied, whether stored by pixels or by bands. Values that are not finite are found in the
+    product, so that the spectra need no check.
 
     Parameters
     ----------
     network : UnmixingNetwork
     spectra : ndarray of shape (n_pixels, n_bands)
-        As they are, before the network's transform.
+        Before the network's transform.
     out : ndarray of shape (n_pixels, n_endmembers)
         Overwritten.
 
     Raises
     ------
     ValueError
-        If there is a NaN or infinity in the spectra.
+        If the spectra hold a NaN, an infinity or a value too large for float32.
     """
     network.eval()
     transform, device = network.transform, network.device
@@ -44,7 +43,7 @@ def predict_blocks(network, spectra, out):
     by_bands = spectra.flags.f_contiguous and not spectra.flags.c_contiguous
 
     def predict_block(block):
-        # what is read-only or of another type is copied, for torch
+        # torch needs writable float32
         layout = [] if by_bands else ["C"]
         values = np.require(spectra[block], dtype=np.float32, requirements=[*layout, "W"])
         with torch.inference_mode():
@@ -52,19 +51,19 @@ def predict_blocks(network, spectra, out):
             projected = matrix @ y
             if transform.norm == "l2":
                 length = torch.linalg.vector_norm(y, dim=0)
-                # an overflow is to show below, not to make a zero
+                # an overflow becomes NaN, not zero, so that the check below finds it
                 projected /= length.masked_fill(length == 0, 1.0).masked_fill(
                     length.isinf(), torch.nan
                 )
-            # what is not finite shows in the sum, and so may an overflow, which is no matter
+            # the sum is a quick first check; it may also overflow by itself
             if not torch.isfinite(projected.sum()) and not torch.isfinite(projected).all():
                 assert_all_finite(spectra[block], input_name="X")
                 pixel = int(torch.nonzero(~torch.isfinite(projected).all(dim=0))[0])
                 largest = np.abs(spectra[block][pixel]).max()
                 raise ValueError(
                     f"Input X contains a value too large for dtype('float32'), in which the "
-                    f"networks compute: pixel {block.start + pixel} goes up to {largest:g}; leave "
-                    f"it out, or check the units of the spectra."
+                    f"networks compute: pixel {block.start + pixel} goes up to {largest:g}; drop "
+                    f"it, or check the units of the spectra."
                 )
             out[block] = network.unroll(projected).T.numpy(force=True)
 
@@ -73,7 +72,7 @@ def predict_blocks(network, spectra, out):
             predict_block(block)
         return
     n_pixels, n_threads = len(spectra), torch.get_num_threads()
-    # as much for each thread
+    # the same number of blocks for each thread
     n_blocks = n_threads * -(-n_pixels // (n_threads * _BLOCK_SIZE))
     blocks = list(gen_batches(n_pixels, -(-n_pixels // n_blocks)))
     n_threads = min(n_threads, len(blocks))
@@ -82,12 +81,12 @@ def predict_blocks(network, spectra, out):
             for block in blocks:
                 predict_block(block)
             return
-        # A thread has a number of its own, and until that is set each of its products has the
-        # processors' worth of helpers started: that took as long as the product itself.
+        # Each thread has its own number of threads. Without setting it, each product starts as many
+        # helpers as there are processors, which takes as long as the product.
         with ThreadPoolExecutor(
             n_threads, initializer=torch.set_num_threads, initargs=(1,)
         ) as pool:
-            # the first exception, if there is one, comes out of the list
+            # the list raises the first exception
             list(pool.map(predict_block, blocks))
 
 

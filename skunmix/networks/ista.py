@@ -27,7 +27,7 @@ class UnrolledISTA(UnmixingNetwork):
     sum_to_one : {False, "normalize"}, default="normalize"
         Whether to rescale the output.
     transform : SpectrumTransform, default=None
-        What is done to spectra before the network sees them.
+        Transform of the spectra before the network.
 
     Examples
     --------
@@ -59,16 +59,15 @@ class UnrolledISTA(UnmixingNetwork):
         self.theta = as_parameter(lam / lipschitz, self.n_layers, tied)
 
     def project_spectra(self, spectra):
-        """Return W_kᵀy of all layers, one below the other."""
+        """Return W_kᵀy of all layers, stacked in rows."""
         return layer_products(spectra, self.W)
 
     def unroll(self, projected):
-        """Go through the layers."""
+        """Return the output of the last layer."""
         W_y = projected.chunk(self.W.shape[-3], dim=-2)
         z = None
         for k in range(self.n_layers):
-            # tied layers all read the one entry there is
-            k = k % len(W_y)
+            k = k % len(W_y)  # tied layers share one entry
             v = W_y[k] if z is None else multiply_add(W_y[k], self.S[..., k, :, :], z)
             z = project(v - self.theta[..., k, None, None], self.training)
         return normalize(z) if self.sum_to_one else z

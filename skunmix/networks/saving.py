@@ -1,4 +1,4 @@
-"""A net as plain arrays, and back: what a file can hold without naming a class of torch."""
+"""Conversion of a net to plain arrays and back, so that a file names no class of torch."""
 
 import json
 
@@ -10,17 +10,17 @@ from .transform import SpectrumTransform
 
 
 def net_to_state(net):
-    """Return what it takes to predict with a net, or to train it further.
+    """Return the state of a net, from which it can predict or be trained further.
 
     Parameters
     ----------
     net : skorch.NeuralNet
-        Around an UnmixingNetwork, initialised, with Adam.
+        Initialised, with an UnmixingNetwork and Adam.
 
     Returns
     -------
     state : dict
-        Of arrays, numbers and a string.
+        Holds arrays, numbers and a string.
     """
     network, adam = net.module_, net.optimizer_.state_dict()["state"]
     return {
@@ -38,28 +38,16 @@ def net_to_state(net):
 
 
 def network_from_state(network_class, state):
-    """Return the network of a net that was saved.
-
-    Parameters
-    ----------
-    network_class : type
-        Of UnmixingNetwork.
-    state : dict
-        From `net_to_state`.
-
-    Returns
-    -------
-    network : UnmixingNetwork
-    """
+    """Return the network of the given class from the state of its net."""
     transform = SpectrumTransform(**state["transform"])
-    # the start is overwritten: any endmembers of the shape will do
+    # any endmembers of the shape will do, because the parameters are overwritten
     network = network_class(np.eye(*state["shape"]), transform=transform, **state["options"])
     network.load_state_dict({name: _tensor(a) for name, a in state["parameters"].items()})
     return network
 
 
 def restore_net(net, state):
-    """Give an initialised net the moments of Adam and the history that it had."""
+    """Restore the moments of Adam and the history of an initialised net."""
     groups = net.optimizer_.state_dict()["param_groups"]
     moments = {
         int(i): {name: _tensor(value) for name, value in values.items()}
@@ -74,7 +62,7 @@ def _array(tensor):
 
 
 def _plain(value):
-    """Return what a callback wrote into the history as a number, or in words."""
+    """Return a value that a callback wrote into the history as a number or string."""
     try:
         return float(value)
     except (TypeError, ValueError):

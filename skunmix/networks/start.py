@@ -1,13 +1,13 @@
-"""Where training starts: µ and the constraint of the warm start."""
+"""Choice of the warm start: µ and the constraint."""
 
 import numpy as np
 import torch
 
-# µ over λ_max(AᵀA): beyond the upper end ADMM hardly moves, below the lower it ignores x ≥ 0 for
-# the first layers, and float32 runs out.
+# µ / λ_max(AᵀA). Above these values ADMM hardly moves. Below them, it ignores x ≥ 0 in the first
+# layers, and float32 is not precise enough.
 _MU_GRID = np.geomspace(1e-5, 1.0, 26)
-# A larger µ makes shorter W, which one step of Adam moves by more of its length: of the starts
-# that are about as good as the best, training gets furthest from the largest µ.
+# Factor on the smallest error, up to which a start is about as good. Of these, the largest µ trains
+# best: its W is smaller, so that a step of Adam changes it relatively more.
 _ABOUT_AS_GOOD = 2.0
 
 
@@ -32,7 +32,7 @@ def choose_start(make_module, candidates, spectra, abundances, endmembers):
     Parameters
     ----------
     make_module : callable
-        Given µ and a candidate, returns the untrained network.
+        Returns the untrained network for µ and a candidate.
     candidates : sequence
         Values of ``sum_to_one`` to choose from.
     spectra : Tensor of shape (n_pixels, n_bands)
@@ -45,7 +45,7 @@ def choose_start(make_module, candidates, spectra, abundances, endmembers):
         The largest µ of a grid from 1e-5 to 1 times λ_max(AᵀA) whose mean squared error is at
         most twice that of the best µ.
     sum_to_one : object
-        The candidate that has the best µ of all.
+        The candidate with the smallest error.
     """
     grid = max_eigenvalue(endmembers) * _MU_GRID
 
@@ -55,7 +55,7 @@ def choose_start(make_module, candidates, spectra, abundances, endmembers):
 
     with torch.inference_mode():
         errors = np.array([[error(mu, candidate) for mu in grid] for candidate in candidates])
-    # not a number where float32 overflowed: no start
+    # NaN: float32 overflowed
     errors = np.nan_to_num(errors, nan=np.inf)
     best = int(errors.min(axis=1).argmin())
     about_as_good = errors[best] <= _ABOUT_AS_GOOD * errors[best].min()

@@ -1,27 +1,27 @@
-"""What is done to spectra before a network sees them."""
+"""The transform of spectra before a network."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-# Singular values of the endmembers below this part of the largest are round-off.
+# Singular values of the endmembers below this fraction of the largest are round-off.
 _ROUND_OFF = 1e-6
 
 
 @dataclass(frozen=True)
 class SpectrumTransform:
-    """What is done to spectra before a network sees them.
+    """Transform of spectra before a network: `norm`, then `scale`, then `basis`.
 
     Parameters
     ----------
     scale : float, default=1.0
-        Spectra are divided by it, after `norm`.
+        Spectra are divided by it.
     norm : {None, "l2"}, default=None
-        "l2" rescales each spectrum to unit length; one of zeros stays so.
+        "l2" rescales each spectrum to unit length, except a spectrum of zeros.
     basis : ndarray of shape (n_bands, n_coordinates), default=None
-        Spectra are multiplied by it, last.
+        Spectra are multiplied by it.
     inverse : ndarray of shape (n_coordinates, n_bands), default=None
-        The way back from coordinates, where there is a basis.
+        Maps coordinates back to spectra, if there is a basis.
     """
 
     scale: float = 1.0
@@ -31,7 +31,7 @@ class SpectrumTransform:
 
     @classmethod
     def fit(cls, spectra, norm=None):
-        """Return the transform after which the largest magnitude in the spectra is one."""
+        """Return the transform that scales the largest magnitude of the spectra to one."""
         return cls(float(np.abs(cls(1.0, norm)(spectra)).max()) or 1.0, norm)
 
     def onto_span(self, endmembers):
@@ -39,7 +39,7 @@ class SpectrumTransform:
         return SpectrumTransform(self.scale, self.norm, *span_basis(self.rescale(endmembers)))
 
     def __call__(self, spectra):
-        """Return spectra (n_pixels, n_bands) as the network sees them, float64."""
+        """Return transformed spectra (n_pixels, n_coordinates), float64."""
         spectra = self.rescale(spectra)
         return spectra if self.basis is None else spectra @ self.basis
 
@@ -51,23 +51,23 @@ class SpectrumTransform:
         return spectra / self.scale
 
     def to_coordinates(self, W):
-        """Return W̃ with W̃·(basisᵀy) = W·y for each y in the span of the basis."""
+        """Return W̃ with W̃·(basisᵀy) = W·y for all y in the span of the basis."""
         return W if self.basis is None else W @ self.inverse.T
 
 
 def to_unit_length(spectra):
-    """Return spectra (n_pixels, n_bands) with ‖y‖₂ = 1; one of zeros stays so."""
+    """Return spectra (n_pixels, n_bands) with ‖y‖₂ = 1, except spectra of zeros."""
     length = np.linalg.norm(spectra, axis=1, keepdims=True)
     return spectra / np.where(length, length, 1.0)
 
 
 def span_basis(endmembers):
-    """Return coordinates for the span of the endmembers, on more equal terms, and the way back.
+    """Return scaled coordinates for the span of the endmembers, and their inverse.
 
-    The coordinate along the i-th right singular vector of Aᵀ is shrunk or stretched by
-    (σ̄ / σ_i)^½, σ̄ the geometric mean of the singular values: halfway to endmembers that are
-    orthogonal. Adam, whose steps are as long in each weight, then moves the outputs by as much for
-    the faint directions, which tell similar endmembers apart, as for the bright ones.
+    The coordinate along the i-th right singular vector of Aᵀ is scaled by (σ̄ / σ_i)^½, where σ̄ is
+    the geometric mean of the singular values. This is halfway to orthogonal endmembers. The steps
+    of Adam, which are equally long in each weight, then also change the outputs for the directions
+    of small σ_i, which distinguish similar endmembers.
 
     Parameters
     ----------
@@ -77,9 +77,9 @@ def span_basis(endmembers):
     Returns
     -------
     basis : ndarray of shape (n_bands, n_coordinates)
-        One coordinate for each dimension that the endmembers span.
+        One coordinate for each dimension of the span.
     inverse : ndarray of shape (n_coordinates, n_bands)
-        ``basis @ inverse`` projects on the span, and leaves the endmembers as they are.
+        ``basis @ inverse`` projects on the span.
     """
     _, sigma, directions = np.linalg.svd(endmembers, full_matrices=False)
     spanned = sigma > _ROUND_OFF * sigma[0]
@@ -89,9 +89,6 @@ def span_basis(endmembers):
 
 
 def noise_factor(residuals):
-    """Return L with LLᵀ the second moments of residuals (n_pixels, n_coordinates).
-
-    ``standard_normal(…) @ L.T`` is noise like them.
-    """
+    """Return L such that LLᵀ are the second moments of residuals (n_pixels, n_coordinates)."""
     _, sigma, directions = np.linalg.svd(residuals / np.sqrt(len(residuals)), full_matrices=False)
     return directions.T * sigma

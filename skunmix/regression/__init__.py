@@ -1,4 +1,4 @@
-"""Unmixers that solve a problem for each pixel: arrays of spectra in, abundances out."""
+"""Unmixers that solve an optimisation problem for each pixel."""
 
 from ._sunsal import SunSALRegressor
 from ._sunsal_cv import SunSALRegressorCV

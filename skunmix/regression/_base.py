@@ -1,6 +1,7 @@
 """The base class of both SunSAL regressors, which solves the problem of each pixel for one λ."""
 
 import warnings
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -14,11 +15,20 @@ from ..solvers import (
     csr_optimality,
     normalize_abundances,
 )
+from ..utils.compat import Interval, StrOptions
 
 # Compared with 1, this saves a fifth to a third of the iterations for 4 to 240 endmembers.
 _RELAXATION = 1.6
 # Number of pixels whose certificates, or paths of λ, are computed at once.
 BLOCK_SIZE = 4096
+
+SOLVER_CONSTRAINTS = {
+    "solver": [StrOptions({"auto", "active-set", "admm"})],
+    "mu": [Interval(Real, 0, None, closed="neither"), None],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "n_jobs": [Integral, None],
+}
 
 
 class BaseSunSAL(BaseUnmixer):
@@ -30,8 +40,7 @@ class BaseSunSAL(BaseUnmixer):
         """Prepare what the solver uses in every call."""
         self.n_iter_ = 1
         self._constrained = self.sum_to_one is True
-        # "auto" is the active set, which is faster in all cases of benchmarks/sunsal.py, from 4 to
-        # 498 endmembers
+        # "auto" is the active set, which is faster in all cases of benchmarks/sunsal.py
         self._factorization = (
             ADMMFactorization(self.endmembers_, sum_to_one=self._constrained, mu=self.mu)
             if self.solver == "admm"
@@ -40,26 +49,16 @@ class BaseSunSAL(BaseUnmixer):
 
     def _solve(self, X, lam, out=None):
         """Return the solution of the CSR problem, before rescaling."""
+        options = {"lam": lam, "max_iter": self.max_iter, "n_jobs": self.n_jobs, "out": out}
         if self._factorization is None:
-            return csr_active_set(
-                X,
-                self.endmembers_,
-                lam=lam,
-                sum_to_one=self._constrained,
-                max_iter=self.max_iter,
-                n_jobs=self.n_jobs,
-                out=out,
-            )
+            return csr_active_set(X, self.endmembers_, sum_to_one=self._constrained, **options)
         solution = csr_admm(
             X,
             self.endmembers_,
-            lam=lam,
-            max_iter=self.max_iter,
             tol=self.tol,
             relaxation=_RELAXATION,
             factorization=self._factorization,
-            n_jobs=self.n_jobs,
-            out=out,
+            **options,
         )
         n_left = np.count_nonzero(~solution.converged)
         if n_left:

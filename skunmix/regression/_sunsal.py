@@ -1,11 +1,11 @@
 """Sparse unmixing by constrained regression, for a given λ."""
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import ClassVar
 
 from ..utils.compat import Interval, StrOptions, fit_context
 from ..utils.state import restored_on_error
-from ._base import BaseSunSAL
+from ._base import SOLVER_CONSTRAINTS, BaseSunSAL
 
 
 class SunSALRegressor(BaseSunSAL):
@@ -105,11 +105,7 @@ class SunSALRegressor(BaseSunSAL):
         "endmembers": ["array-like", None],
         "lam": [Interval(Real, 0, None, closed="left")],
         "sum_to_one": ["boolean", StrOptions({"normalize"})],
-        "solver": [StrOptions({"auto", "active-set", "admm"})],
-        "mu": [Interval(Real, 0, None, closed="neither"), None],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "n_jobs": [Integral, None],
+        **SOLVER_CONSTRAINTS,
     }
 
     def __init__(

@@ -12,8 +12,7 @@ from ..endmembers import estimate_endmembers
 from ..solvers import csr_path, normalize_abundances
 from ..utils.compat import Interval, StrOptions, fit_context
 from ..utils.state import restored_on_error
-from ._base import BLOCK_SIZE, BaseSunSAL
-from ._sunsal import SunSALRegressor
+from ._base import BLOCK_SIZE, SOLVER_CONSTRAINTS, BaseSunSAL
 
 
 class SunSALRegressorCV(BaseSunSAL):
@@ -126,11 +125,7 @@ class SunSALRegressorCV(BaseSunSAL):
         "eps": [Interval(Real, 0, 1, closed="neither")],
         "sum_to_one": [StrOptions({"normalize"}), "boolean"],
         "cv": ["cv_object"],
-        "solver": SunSALRegressor._parameter_constraints["solver"],
-        "mu": SunSALRegressor._parameter_constraints["mu"],
-        "max_iter": SunSALRegressor._parameter_constraints["max_iter"],
-        "tol": SunSALRegressor._parameter_constraints["tol"],
-        "n_jobs": SunSALRegressor._parameter_constraints["n_jobs"],
+        **SOLVER_CONSTRAINTS,
     }
 
     def __init__(
@@ -227,11 +222,7 @@ class SunSALRegressorCV(BaseSunSAL):
         errors = []
         for train, test in check_cv(self.cv).split(X, y):
             fold = estimate_endmembers(X[train], y[train]) if endmembers is None else endmembers
-            errors.append(
-                self._mean_rmse(
-                    X[test], fold, self.lam_path_, lambda rows, x, test=test: x - y[test][rows]
-                )
-            )
+            errors.append(self._mean_rmse(X[test], fold, self.lam_path_, y=y[test]))
         return errors
 
     def _errors_of_bands(self, X):
@@ -249,32 +240,33 @@ class SunSALRegressorCV(BaseSunSAL):
             splits = [(np.flatnonzero(~fold), np.flatnonzero(fold)) for fold in folds]
         else:
             splits = check_cv(self.cv).split(np.arange(n_bands)[:, np.newaxis])
-        errors = []
-        for seen, held_out in splits:
-            errors.append(
-                self._mean_rmse(
-                    X[:, seen],
-                    self.endmembers_[:, seen],
-                    self.lam_path_ * len(seen) / n_bands,
-                    lambda rows, x, held_out=held_out: (
-                        x @ self.endmembers_[:, held_out] - X[rows][:, held_out]
-                    ),
-                    rescale=False,
-                )
+        return [
+            self._mean_rmse(
+                X[:, seen],
+                self.endmembers_[:, seen],
+                self.lam_path_ * len(seen) / n_bands,
+                mix=self.endmembers_[:, held_out],
+                y=X[:, held_out],
             )
-        return errors
+            for seen, held_out in splits
+        ]
 
-    def _mean_rmse(self, X, endmembers, lams, residual, rescale=True):
-        """Return the mean over pixels of the RMSE of residual(rows, abundances), for each λ."""
+    def _mean_rmse(self, X, endmembers, lams, *, y, mix=None):
+        """Return the mean over pixels of the RMSE of abundances, or of their mixtures, for each λ.
+
+        With `mix`, spectra of held-out bands, `y` holds the measured spectra of these bands.
+        """
         total = np.zeros(len(lams))
         for block in gen_batches(len(X), BLOCK_SIZE):
             path = csr_path(
                 X[block], endmembers, lams, max_iter=self.max_iter, n_jobs=self.n_jobs
             ).abundances
             for k, abundances in enumerate(path):
-                if rescale and self.sum_to_one == "normalize":
+                if mix is not None:
+                    abundances = abundances @ mix
+                elif self.sum_to_one == "normalize":
                     normalize_abundances(abundances)
-                total[k] += np.sqrt((residual(block, abundances) ** 2).mean(axis=1)).sum()
+                total[k] += np.sqrt(((abundances - y[block]) ** 2).mean(axis=1)).sum()
         return total / len(X)
 
     def _rank(self, errors):

@@ -1,4 +1,4 @@
-"""Unmixers that learn: networks of unrolled iterations, trained by skorch."""
+"""Trainable unmixers: networks of unrolled iterations, trained by skorch."""
 
 from ._base import UnrolledRegressor
 from ._blind import UADMMBlindUnmixer

@@ -1,4 +1,4 @@
-"""What the networks share that learn from pairs of spectra and abundances."""
+"""Base class of the unrolled networks that learn from pairs of spectra and abundances."""
 
 import warnings
 from abc import abstractmethod
@@ -25,21 +25,20 @@ from ..utils.state import restored_on_error
 from ._pairs import TrainingPairs
 from ._training import UnrolledUnmixer
 
-# An endmember is dead if no training pixel has this much of it in the output, though one has the
-# other in truth.
+# An endmember is dead if its output is below _DEAD in all training pixels, although its abundance
+# is at least _PRESENT in one of them.
 _DEAD = 0.01
 _PRESENT = 0.1
-# Steps of training after which it shows which choice is the better one; 200 were too few.
+# Training steps after which the better choice is clear; 200 were too few.
 _TRIAL_STEPS = 1000
 
 
 class UnrolledRegressor(UnrolledUnmixer):
     """Base class of the networks that learn from pairs.
 
-    A subclass names its network and makes it with `_make_network`; the network keeps the contract
-    of `skunmix.networks.UnmixingNetwork`. `_stacking` trains many of these estimators at once by
-    the methods that `fit` is made of: `_check_pairs`, `_choices`, `_split`, `_start`, `_batches`
-    and `_finish`.
+    A subclass sets `_network`, a subclass of `skunmix.networks.UnmixingNetwork`, and creates it in
+    `_make_network`. `_stacking` trains many of these estimators at once, by the same methods as
+    `fit`: `_check_pairs`, `_choices`, `_split`, `_start`, `_batches` and `_finish`.
     """
 
     _learns_from_pairs = True
@@ -58,9 +57,9 @@ class UnrolledRegressor(UnrolledUnmixer):
         Parameters
         ----------
         transform : SpectrumTransform
-            For the network to see spectra by.
+            Transform of the spectra before the network.
         spectra, abundances : Tensor
-            The training pairs, the spectra transformed.
+            The training pairs, with transformed spectra.
         """
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -70,14 +69,14 @@ class UnrolledRegressor(UnrolledUnmixer):
         Parameters
         ----------
         X : array-like of shape (n_pixels, n_bands)
-            Spectra, one a row.
+            Spectra, one per row.
 
         y : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
-            Their abundances, non-negative. The network's output sums to one unless
-            ``sum_to_one=False``, and there is a warning when these do not.
+            Their abundances, non-negative. A warning is given if they do not sum to one, unless
+            ``sum_to_one=False``.
 
         endmembers : array-like of shape (n_endmembers, n_bands), default=None
-            Endmember spectra, in place of the parameter of that name.
+            Endmember spectra, used instead of the parameter of the same name.
 
         Returns
         -------
@@ -88,10 +87,10 @@ class UnrolledRegressor(UnrolledUnmixer):
         ------
         ValueError
             If abundances are missing or negative, endmembers fit neither layout or hold a zero
-            spectrum or the same one twice, the device is not there, or there is a NaN.
+            spectrum or the same spectrum twice, the device cannot be used, or there is a NaN.
         """
         more = self.warm_start and hasattr(self, "net_")
-        with restored_on_error(self):  # a training that fails later leaves the new net
+        with restored_on_error(self):  # but a failure in _train keeps the new net
             X, y = self._check_pairs(X, y, endmembers, more=more)
             choices = [] if more else self._choices()
             with_trials = len(choices) > 1
@@ -107,7 +106,7 @@ class UnrolledRegressor(UnrolledUnmixer):
                 epochs = context.subcontext(task_name="train", max_subtasks=self.max_epochs)
                 epochs.call_on_fit_task_begin(estimator=self, X=X, y=y)
             if not self.early_stopping:
-                pairs = TrainingPairs(X, y)  # what was chosen learns from all pairs
+                pairs = TrainingPairs(X, y)  # the choice is trained on all pairs
             if not more:
                 self._start(pairs, *choices[0])
         self._set_schedule(pairs, epochs, X, y)
@@ -119,19 +118,19 @@ class UnrolledRegressor(UnrolledUnmixer):
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, *, endmembers=None):
-        """Train for one epoch on the given pairs, at the constant learning rate.
+        """Train for one epoch on the given pairs, with a constant learning rate.
 
         Parameters
         ----------
         X : array-like of shape (n_pixels, n_bands)
-            Spectra, one a row.
+            Spectra, one per row.
 
         y : array-like of shape (n_pixels, n_endmembers) or (n_pixels,)
             Their abundances, non-negative.
 
         endmembers : array-like of shape (n_endmembers, n_bands), default=None
-            Endmember spectra, in place of the parameter of that name. Only the first call uses
-            them, or estimates them.
+            Endmember spectra, used instead of the parameter of the same name. Only the first call
+            uses or estimates endmembers.
 
         Returns
         -------
@@ -150,9 +149,9 @@ class UnrolledRegressor(UnrolledUnmixer):
                 choices = self._choices()
                 if len(choices) > 1:
                     raise ValueError(
-                        f"partial_fit cannot choose with norm={self.norm!r} and "
-                        f"noise_augmentation={self.noise_augmentation!r}, expected values other "
-                        f"than 'auto', because one epoch tells nothing; use fit, or set both."
+                        f"partial_fit expected norm and noise_augmentation other than 'auto', got "
+                        f"{self.norm!r} and {self.noise_augmentation!r}, between which one epoch "
+                        f"cannot choose; use fit, or set both."
                     )
                 self._start(TrainingPairs(X, y), *choices[0])
         self._set_net(LearningRate(self.learning_rate))
@@ -160,26 +159,20 @@ class UnrolledRegressor(UnrolledUnmixer):
         return self
 
     def _check_pairs(self, X, y=None, endmembers=None, *, more=False):
-        """Check the parameters and the pairs; set what does not depend on training.
-
-        Returns
-        -------
-        X : ndarray of shape (n_pixels, n_bands)
-        y : ndarray of shape (n_pixels, n_endmembers)
-        """
+        """Return the checked pairs, after the parameters are checked and the endmembers are set."""
         check_device(self.device)
         self._check_loss()
         if self.noise_augmentation is True:
             if self.norm == "l2":
                 raise ValueError(
-                    "noise_augmentation=True takes spectra for linear mixtures, which those of "
-                    "norm='l2' are not; use norm=None, or 'auto' for either."
+                    "noise_augmentation=True expected norm=None, got 'l2', after which spectra are "
+                    "not linear mixtures; set norm=None, or 'auto' for either."
                 )
             if self.endmembers is None and endmembers is None:
                 raise ValueError(
-                    "noise_augmentation=True draws spectra as mixtures of the endmembers, but "
-                    "endmembers is None; give them, or use noise_augmentation='auto', which tries "
-                    "those estimated from the pairs."
+                    "noise_augmentation=True expected endmembers to mix, got endmembers=None; pass "
+                    "them, or use noise_augmentation='auto', which tries those estimated from the "
+                    "pairs."
                 )
         X, y = self._fit_endmembers(X, y, endmembers, reset=not more)
         self._warn_of_sums(y)
@@ -188,7 +181,7 @@ class UnrolledRegressor(UnrolledUnmixer):
         return X, y
 
     def _choices(self):
-        """Return the pairs of `norm` and `noise_augmentation` that the parameters leave open."""
+        """Return the possible pairs of `norm` and `noise_augmentation`."""
         norms = [None, "l2"] if self.norm == "auto" else [self.norm]
         augmentations = (
             [False, True] if self.noise_augmentation == "auto" else [self.noise_augmentation]
@@ -197,7 +190,7 @@ class UnrolledRegressor(UnrolledUnmixer):
         return [choice for choice in product(norms, augmentations) if choice != ("l2", True)]
 
     def _choose(self, choices, pairs, context):
-        """Return the choice that, trained briefly on one part, has the least RMSE on the other."""
+        """Return the choice with the smallest RMSE on the held-out part after a short training."""
         endmembers = (
             estimate_endmembers(pairs.X, pairs.y)
             if self._endmembers_estimated
@@ -220,7 +213,7 @@ class UnrolledRegressor(UnrolledUnmixer):
             task = context.subcontext(task_name=f"try {choice}")
             try:
                 with warnings.catch_warnings(), task.propagate_callback_context(trial):
-                    warnings.simplefilter("ignore")  # they will come with the choice
+                    warnings.simplefilter("ignore")  # the final training repeats them
                     trial.fit(pairs.X, pairs.y, endmembers=endmembers)
                 X, y = pairs.validation
                 score = abundance_rmse(y, trial.predict(X))
@@ -233,7 +226,7 @@ class UnrolledRegressor(UnrolledUnmixer):
 
     def _start(self, pairs, norm, noise_augmentation):
         """Set the transform and the untrained net."""
-        # the learning rate is for spectra whose largest value is one
+        # the learning rate is for spectra whose largest magnitude is one
         transform = SpectrumTransform.fit(pairs.X, norm)
         if noise_augmentation:
             transform = transform.onto_span(self.endmembers_)
@@ -248,33 +241,33 @@ class UnrolledRegressor(UnrolledUnmixer):
         self.net_ = self._make_net(network)
 
     def _dataset(self, spectra, abundances):
-        """Return pairs as the network sees them, on its device."""
+        """Return pairs with transformed spectra, on the device."""
         transform = self.net_.module_.transform
         return TensorDataset(
             as_tensor(transform(spectra), self.device), as_tensor(abundances, self.device)
         )
 
     def _training_set(self, pairs):
-        """Return pairs to train on: those given, or mixtures that noise is added to."""
+        """Return the pairs to train on: the given ones, or mixtures without noise."""
         spectra = pairs.y @ self.endmembers_ if self.noise_augmentation_ else pairs.X
         return self._dataset(spectra, pairs.y)
 
     def _batches(self, pairs):
-        """Return the batches of an epoch, and those to validate on or None."""
+        """Return the batches of an epoch for training, and those for validation or None."""
         training = self.net_.get_iterator(self._training_set(pairs), training=True)
         if pairs.validation is None:
             return training, None
         return training, self.net_.get_iterator(self._dataset(*pairs.validation), training=False)
 
     def _finish(self, network, pairs, losses, validation_losses):
-        """Take a network that was trained elsewhere, as if `fit` had trained it."""
+        """Take a trained network, as if `fit` had trained it."""
         self._set_losses(losses, validation_losses)
         self.net_ = self._make_net(network)
         if losses:
             self._warn_of_dead_endmembers(self._training_set(pairs))
 
     def _warn_of_dead_endmembers(self, training):
-        """Warn of an endmember that some training pixel has, and no output."""
+        """Warn of endmembers that are present in a training pixel, but in no output."""
         spectra, abundances = training.tensors
         with torch.inference_mode():
             most = self.net_.module_.eval()(spectra).amax(dim=0)
@@ -282,9 +275,9 @@ class UnrolledRegressor(UnrolledUnmixer):
         if len(dead):
             names = ", ".join(self._endmember_names[dead.cpu().numpy()])
             warnings.warn(
-                f"After training, {names} is below {_DEAD} in the output for every training "
-                f"pixel, though not in their abundances: lower learning_rate, which is "
-                f"{self.learning_rate:g}, or train for more epochs from mu='auto'.",
+                f"After training, {names} is below {_DEAD} in the output for every training pixel, "
+                f"but not in the abundances; lower learning_rate={self.learning_rate:g}, or train "
+                f"for more epochs with mu='auto'.",
                 ConvergenceWarning,
                 stacklevel=5,
             )
@@ -298,13 +291,13 @@ class UnrolledRegressor(UnrolledUnmixer):
             warnings.warn(
                 f"The abundances of {np.count_nonzero(off > 1e-3)} of {len(y)} pixels do not sum "
                 f"to one (from {sums.min():.3g} to {sums.max():.3g}), but the network's output "
-                f"does: rescale them, or use sum_to_one=False.",
+                f"does; rescale them, or set sum_to_one=False.",
                 UserWarning,
                 stacklevel=5,
             )
 
     def _message_y_missing(self):
         return (
-            f"{type(self).__name__} requires y to be passed, but the target y is None: "
-            f"SunSALRegressor needs none; the networks learn from pairs of spectra and abundances."
+            f"{type(self).__name__} requires y to be passed, but the target y is None; pass the "
+            f"abundances to learn from, or use SunSALRegressor, which does not need them."
         )

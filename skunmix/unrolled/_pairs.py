@@ -1,4 +1,4 @@
-"""What networks are trained on, and on how many threads."""
+"""Training pairs, and the number of threads for training."""
 
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -7,15 +7,14 @@ import numpy as np
 
 from ..utils.threads import torch_on_one_thread
 
-# Multiplications of a training step's forward pass; with 1e7 of them (240 endmembers, 198 bands,
-# two layers, batches of 64) one thread is still a third faster than two, because a step is too
-# short to be shared out.
+# Multiplications in the forward pass of a training step. With 1e7 (240 endmembers, 198 bands, two
+# layers, batches of 64), one thread is still a third faster than two.
 _LARGE_STEP = 1e8
 
 
 @dataclass(frozen=True)
 class TrainingPairs:
-    """Pairs of spectra and abundances to train on, and perhaps others to validate on.
+    """Pairs of spectra and abundances for training and, optionally, validation.
 
     Parameters
     ----------
@@ -29,13 +28,13 @@ class TrainingPairs:
     validation: tuple | None = None
 
     def split(self, training, validation):
-        """Return the pairs of some rows, with those of others to validate on."""
+        """Return the pairs of the rows for training and for validation."""
         held_out = self.X[validation], self.y[validation]
         return TrainingPairs(self.X[training], self.y[training], held_out)
 
 
 def few_threads(network, batch_size, n_networks=1):
-    """Return a context for training with as many threads as pay for steps of this size."""
+    """Return a context for training with the number of threads that suits steps of this size."""
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
     small = n_networks * n_parameters * batch_size < _LARGE_STEP
     return torch_on_one_thread() if small else nullcontext()

@@ -1,4 +1,4 @@
-"""The fits of many unrolled estimators to many folds, trained together."""
+"""Fits of many unrolled estimators to many folds, trained together."""
 
 import time
 from copy import deepcopy
@@ -15,54 +15,44 @@ from ._base import UnrolledRegressor
 from ._pairs import TrainingPairs, few_threads
 from ._training import SCHEDULES, UnrolledUnmixer
 
-# What the estimators of a stack may differ in, and of these what their start depends on.
+# Parameters in which the estimators of a stack may differ, and those that the start depends on.
 _FREE = ("alpha_mse", "alpha_aad", "alpha_aid", "learning_rate", "lam", "mu")
 _OF_START = ("lam", "mu")
 
 
 def reason_to_fit_alone(estimator):
-    """Return why an estimator cannot be part of a stack, or None if it can.
-
-    Parameters
-    ----------
-    estimator : object
-
-    Returns
-    -------
-    reason : str or None
-        The end of a sentence that begins with the estimator.
-    """
+    """Return why an estimator cannot be part of a stack, as the end of a sentence, or None."""
     if isinstance(estimator, UnrolledUnmixer) and not isinstance(estimator, UnrolledRegressor):
         return "learns without abundances"
     if not isinstance(estimator, UnrolledRegressor):
-        return "is no network of skunmix"
+        return "is not a network of skunmix"
     if estimator.callbacks or has_callbacks(estimator):
-        return "has callbacks, which see one training at a time"
+        return "has callbacks, which follow one training at a time"
     if len(estimator._choices()) > 1:
-        return "chooses norm='auto' or noise_augmentation='auto' by trials of its own"
+        return "chooses norm='auto' or noise_augmentation='auto' by its own trials"
     return None
 
 
 def fit_stacked(estimators, folds):
     """Fit each estimator to each fold.
 
-    Those that differ only in the weights of the loss, the learning rate, λ and µ are trained
-    together, at all folds that have the same number of pixels. A stack takes up to scikit-learn's
-    ``working_memory``; where that is too little for all there are several. Estimators with a
-    `reason_to_fit_alone` are fitted when they are asked for.
+    Estimators that differ only in the weights of the loss, the learning rate, λ and µ are trained
+    together, on all folds with the same number of pixels. They are split into several stacks if one
+    would need more than scikit-learn's ``working_memory``. Estimators with a `reason_to_fit_alone`
+    are fitted when the result is requested.
 
     Parameters
     ----------
     estimators : list of UnrolledRegressor
         Unfitted.
     folds : list of (X, y, fit_params) or Exception
-        Spectra, abundances and keyword arguments as `fit` takes them; or what failed before there
-        were any, which is then raised in place of each fit.
+        Spectra, abundances and keyword arguments of `fit`; or an error that occurred before, which
+        each fit then raises.
 
     Returns
     -------
     fits : ndarray of shape (n_estimators, n_folds), of callables
-        Each returns the fitted estimator, or raises what its `fit` would raise.
+        Each returns the fitted estimator, or raises the error of its `fit`.
     seconds : ndarray of shape (n_estimators, n_folds)
         Each fit's share of the time of its stack.
     """
@@ -90,7 +80,7 @@ def fit_stacked(estimators, folds):
 
 @dataclass
 class _Stacked:
-    """One estimator's part in a stack that has been trained."""
+    """One estimator of a stack that has been trained."""
 
     model: object
     pairs: TrainingPairs
@@ -110,7 +100,7 @@ class _Stacked:
 
 @dataclass
 class _Alone:
-    """An estimator that is fitted when it is asked for."""
+    """An estimator that is fitted when the result is requested."""
 
     estimator: object
     X: object
@@ -128,12 +118,12 @@ class _Failed:
         self.error, self.traceback = error, error.__traceback__
 
     def __call__(self):
-        # each time as it was: an exception gathers the places that it was raised from
+        # with the original traceback, because raising extends it
         raise self.error.with_traceback(self.traceback)
 
 
 def _sort(estimators, fits):
-    """Return who is fitted alone, and groups that fit into one stack; note who fails."""
+    """Return indices to fit alone and groups of indices to stack, and enter the failures."""
     alone, groups = [], {}
     for i, estimator in enumerate(estimators):
         try:
@@ -151,14 +141,7 @@ def _sort(estimators, fits):
 
 
 def _prepare(estimators, fold):
-    """Bring estimators to where training starts, on the pairs of one fold.
-
-    Returns
-    -------
-    pairs : TrainingPairs or None
-        None if no estimator could be started.
-    models : list of estimator or Exception
-    """
+    """Return the pairs of a fold, or None, and its untrained estimators or their errors."""
     if isinstance(fold, Exception):
         return None, [fold] * len(estimators)
     X, y, fit_params = fold
@@ -186,7 +169,7 @@ def _prepare(estimators, fold):
 
 
 def _copy(estimator):
-    """Return a shallow copy; copy.copy would go by the state that is pickled, and copy the net."""
+    """Return a shallow copy; copy.copy would use __getstate__, and copy the net."""
     new = object.__new__(type(estimator))
     vars(new).update(vars(estimator))
     return new
@@ -197,7 +180,7 @@ def _start_of(estimator):
 
 
 def _rectangles(prepared):
-    """Yield lists of folds and of candidates that can be trained together, all with all."""
+    """Yield lists of folds and of candidates, whose product can be trained together."""
     by_length = {}
     for j, (pairs, _) in enumerate(prepared):
         if pairs is not None:
@@ -220,12 +203,7 @@ def _rectangles(prepared):
 
 
 def _train(prepared, which):
-    """Train a stack.
-
-    Returns
-    -------
-    fits : ndarray of shape (n_candidates, n_folds), of _Stacked
-    """
+    """Train a stack, and return its fits as an array of shape (n_candidates, n_folds)."""
     models = [[models[i] for i in which] for _, models in prepared]
     first = models[0][0]
     with few_threads(first.net_.module_, first.batch_size, np.size(models)):
@@ -246,9 +224,9 @@ def _train(prepared, which):
 
 
 def _batches(model, pairs):
-    """Return the batches that a net would draw, beginning where the fold's generator stands."""
+    """Return the batches that a net would draw, from the state of the fold's generator."""
     model = _copy(model)
-    # another stack of the same fold begins there, too
+    # a copy, because another stack of this fold starts from the same state
     model._random_state = deepcopy(model._random_state)
     model.net_ = model._make_net(model.net_.module_)
     return model._batches(pairs)

@@ -40,9 +40,8 @@ _NON_NEGATIVE = Interval(Real, 0, np.inf, closed="left")
 class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
     """Base class of the unmixers that train a network, from labels or without.
 
-    A subclass names the class of its network, which keeps the contract of
-    `skunmix.networks.UnmixingNetwork`, and gives `_dataset`, `_training_set` and
-    `_warn_of_dead_endmembers`.
+    A subclass sets `_network`, a subclass of `skunmix.networks.UnmixingNetwork`, and implements
+    `_dataset`, `_training_set` and `_warn_of_dead_endmembers`.
     """
 
     _checks_finite = False  # predict_blocks does
@@ -71,7 +70,7 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
     # the class of the network
     _network: ClassVar[type]
 
-    # a factor of the noise that is drawn anew in each epoch, or None
+    # factor of the noise that is added in each epoch, or None
     _noise = None
 
     @abstractmethod
@@ -87,7 +86,7 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
         """Warn if the output has none of an endmember for any pixel of the training set."""
 
     def _set_random_state(self):
-        # the caller's generator, and never NumPy's global one
+        # check_random_state(None) would be NumPy's global generator
         self._random_state = (
             np.random.RandomState()
             if self.random_state is None
@@ -97,29 +96,29 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
     def _check_loss(self):
         if not (self.alpha_mse or self.alpha_aad or self.alpha_aid):
             raise ValueError(
-                "alpha_mse, alpha_aad and alpha_aid are all 0, so that there is no loss to "
-                "train with; expected at least one above 0."
+                "alpha_mse, alpha_aad and alpha_aid are all 0, so that there is no loss to train "
+                "with; expected at least one above 0, set one of them."
             )
 
     def _split(self, pairs):
-        """Return pairs of which a random part is set aside to validate on."""
+        """Return the pairs with a random part held out for validation."""
         n_pixels = len(pairs.X)
         n_validation = int(self.validation_fraction * n_pixels)
         if n_validation == 0:
             reason = "early_stopping=True" if self.early_stopping else "a choice of 'auto'"
             raise ValueError(
                 f"{reason} with validation_fraction={self.validation_fraction} leaves no pixel to "
-                f"validate on of n_samples = {n_pixels}; give more pixels or a larger fraction."
+                f"validate on of n_samples = {n_pixels}; pass more pixels or a larger fraction."
             )
         rows = self._random_state.permutation(n_pixels)
         return pairs.split(rows[n_validation:], rows[:n_validation])
 
     def _criterion(self, network):
-        """Return the loss and the arguments that it takes besides the weights."""
+        """Return the loss and its arguments besides the weights."""
         return {"criterion": CompositeLoss}
 
     def _constraint(self):
-        """Return the callback that constrains the network's parameters."""
+        """Return the callback that constrains the parameters of the network."""
         return Callback()
 
     def _make_net(self, network, device=None):
@@ -131,7 +130,7 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
             criterion__alpha_aid=self.alpha_aid,
             **self._criterion(network),
             optimizer=torch.optim.Adam,
-            optimizer__fused=True,  # one kernel a step in place of a dozen a parameter
+            optimizer__fused=True,  # one kernel per step instead of a dozen per parameter
             lr=self.learning_rate,
             batch_size=self.batch_size,
             iterator_train=TensorBatches,
@@ -140,7 +139,7 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
             iterator_valid=TensorBatches,
             train_split=None,
             callbacks=[
-                # places for what each call of fit sets; a bare Callback does nothing
+                # each call of fit replaces these Callbacks, which do nothing
                 ("early_stopping", Callback()),
                 ("learning_rate", Callback()),
                 ("constraint", self._constraint()),
@@ -152,7 +151,7 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
         ).initialize()
 
     def __getstate__(self):
-        # arrays in place of the net: so that files hold no class of torch or skorch
+        # arrays replace the net, so that files hold no class of torch or skorch
         state = super().__getstate__()
         return {**state, "net_": net_to_state(state["net_"])} if "net_" in state else state
 
@@ -167,7 +166,7 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
             device = "cpu"
             warnings.warn(
                 f"device={self.device!r} cannot be used here: {type(self).__name__} is loaded on "
-                f"the CPU, where it predicts the same; set device='cpu' to train it further.",
+                f"the CPU, where its predictions are the same; set device='cpu' to train it.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -175,21 +174,27 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
         restore_net(self.net_, state["net_"])
 
     def _set_net(self, learning_rate, validation=None, report=None):
-        """Set what each call of `fit` may set anew; what there is no need for costs nothing."""
-        stops = validation is not None
-        scores = PassthroughScoring("valid_loss").initialize() if stops else Callback()
+        """Set what each call of `fit` changes in the net."""
+        scores = early_stopping = Callback()
+        if validation is not None:
+            scores = PassthroughScoring("valid_loss").initialize()
+            early_stopping = EarlyStopping(
+                patience=self.n_iter_no_change,
+                load_best=True,
+                sink=print if self.verbose else noop,
+            ).initialize()
         self.net_.set_params(
-            train_split=predefined_split(validation) if stops else None,
+            train_split=None if validation is None else predefined_split(validation),
             verbose=int(self.verbose),
             callbacks__print_log=PrintLog().initialize() if self.verbose else Callback(),
             callbacks__valid_loss=scores,
-            callbacks__early_stopping=self._early_stopper() if stops else Callback(),
+            callbacks__early_stopping=early_stopping,
             callbacks__learning_rate=learning_rate,
             callbacks__report=report or Callback(),
         )
 
     def _set_schedule(self, pairs, epochs, X, y):
-        """Set what a training of `max_epochs` needs; `epochs` is the callbacks' context."""
+        """Set the net for `max_epochs`; `epochs` is the context of scikit-learn's callbacks."""
         n_steps = self.max_epochs * -(-len(pairs.X) // self.batch_size)
         self._set_net(
             LearningRate(self.learning_rate, SCHEDULES[self.lr_schedule], n_steps),
@@ -197,15 +202,8 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
             self._reporter(epochs, X, y) if has_callbacks(self) else None,
         )
 
-    def _early_stopper(self):
-        return EarlyStopping(
-            patience=self.n_iter_no_change,
-            load_best=True,
-            sink=print if self.verbose else noop,
-        ).initialize()
-
     def _reporter(self, context, X, y):
-        """Return the callback that tells scikit-learn's callbacks of each epoch."""
+        """Return the callback that reports each epoch to scikit-learn's callbacks."""
 
         def begin():
             epoch = context.subcontext(task_name="epoch")
@@ -219,21 +217,21 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
         return ReportEpochs(begin, end)
 
     def _train(self, pairs, n_epochs):
-        """Train the net on pairs, and set the attributes that tell of it."""
+        """Train the net on pairs, and set the attributes of the training."""
         training = self._training_set(pairs)
         try:
             if n_epochs:
                 with few_threads(self.net_.module_, self.batch_size):
-                    # what partial_fit does, except that Ctrl-C is not the end of training
+                    # as skorch's partial_fit, except that Ctrl-C raises
                     self.net_.notify("on_train_begin", X=training, y=None)
                     try:
                         self.net_.fit_loop(training, epochs=n_epochs)
-                    except KeyboardInterrupt:  # which is skorch's way to stop early, too
+                    except KeyboardInterrupt:  # skorch also raises it to stop early
                         if not self._stopped_early():
                             raise
                     self.net_.notify("on_train_end", X=training, y=None)
         finally:
-            self.net_.set_params(callbacks__report=Callback())  # it holds what cannot be pickled
+            self.net_.set_params(callbacks__report=Callback())  # the reporter cannot be pickled
             # an epoch that was interrupted has no loss
             epochs = [epoch for epoch in self.net_.history if "train_loss" in epoch]
             self._set_losses(
@@ -244,7 +242,7 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
             self._warn_of_dead_endmembers(training)
 
     def _set_losses(self, losses, validation_losses):
-        """Set the attributes that tell of a training."""
+        """Set the attributes of a training."""
         self.n_iter_ = len(losses)
         self.loss_curve_ = losses
         self.validation_loss_curve_ = validation_losses if self.early_stopping else None

@@ -24,22 +24,22 @@ _STRONG = {
 class UADMMRegressor(UnrolledRegressor):
     """Unmixing by a network of unrolled ADMM layers (U-ADMM-AENet).
 
-    K layers of ::
+    The network has K layers ::
 
         x ← W_kᵀy + B_kᵀ(z + d)
         z ← max(soft(x − d, θ_k), 0)
         d ← d − η_k(x − z)
 
-    with trainable W, B, θ and η, (n_endmembers² + n_endmembers · n_bands + 2) · K parameters in
-    all, warm-started such that the untrained network is K iterations of ADMM, and trained on pairs
-    of spectra and abundances with the loss α₁·MSE + α₂·angle + α₃·divergence.
+    with trainable W, B, θ and η: (n_endmembers² + n_endmembers · n_bands + 2) · K parameters. The
+    untrained network is K iterations of ADMM. It is trained on pairs of spectra and abundances with
+    the loss α₁·MSE + α₂·angle + α₃·divergence.
 
     Parameters
     ----------
     endmembers : array-like of shape (n_endmembers, n_bands), default=None
-        Endmember spectra, one a row, in the units of the spectra; (n_bands, n_endmembers) is
-        turned. The index of a DataFrame names the endmembers. None estimates them by least
-        squares from the pairs given to `fit`, in the space that the network sees.
+        Endmember spectra, one per row, in the units of the spectra. (n_bands, n_endmembers) is
+        transposed. The index of a DataFrame names the endmembers. None estimates them by least
+        squares from the pairs given to `fit`, in the space of the network.
 
     n_layers : int, default=2
         Number of layers, K.
@@ -48,20 +48,19 @@ class UADMMRegressor(UnrolledRegressor):
         Whether all layers share their parameters.
 
     lam : float, default=1e-3
-        λ ≥ 0 of the warm start, the weight of the sparsity term, in the units of the spectra
-        squared.
+        λ ≥ 0 of the warm start, the weight of the sparsity term, in squared units of the spectra.
 
     mu : float, "auto" or "max-eigenvalue", default="auto"
-        µ > 0 of the warm start, in the units of the spectra squared. "auto" tries a grid on the
-        training pairs, one pass of the untrained network each, and takes the largest µ whose error
-        is at most twice the least. "max-eigenvalue" is λ_max(AᵀA).
+        µ > 0 of the warm start, in squared units of the spectra. "auto" evaluates the untrained
+        network on the training pairs for a grid, and takes the largest µ whose error is at most
+        twice the smallest. "max-eigenvalue" is λ_max(AᵀA).
 
     sum_to_one : {"auto", False, True, "normalize"}, default="auto"
-        "normalize" rescales the output to sum to one; a pixel whose output is zero then gets
-        1 / n_endmembers of each. True also holds the warm-started x-update on the plane
-        Σx = 1, which adds a bias to each layer: better where spectra are linear mixtures. False
-        does neither. "auto" chooses between "normalize" and True together with µ, by the error on
-        the training pairs; where µ is not "auto" it is "normalize", as in the paper.
+        "normalize" rescales the output to sum to one. A pixel whose output is zero then gets
+        1 / n_endmembers of each endmember. True also keeps the warm-started x-update on the plane
+        Σx = 1 by a bias in each layer, which helps if spectra are linear mixtures. False does
+        neither. "auto" chooses between "normalize" and True together with µ; unless `mu` is "auto",
+        it is "normalize", as in the paper.
 
     alpha_mse : float, default=1.0
         α₁ ≥ 0, the weight of the mean squared error in the loss.
@@ -73,116 +72,113 @@ class UADMMRegressor(UnrolledRegressor):
         α₃ ≥ 0, the weight of the mean information divergence between abundances.
 
     norm : {"l2", "auto"}, default=None
-        "l2" lets the network see each spectrum, and each endmember, at unit length: better where
-        pixels differ in brightness. None leaves their length. "auto" is explained under
-        `noise_augmentation`.
+        "l2" rescales each spectrum and each endmember to unit length, which helps if pixels differ
+        in brightness. None does not. "auto" is explained under `noise_augmentation`.
 
     noise_augmentation : bool or "auto", default=False
-        Whether the network learns from mixtures of the endmembers, in the proportions of the given
-        abundances, with noise that is drawn anew in each epoch, in place of the given spectra:
-        better where spectra are linear mixtures. The noise has the second moments of what the
-        given spectra are besides the mixtures, and the network sees no more of a spectrum than its
-        projection on the span of the endmembers. "auto", here or as `norm`, sets a part of the
-        pairs aside (`validation_fraction`), trains each choice that is left open for 1,000 steps
-        on the rest, and takes the one with the least RMSE on that part; it then learns from all
-        pairs.
+        Whether to train on mixtures of the endmembers, in the proportions of the given abundances
+        and with new noise in each epoch, instead of the given spectra. This helps if spectra are
+        linear mixtures. The noise has the second moments of the residuals of the given spectra, and
+        spectra are projected on the span of the endmembers. "auto", here or as `norm`, holds out
+        a part of the pairs (`validation_fraction`), trains each possible choice for 1,000 steps on
+        the rest, and takes the one with the smallest RMSE on the held-out part. This choice is then
+        trained on all pairs.
 
     learning_rate : float, default=1e-4
-        Learning rate of Adam, for spectra whose largest value is one: the network divides
-        spectra by the largest magnitude in the training spectra.
+        Learning rate of Adam, for spectra whose largest magnitude is 1: the network divides spectra
+        by the largest magnitude in the training spectra.
 
     lr_schedule : {"cosine", "one-cycle"}, default=None
-        None keeps the learning rate constant; "cosine" lets it fall to zero along half a cosine,
-        and "one-cycle" first rise to it and then fall.
+        None keeps the learning rate constant. "cosine" lets it fall to zero along half a cosine.
+        "one-cycle" lets it first rise, and then fall.
 
     batch_size : int, default=64
-        Pixels in a batch; fewer pixels than this make one batch.
+        Number of pixels in a batch. Fewer pixels than this are one batch.
 
     max_epochs : int, default=300
-        Passes over the training pairs. 0 leaves the network untrained, which is K iterations of
+        Number of passes over the training pairs. With 0, the untrained network is K iterations of
         ADMM.
 
     early_stopping : bool, default=False
-        Whether to set a part of the pairs aside, to stop when the loss on it no longer falls, and
-        to restore the parameters that had the lowest.
+        Whether to hold out a part of the pairs, to stop when the loss on it no longer falls, and
+        to restore the parameters with the lowest loss.
 
     validation_fraction : float, default=0.1
-        The fraction of the pairs to set aside for early stopping, and for choosing what is "auto".
+        Fraction of the pairs to hold out for early stopping and for the choices of "auto".
 
     n_iter_no_change : int, default=20
-        Epochs without a lower validation loss after which to stop.
+        Number of epochs without a lower validation loss, after which training stops.
 
     warm_start : bool, default=False
-        Whether `fit` trains the present network further, for `max_epochs` more.
+        Whether `fit` continues to train the present network, for `max_epochs` more.
 
     device : str or torch.device, default="cpu"
-        Where to train and predict, as torch names it.
+        Device of torch for training and prediction.
 
     random_state : int, RandomState instance or None, default=None
-        Draws the order of the pixels in each epoch, and the validation part. Pass an int for
-        reproducible results. None draws from the operating system, and leaves NumPy's global
-        generator alone.
+        Draws the order of the pixels in each epoch, the noise and the validation part. Pass an int
+        for reproducible results. NumPy's global generator is never used.
 
     callbacks : list of skorch callbacks, default=None
-        Appended to the network's own.
+        Callbacks in addition to the network's own.
 
     verbose : int, default=0
-        Above 0, skorch prints a line an epoch.
+        If above 0, skorch prints a line per epoch.
 
     Attributes
     ----------
     net_ : skorch.NeuralNetRegressor
-        The trained net. It sees the spectra as `norm_`, `scale_` and the projection of
-        `noise_augmentation` leave them.
+        The trained net. Its input are spectra after `norm_`, `scale_` and the projection of
+        `noise_augmentation`.
 
     endmembers_ : ndarray of shape (n_endmembers, n_bands)
-        The endmembers as used.
+        The endmembers, as used.
 
     n_endmembers_ : int
         Number of endmembers.
 
     mu_ : float
-        µ of the warm start, in the units of the spectra squared.
+        µ of the warm start, in squared units of the spectra.
 
     sum_to_one_ : bool or "normalize"
-        The constraint that `sum_to_one` came to.
+        The `sum_to_one` used.
 
     scale_ : float
-        The largest magnitude in the training spectra, at unit length where `norm_` is "l2", which
-        the network divides spectra by.
+        The largest magnitude in the training spectra, after `norm_`. The network divides spectra by
+        it.
 
     norm_ : "l2" or None
         The `norm` used.
 
     noise_augmentation_ : bool
-        Whether noise was drawn.
+        The `noise_augmentation` used.
 
     choice_scores_ : dict
-        RMSE on the validation part of each pair of `norm` and `noise_augmentation` that was tried.
-        Only where one of them is "auto".
+        RMSE on the held-out part for each pair of `norm` and `noise_augmentation` that was tried.
+        Only set if one of them is "auto".
 
     loss_curve_ : list of float
         Mean training loss of each epoch.
 
     validation_loss_curve_ : list of float or None
-        Loss on the validation part after each epoch; None without early stopping.
+        Loss on the held-out part after each epoch, or None without early stopping.
 
     n_iter_ : int
-        Epochs trained.
+        Number of epochs trained.
 
     n_features_in_ : int
         Number of bands.
 
     feature_names_in_ : ndarray of shape (n_bands,)
-        Names of the bands, when the spectra were a DataFrame with string columns.
+        Names of the bands, if the spectra were a DataFrame with string columns.
 
     band_labels_ : list or None
-        Labels of the bands, numbers too, if the spectra had such.
+        Labels of the bands, such as names or wavelengths, if the spectra had labels.
 
     See Also
     --------
-    ISTANetRegressor : The same for ISTA.
-    SunSALRegressor : Sparse regression, which needs no abundances.
+    ISTANetRegressor : The same with ISTA.
+    SunSALRegressor : Sparse regression without training.
 
     References
     ----------
@@ -261,30 +257,30 @@ class UADMMRegressor(UnrolledRegressor):
 
     @classmethod
     def strong(cls, endmembers=None, **parameters):
-        """Return an estimator with the parameters that measured best, at some cost of time.
+        """Return an estimator with the parameters that gave the best results.
 
-        Twenty layers, trained for 2,000 epochs of batches of 256 with the "one-cycle" schedule;
-        whether on spectra of unit length, on noise drawn anew or on the spectra as they are, a
-        fifth of the pairs decides. They serve linear scenes and others; no scene needs its own.
-        Training takes about a minute on one core for 1,000 pixels of 224 bands.
+        It has 20 layers and is trained for 2,000 epochs in batches of 256 pixels, with the
+        "one-cycle" schedule. `norm` and `noise_augmentation` are chosen with a fifth of the pairs,
+        so that it suits linear and other scenes. Training takes about a minute on one core for
+        1,000 pixels of 224 bands.
 
         Parameters
         ----------
         endmembers : array-like of shape (n_endmembers, n_bands), default=None
-            Endmember spectra, as the class takes them.
+            Endmember spectra, as for the class.
 
         **parameters : dict
-            Parameters to set otherwise.
+            Other parameters, which override these.
 
         Returns
         -------
         estimator : UADMMRegressor
-            Not yet fitted.
+            Not fitted.
 
         Raises
         ------
         TypeError
-            If there is no parameter of a name.
+            If a parameter does not exist.
 
         Examples
         --------

@@ -467,11 +467,11 @@ def test_an_unknown_argument_of_fit_is_as_ever(problem):
 @pytest.mark.parametrize(
     ("estimator", "grid", "reason"),
     [
-        (Ridge(), {"alpha": [0.1, 1.0]}, "Ridge is no network of skunmix"),
+        (Ridge(), {"alpha": [0.1, 1.0]}, "Ridge is not a network of skunmix"),
         (
             make_pipeline(StandardScaler(), Ridge()),
             {"ridge__alpha": [0.1, 1.0]},
-            "Ridge is no network of skunmix",
+            "Ridge is not a network of skunmix",
         ),
         (
             UADMMRegressor(callbacks=[Silent()], **QUICK),

@@ -4,18 +4,18 @@ import torch
 
 
 class TensorBatches:
-    """Iterate over a `TensorDataset` in batches, without collating pixel by pixel.
+    """Iterator over a `TensorDataset` in batches, which does not collate single pixels.
 
     Parameters
     ----------
     dataset : torch.utils.data.TensorDataset
     batch_size : int
-        Pixels in a batch; the last may be smaller.
+        Number of pixels in a batch. The last batch may be smaller.
     random_state : numpy.random.RandomState, default=None
-        Draws a new order at each pass; None keeps the order.
+        Draws a new order for each pass. None keeps the order.
     noise : ndarray of shape (n_coordinates, n_coordinates), default=None
-        A factor L: each pass adds noise of covariance LLᵀ to the first tensor, drawn anew. It
-        takes a `random_state`.
+        A factor L: each pass adds new noise of covariance LLᵀ to the first tensor. Requires
+        `random_state`.
     """
 
     def __init__(self, dataset, batch_size, random_state=None, noise=None):

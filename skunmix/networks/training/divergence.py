@@ -1,4 +1,4 @@
-"""A training that diverges ends with an error and the last good parameters."""
+"""Divergence of training: it raises an error and restores the last good parameters."""
 
 import numpy as np
 import torch
@@ -13,27 +13,27 @@ class DivergenceError(ValueError):
 def divergence_error(epoch, loss, learning_rate):
     """Return the error of a training that diverged in this epoch."""
     return DivergenceError(
-        f"Training diverged in epoch {epoch}, with a loss of {loss:g}; the parameters are those of "
-        f"the epoch before. Expected a finite loss: lower the learning rate, which is "
-        f"{learning_rate:g}, or look for outliers in the spectra."
+        f"Training diverged in epoch {epoch}: expected a finite loss and parameters, got a loss of "
+        f"{loss:g}, and restored the parameters of the epoch before; lower the learning rate, "
+        f"which is {learning_rate:g}, or look for outliers in the spectra."
     )
 
 
 class StopOnDivergence(Callback):
-    """Restore the parameters of the last good epoch, and raise, when the loss is not finite.
+    """Callback that restores the last good epoch and raises if training diverges.
 
     Raises
     ------
     DivergenceError
-        At the end of an epoch whose loss, or after which a parameter, is not finite.
+        At the end of an epoch with a loss or a parameter that is not finite.
     """
 
     def on_train_begin(self, net, **kwargs):
-        """Keep the parameters that training begins with."""
+        """Keep the parameters."""
         self.good_ = _parameters(net)
 
     def on_epoch_end(self, net, **kwargs):
-        """Check the epoch, and keep its parameters or go back."""
+        """Keep the parameters if all is finite, otherwise restore the previous ones and raise."""
         loss = net.history[-1, "train_loss"]
         parameters = _parameters(net)
         if np.isfinite(loss) and torch.isfinite(parameters).all():
@@ -43,7 +43,7 @@ class StopOnDivergence(Callback):
         raise divergence_error(len(net.history), loss, net.lr)
 
     def on_train_end(self, net, **kwargs):
-        """Let go of the copy."""
+        """Delete the copy."""
         del self.good_
 
 

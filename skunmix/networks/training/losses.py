@@ -1,23 +1,22 @@
 """The composite loss of U-ADMM-AENet (eqs. 10-13).
 
-Its terms take abundances of any shape, with the endmembers along the axis `dim`.
+Its terms accept abundances of any shape, with the endmembers along the axis `dim`.
 """
 
 import torch
 from torch import nn
 
-# Added inside the logarithms of the divergence, which is infinite where an endmember is absent
-# from one of the two.
+# Added inside the logarithms of the divergence, which is infinite if one of the two is zero.
 EPSILON = 1e-6
-# Added to a length and taken off again; a power of two, so that nothing is left of it at zero.
+# Smallest length before it is subtracted again; a power of two, so that zero remains exactly zero.
 _TINY_LENGTH = 2.0**-50
 
 
 class CompositeLoss(nn.Module):
     """Weighted sum of squared error, angle and divergence between abundances.
 
-    α₁·mean‖x − x̂‖² + α₂·mean ∠(x, x̂) + α₃·mean[KL(x|x̂) + KL(x̂|x)], means over the pixels. It is
-    finite, with finite gradients, at x = x̂, at pure pixels and where x̂ is zero.
+    It is α₁·mean‖x − x̂‖² + α₂·mean ∠(x, x̂) + α₃·mean[KL(x|x̂) + KL(x̂|x)], with means over pixels.
+    The loss and its gradients are finite everywhere, also for x = x̂, pure pixels and x̂ = 0.
 
     Parameters
     ----------
@@ -82,12 +81,11 @@ def squared_error(y_pred, y_true, dim=1):
 def angle(y_pred, y_true, dim=1):
     """Return the angle of each pixel, in radians (eq. 12).
 
-    With unit vectors u and v it is 2·atan2(‖u − v‖, ‖u + v‖), whose gradient, unlike that of the
-    arc cosine, stays finite for parallel vectors. A pixel of zeros counts as being at a
-    right angle.
+    For unit vectors u and v it is 2·atan2(‖u − v‖, ‖u + v‖), whose gradient is finite for parallel
+    vectors, unlike that of the arc cosine. The angle of a pixel of zeros is a right angle.
     """
     u, v = _unit(y_pred, dim), _unit(y_true, dim)
-    # atan2 has no gradient at (0, 0), where both are zero
+    # atan2 has no gradient at (0, 0)
     return 2 * torch.atan2(_length(u - v, dim), _length(u + v, dim).clamp(min=EPSILON))
 
 
@@ -106,6 +104,6 @@ def _unit(x, dim):
 
 
 def _length(x, dim):
-    # torch.linalg.vector_norm is slow along any but the last axis: 40 times on a stack of 135
+    # torch.linalg.vector_norm is 40 times slower along other axes than the last, on a stack of 135
     # networks. The root has no gradient at 0.
     return x.square().sum(dim).clamp(min=_TINY_LENGTH**2).sqrt() - _TINY_LENGTH

@@ -1,15 +1,15 @@
-"""Epochs told to whoever wants to know."""
+"""Report of the epochs to other code."""
 
 from skorch.callbacks import Callback
 
 
 class ReportEpochs(Callback):
-    """Call functions at the beginning and the end of each epoch.
+    """Callback that calls functions at the beginning and the end of each epoch.
 
     Parameters
     ----------
     begin : callable
-        Called without arguments; what it returns is given to `end`.
+        Called without arguments. Its result is passed to `end`.
     end : callable
         Returns whether to stop training.
     """
@@ -19,15 +19,15 @@ class ReportEpochs(Callback):
         self.end = end
 
     def on_train_begin(self, net, **kwargs):
-        """Forget an earlier training."""
+        """Reset the state of an earlier training."""
         self.stopped_ = False
 
     def on_epoch_begin(self, net, **kwargs):
-        """Report the epoch that begins."""
+        """Call `begin`."""
         self.epoch_ = self.begin()
 
     def on_epoch_end(self, net, **kwargs):
-        """Report the epoch that ends, and stop if asked to."""
+        """Call `end`, and stop training if it returns True."""
         self.stopped_ = bool(self.end(self.epoch_))
         if self.stopped_:
             raise KeyboardInterrupt  # as skorch's own callbacks stop training

@@ -1,4 +1,4 @@
-"""Many networks of one architecture trained at once, as one stack of matrices."""
+"""Training of many networks of one architecture at once, as one stack of matrices."""
 
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -10,23 +10,23 @@ from torch import nn
 from ...utils.compat import fused_adam
 from .losses import TERMS
 
-# Of each parameter: itself, its gradient, two moments and a copy.
+# Tensors of the size of the parameters: they, their gradients, two moments and a copy.
 _COPIES_OF_PARAMETERS = 5
-# What the backward pass holds for a while, relative to what the forward pass leaves for it.
+# Memory of the backward pass, relative to what the forward pass keeps for it.
 _KEPT_AND_WORKED_ON = 2
 
 
 @dataclass
 class Fold:
-    """What the networks of a fold are trained on.
+    """Training data of the networks of a fold.
 
     Parameters
     ----------
     batches : iterable of (spectra, abundances)
-        Tensors of shape (n_pixels, n_bands) and (n_pixels, n_endmembers); each pass over it is an
-        epoch, and draws what there is to draw.
+        Tensors of shape (n_pixels, n_bands) and (n_pixels, n_endmembers). Each pass over it is an
+        epoch.
     validation : iterable of (spectra, abundances), default=None
-        The same for early stopping.
+        Batches for early stopping.
     """
 
     batches: object
@@ -35,16 +35,16 @@ class Fold:
 
 @dataclass
 class StackedTraining:
-    """What came of it; the first two axes of each array are folds and candidates.
+    """Result of a training.
 
     Parameters
     ----------
     loss, validation_loss : ndarray of shape (n_folds, n_candidates, n_epochs)
-        Mean loss of each epoch; of epochs that a network was not trained for, NaN.
+        Mean loss of each epoch, NaN after a network has stopped.
     n_epochs : ndarray of shape (n_folds, n_candidates)
-        Epochs that each network was trained for.
+        Number of epochs that each network was trained for.
     diverged : ndarray of shape (n_folds, n_candidates), bool
-        Whether the last of them left a loss or a parameter that is not finite.
+        Whether the last epoch ended with a loss or a parameter that is not finite.
     """
 
     loss: np.ndarray
@@ -55,7 +55,7 @@ class StackedTraining:
     _state: dict = field(repr=False)
 
     def module(self, fold, candidate):
-        """Return a network of its own for one fold and candidate."""
+        """Return the trained network of one fold and candidate."""
         module = deepcopy(self._networks[fold][candidate])
         i = fold * len(self._networks[fold]) + candidate
         with torch.no_grad():
@@ -65,18 +65,10 @@ class StackedTraining:
 
 
 def stack(networks):
-    """Return a network that is all given ones side by side.
+    """Return a network whose parameters and buffers have the given networks as their first axis.
 
-    Parameters
-    ----------
-    networks : sequence of UnmixingNetwork
-        Of one class, whose parameters have the same shapes. A buffer that some of them lack is
-        zero for these.
-
-    Returns
-    -------
-    stacked : UnmixingNetwork
-        Its parameters and buffers have the networks as their first axis.
+    The networks are of one class, and their parameters have the same shapes. If some of them do not
+    have a buffer, it is zero for these.
     """
     stacked = deepcopy(networks[0])
     for name in dict(stacked.named_parameters()):
@@ -90,34 +82,21 @@ def stack(networks):
 
 
 def _set(network, name, tensor):
-    """Set a parameter or a buffer, of a part of the network if its name has dots."""
+    """Set a parameter or buffer, whose name has dots if it belongs to a submodule."""
     part, _, name = name.rpartition(".")
     setattr(network.get_submodule(part), name, tensor)
 
 
 def bytes_per_network(network, batch_size):
-    """Estimate the memory that training takes for each network of a stack.
-
-    Parameters
-    ----------
-    network : UnmixingNetwork
-        One of them.
-    batch_size : int
-
-    Returns
-    -------
-    n_bytes : int
-    """
+    """Estimate the memory, in bytes, that training takes for each network of a stack."""
     parameters = {p.untyped_storage().data_ptr() for p in network.parameters()}
     kept = {}
 
     def keep(tensor):
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in parameters:
-            kept[storage.data_ptr()] = (
-                storage.nbytes(),
-                tensor,
-            )  # held, so that no other takes its place
+            # the tensor is held, so that no other takes its address
+            kept[storage.data_ptr()] = storage.nbytes(), tensor
         return tensor
 
     n_endmembers, n_bands = network.shape
@@ -139,28 +118,27 @@ def train_stacked(
 ):
     """Train a network for each fold and candidate, all of them in the same steps.
 
-    Each goes the way that it would go alone: it sees the batches of its fold, has an Adam of its
-    own, a learning rate and weights of the loss, and stops when it would. Every operation is that
-    of a network alone, in the order that it has there: where products of matrices do not depend on
-    how many rows these have, as is usual on one thread, the parameters are the same to the bit. One
-    that diverges does no harm to the others.
+    Each network is trained as it would be on its own: on the batches of its fold, with its own
+    Adam, learning rate, loss weights and early stopping, by the same operations in the same order.
+    If the rounding of matrix products does not depend on the number of rows, as is usual on one
+    thread, the parameters are equal to the bit. A network that diverges does not affect others.
 
     Parameters
     ----------
     modules : list of n_folds lists of n_candidates UnmixingNetwork
-        The untrained networks, as `stack` takes them.
+        The untrained networks, as `stack` accepts them.
     folds : list of n_folds Fold
-        With batches of the same sizes.
+        Their batches must have the same sizes.
     weights : array-like of shape (n_candidates, 3)
         α₁, α₂ and α₃ of each candidate.
     learning_rates : array-like of shape (n_candidates,)
     n_epochs : int
-        Epochs to train for, at most.
+        Largest number of epochs.
     schedule : callable, default=None
-        Gives the factor of the learning rate at a progress in [0, 1).
+        Returns the factor of the learning rate for a progress in [0, 1).
     patience : int, default=None
-        Epochs without a lower validation loss after which a network stops, and goes back to the
-        parameters that had the lowest; None trains to the end.
+        Number of epochs without a lower validation loss, after which a network stops and restores
+        the parameters with the lowest loss. None trains for all epochs.
 
     Returns
     -------
@@ -187,15 +165,9 @@ def train_stacked(
         if not progress.update(epoch, total / n_pixels, validation):
             break
     progress.finish()
+    arrays = progress.loss, progress.validation_loss, progress.n_epochs, progress.diverged
     state = {name: p.detach() for name, p in stacked.named_parameters()}
-    return StackedTraining(
-        progress.loss,
-        progress.validation_loss,
-        progress.n_epochs,
-        progress.diverged,
-        modules,
-        state,
-    )
+    return StackedTraining(*arrays, modules, state)
 
 
 class _StackedLoss:
@@ -208,10 +180,8 @@ class _StackedLoss:
     def __call__(self, estimate, abundances):
         """Return the loss of each network, (n_folds, n_candidates).
 
-        Parameters
-        ----------
-        estimate : Tensor of shape (n_networks, n_endmembers, n_pixels)
-        abundances : Tensor of shape (n_folds, n_pixels, n_endmembers)
+        `estimate` is (n_networks, n_endmembers, n_pixels), and `abundances` is (n_folds, n_pixels,
+        n_endmembers).
         """
         estimate = estimate.unflatten(0, (len(abundances), -1))
         truth = abundances.mT.contiguous().unsqueeze(1)
@@ -223,13 +193,13 @@ class _StackedLoss:
 class _StackedAdam:
     """Adam with a learning rate for each network of a stack.
 
-    It calls what `torch.optim.Adam` calls with ``fused=True``: one by one for each network, so that
-    its steps are rounded as those of a network alone.
+    It calls the kernel of `torch.optim.Adam` with ``fused=True`` on the tensors of each network, so
+    that the steps are rounded as for a single network.
     """
 
     def __init__(self, stacked, learning_rates):
         self.parameters = list(stacked.parameters())
-        # of each parameter, lists over the networks: the values and two moments
+        # for each parameter, lists over the networks of the values and two moments
         self.state = []
         for parameter in self.parameters:
             values = _by_network(parameter.detach())
@@ -241,8 +211,8 @@ class _StackedAdam:
             self.networks.setdefault(float(rate), []).append(i)
 
     def step(self, loss, factor):
-        """Go one step down the loss of each network, at a multiple of its learning rate."""
-        # each loss knows the parameters of its own network only
+        """Take a step for each network, with its learning rate times the factor."""
+        # each loss depends on the parameters of its own network only
         gradients = torch.autograd.grad(loss.sum(), self.parameters, allow_unused=True)
         used = [
             (values, _by_network(gradient), *moments)
@@ -259,17 +229,14 @@ class _StackedAdam:
 
 
 def _by_network(tensor):
-    """Return a tensor with the networks as its first axis as vectors, one for each.
-
-    They are views of a parameter; of a gradient, perhaps copies: Adam takes no notice of strides.
-    """
+    """Return the parts of a tensor for each network as vectors: views, or copies of a gradient."""
     return tensor.contiguous().flatten(1).unbind()
 
 
 class _Progress:
-    """What each network has reached: losses, divergence, early stopping."""
+    """Losses, divergence and early stopping of each network."""
 
-    # of skorch's EarlyStopping: a loss counts as lower when it is by this part of it
+    # skorch's EarlyStopping: a loss is lower if it is by this fraction
     _THRESHOLD = 1e-4
 
     def __init__(self, stacked, shape, n_epochs, patience):
@@ -285,11 +252,11 @@ class _Progress:
         self._best = deepcopy(stacked.state_dict()) if patience is not None else None
 
     def update(self, epoch, loss, validation_loss):
-        """Take in an epoch; return whether any network is still training."""
+        """Record an epoch, and return whether any network is still training."""
         running = self._running
         self.n_epochs[running] += 1
         self.loss[running, epoch] = loss.numpy(force=True)[running]
-        # what is not finite in any of them shows in the sum
+        # the sum is finite only if all parameters are
         total = sum(p.detach().flatten(1).sum(dim=1) for p in self.stacked.parameters())
         diverged = running & ~np.isfinite((total.view_as(loss) + loss).numpy(force=True))
         self.diverged |= diverged
@@ -305,19 +272,19 @@ class _Progress:
         return running.any()
 
     def _keep(self, which):
-        """Keep the parameters of some networks as the best they had."""
+        """Keep the parameters of some networks as their best."""
         which = torch.from_numpy(np.flatnonzero(which)).to(self.stacked.device)
         for name, parameter in self.stacked.named_parameters():
             self._best[name][which] = parameter.detach()[which]
 
     def finish(self):
-        """Go back to the best parameters of each network, where there was a validation."""
+        """Restore the best parameters of each network, if there was a validation."""
         if self._best is not None:
             self.stacked.load_state_dict(self._best)
 
 
 def _validate(stacked, loss, batches):
-    """Return the loss of each network on the validation part of its fold, as skorch has it."""
+    """Return the mean loss of each network on the validation part of its fold."""
     stacked.eval()
     total, n_pixels = 0.0, 0
     with torch.inference_mode():
@@ -329,12 +296,6 @@ def _validate(stacked, loss, batches):
 
 
 def _side_by_side(batches):
-    """Iterate over the batches of all folds together.
-
-    Yields
-    ------
-    spectra : Tensor of shape (n_folds, n_pixels, n_bands)
-    abundances : Tensor of shape (n_folds, n_pixels, n_endmembers)
-    """
+    """Yield the spectra and the abundances of all folds, with the folds as their first axis."""
     for pairs in zip(*batches, strict=True):
         yield tuple(torch.stack(tensors) for tensors in zip(*pairs))
