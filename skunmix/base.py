@@ -10,7 +10,13 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, Transf
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .endmembers import band_labels, check_endmembers, estimate_endmembers
+from .endmembers import (
+    band_labels,
+    check_endmembers,
+    estimate_endmembers,
+    extract_endmembers,
+    is_extractor,
+)
 from .utils.labels import (
     axis_labels,
     check_columns,
@@ -212,7 +218,7 @@ class BaseUnmixer(
         ----------
         X, y : array-like
             As the user gave them; `y` may be None for a learner that can do without.
-        endmembers : array-like or None
+        endmembers : array-like, extractor or None
             As given to `fit`; None falls back to the parameter of that name, and then to the
             least-squares estimate from the pairs.
         reset : bool
@@ -224,11 +230,15 @@ class BaseUnmixer(
         y : ndarray of shape (n_pixels, n_endmembers), float64, or None
         """
         given = self._given_endmembers(endmembers)
-        if y is None and (given is None or self._learns_from_pairs):
+        extracts = is_extractor(given)
+        if y is None and (given is None or self._learns_from_pairs) and not extracts:
             raise ValueError(self._message_y_missing())
         if given is not None and not self._learns_from_pairs and _are_labels(y, given):
             y = None
+        if extracts and (y is not None or self._learns_from_pairs):
+            raise ValueError(self._message_order_unknown(given))
         x_labels, y_labels = _checked_labels(X, y)
+        spectra_as_given = X
         if not reset:
             y = self._in_order_of_endmembers(y, "y")
         if y is None:
@@ -247,13 +257,18 @@ class BaseUnmixer(
             if y is not None and y.shape[1] != self.n_endmembers_:
                 raise ValueError(_message_columns(y, self.n_endmembers_))
             return X, y
+        # its abundance is what the others leave of the sum, or what the pairs say
+        shade = self._learns_from_pairs or getattr(self, "sum_to_one", False) is True
+        vars(self).pop("extractor_", None)
         if given is None:
             spectra, names = estimate_endmembers(X, y), None
+        elif extracts:
+            self.extractor_, given, names = extract_endmembers(given, spectra_as_given)
+            spectra, _ = check_endmembers(given, X.shape[1], shade=shade)
+            names = name_labels(names)
         else:
             if endmembers is not None:
                 self._check_not_sliced(endmembers, X, y)
-            # its abundance is what the others leave of the sum, or what the pairs say
-            shade = self._learns_from_pairs or getattr(self, "sum_to_one", False) is True
             spectra, names = check_endmembers(
                 given, X.shape[1], x_labels[1], y_labels[1], shade=shade
             )
@@ -315,6 +330,17 @@ class BaseUnmixer(
         if y is None:  # nothing tells whether some are missing
             warnings.warn(message, UserWarning, stacklevel=5)
 
+    def _message_order_unknown(self, extractor):
+        name = extractor.__name__ if isinstance(extractor, type) else type(extractor).__name__
+        return (
+            f"{type(self).__name__} {'learns from' if self._learns_from_pairs else 'was given'} "
+            f"abundances, but the order in which {name} finds endmembers is unknown, so that they "
+            f"cannot be matched to the columns of y; extract them first, E = "
+            f"{name}(…).fit(X).endmembers_, find their order by "
+            f"order = skunmix.metrics.match_endmembers(known_spectra, E), and pass "
+            f"endmembers=E[order]."
+        )
+
     def _message_y_missing(self):
         return (
             f"{type(self).__name__} requires y to be passed, but the target y is None: without "
@@ -323,7 +349,10 @@ class BaseUnmixer(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.target_tags.positive_only = self.endmembers is not None  # see check_abundances
+        # see check_abundances; with an extractor there are none
+        tags.target_tags.positive_only = self.endmembers is not None and not is_extractor(
+            self.endmembers
+        )
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         # abundances are fractions: no line through arbitrary targets
         tags.regressor_tags.poor_score = True

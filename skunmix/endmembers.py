@@ -1,8 +1,10 @@
 """What `endmembers=` may be, brought to rows in the bands of the spectra."""
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils import check_array
 
+from .utils.compat import HasMethods
 from .utils.labels import (
     BAND_NAMES,
     are_known,
@@ -17,6 +19,56 @@ from .utils.labels import (
     take_columns,
 )
 from .utils.validation import fill_values
+
+# Constraints of the parameter `endmembers`.
+ENDMEMBERS = ("array-like", HasMethods("fit"), None)
+
+
+def is_extractor(endmembers):
+    """Return whether `endmembers=` is an estimator that finds endmembers, rather than spectra."""
+    is_table = hasattr(endmembers, "__array__") or hasattr(endmembers, "__len__")
+    return callable(getattr(endmembers, "fit", None)) and not is_table
+
+
+def extract_endmembers(extractor, X):
+    """Fit a clone of an extractor to spectra.
+
+    Parameters
+    ----------
+    extractor : estimator
+        With `endmembers_` after ``fit(X)``.
+    X : array-like of shape (n_pixels, n_bands)
+        Spectra.
+
+    Returns
+    -------
+    extractor : estimator
+        Fitted.
+    endmembers : ndarray of shape (n_endmembers, n_bands)
+    names : list of str or None
+        Names of the endmembers, if the extractor has some.
+
+    Raises
+    ------
+    TypeError
+        If it is a class, or has no `endmembers_` after `fit`.
+    """
+    if isinstance(extractor, type):
+        raise TypeError(
+            f"endmembers is the class {extractor.__name__}, expected spectra or an instance of an "
+            f"extractor; pass {extractor.__name__}()."
+        )
+    fitted = clone(extractor).fit(X)
+    endmembers = getattr(fitted, "endmembers_", None)
+    if endmembers is None:
+        raise TypeError(
+            f"{type(fitted).__name__} has no endmembers_ after fit, expected an extractor such as "
+            f"those of skunmix.extraction; pass one, or an array of spectra."
+        )
+    if not hasattr(fitted, "get_feature_names_out"):
+        return fitted, endmembers, None
+    names = list(fitted.get_feature_names_out())
+    return fitted, endmembers, names if len(names) == len(endmembers) else None
 
 
 def check_endmembers(endmembers, n_bands, bands=None, names=None, *, shade=False):

@@ -7,9 +7,12 @@ from ._functions import (
     signal_to_reconstruction_error,
     spectral_angle_distance,
 )
+from ._matching import endmember_angle, match_endmembers
 from ._scorers import (
     abundance_angle_scorer,
     abundance_rmse_scorer,
+    make_endmember_angle_scorer,
+    make_matched_abundance_scorer,
     spectral_angle_scorer,
 )
 
@@ -19,6 +22,10 @@ __all__ = [
     "abundance_information_divergence",
     "abundance_rmse",
     "abundance_rmse_scorer",
+    "endmember_angle",
+    "make_endmember_angle_scorer",
+    "make_matched_abundance_scorer",
+    "match_endmembers",
     "signal_to_reconstruction_error",
     "spectral_angle_distance",
     "spectral_angle_scorer",

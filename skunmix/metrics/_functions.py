@@ -111,7 +111,7 @@ def abundance_angle_distance(y_true, y_pred, *, sample_weight=None, degrees=Fals
     22.5
     """
     y_true, y_pred = _check_abundances(y_true, y_pred, sample_weight)
-    return _mean(_row_angles(y_true, y_pred, degrees), sample_weight, average)
+    return _mean(row_angles(y_true, y_pred, degrees), sample_weight, average)
 
 
 @validate_params(
@@ -236,7 +236,7 @@ def spectral_angle_distance(
         for spectra, name in zip((spectra_true, spectra_pred), names)
     )
     _check_same_shape(spectra_true, spectra_pred, *names, "one spectrum per row")
-    return _mean(_row_angles(spectra_true, spectra_pred, degrees), sample_weight, average)
+    return _mean(row_angles(spectra_true, spectra_pred, degrees), sample_weight, average)
 
 
 @validate_params(_ABUNDANCES, prefer_skip_nested_validation=True)
@@ -284,7 +284,8 @@ def signal_to_reconstruction_error(y_true, y_pred, *, sample_weight=None):
     return 20.0 * (_log10_norm(y_true) - _log10_norm(error))
 
 
-def _row_angles(u, v, degrees):
+def row_angles(u, v, degrees):
+    """Return the angle between each row of u and the same row of v, shape (n_rows,)."""
     u, v = _unit_rows(u), _unit_rows(v)
     # zero vectors need no special case: atan2(1, 1) = π/4 and atan2(0, 0) = 0
     angles = 2 * np.arctan2(np.linalg.norm(u - v, axis=1), np.linalg.norm(u + v, axis=1))

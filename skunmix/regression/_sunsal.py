@@ -3,6 +3,7 @@
 from numbers import Real
 from typing import ClassVar
 
+from ..endmembers import ENDMEMBERS
 from ..utils.compat import Interval, StrOptions, fit_context
 from ..utils.state import restored_on_error
 from ._base import SOLVER_CONSTRAINTS, BaseSunSAL
@@ -21,10 +22,12 @@ class SunSALRegressor(BaseSunSAL):
 
     Parameters
     ----------
-    endmembers : array-like of shape (n_endmembers, n_bands), default=None
+    endmembers : array-like of shape (n_endmembers, n_bands) or extractor, default=None
         Endmember spectra, one per row, in the units of the spectra. (n_bands, n_endmembers) is
         transposed. The index of a DataFrame names the endmembers. None estimates them by least
-        squares from the pairs given to `fit`.
+        squares from the pairs given to `fit`. An extractor, which is any estimator that has
+        `endmembers_` after ``fit(X)``, is cloned and fitted to the spectra given to `fit`; see
+        :mod:`skunmix.extraction`.
 
     lam : float, default=1e-3
         λ ≥ 0, the weight of the sparsity term, in the units of the spectra squared. It has no
@@ -62,6 +65,9 @@ class SunSALRegressor(BaseSunSAL):
 
     n_endmembers_ : int
         Number of endmembers.
+
+    extractor_ : estimator
+        The fitted extractor, if `endmembers` is one.
 
     n_iter_ : int
         Number of passes of `fit` over the data: always 1. `max_iter` limits the iterations of a
@@ -102,7 +108,7 @@ class SunSALRegressor(BaseSunSAL):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "endmembers": ["array-like", None],
+        "endmembers": list(ENDMEMBERS),
         "lam": [Interval(Real, 0, None, closed="left")],
         "sum_to_one": ["boolean", StrOptions({"normalize"})],
         **SOLVER_CONSTRAINTS,
@@ -143,7 +149,7 @@ class SunSALRegressor(BaseSunSAL):
             are given, a one-dimensional `y` is ignored, as it is the target of a later step of a
             pipeline.
 
-        endmembers : array-like of shape (n_endmembers, n_bands), default=None
+        endmembers : array-like of shape (n_endmembers, n_bands) or extractor, default=None
             Endmember spectra, used instead of the parameter of the same name.
 
         Returns
@@ -156,7 +162,10 @@ class SunSALRegressor(BaseSunSAL):
         ValueError
             If neither endmembers nor abundances are given, endmembers fit neither layout or hold
             a fill value, the same spectrum twice or, without ``sum_to_one=True``, a zero spectrum,
-            abundances are negative, or there is a NaN.
+            abundances are negative or given with an extractor, whose order of endmembers is
+            unknown, or there is a NaN.
+        TypeError
+            If the extractor has no `endmembers_` after its `fit`.
         """
         with restored_on_error(self):
             self._fit_endmembers(X, y, endmembers)

@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_array, gen_batches
 
-from ..endmembers import estimate_endmembers
+from ..endmembers import ENDMEMBERS, estimate_endmembers
 from ..solvers import csr_path, normalize_abundances
 from ..utils.compat import Interval, StrOptions, fit_context
 from ..utils.state import restored_on_error
@@ -25,11 +25,13 @@ class SunSALRegressorCV(BaseSunSAL):
 
     Parameters
     ----------
-    endmembers : array-like of shape (n_endmembers, n_bands), default=None
+    endmembers : array-like of shape (n_endmembers, n_bands) or extractor, default=None
         Endmember spectra, one per row, in the units of the spectra. (n_bands, n_endmembers) is
         transposed. The index of a DataFrame names the endmembers. None estimates them by least
         squares from the pairs given to `fit`: from the training pixels of each fold, and from all
-        pixels for the final model.
+        pixels for the final model. An extractor, which is any estimator that has `endmembers_`
+        after ``fit(X)``, is cloned and fitted to the spectra given to `fit`; see
+        :mod:`skunmix.extraction`.
 
     lams : int or array-like of shape (n_lams,), default=12
         The λ ≥ 0 to choose from, or their number. A number gives logarithmically spaced λ from the
@@ -86,6 +88,9 @@ class SunSALRegressorCV(BaseSunSAL):
     n_endmembers_ : int
         Number of endmembers.
 
+    extractor_ : estimator
+        The fitted extractor, if `endmembers` is one.
+
     n_iter_ : int
         Number of passes of the final fit over the data: always 1.
 
@@ -120,7 +125,7 @@ class SunSALRegressorCV(BaseSunSAL):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "endmembers": ["array-like", None],
+        "endmembers": list(ENDMEMBERS),
         "lams": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "eps": [Interval(Real, 0, 1, closed="neither")],
         "sum_to_one": [StrOptions({"normalize"}), "boolean"],
@@ -167,7 +172,7 @@ class SunSALRegressorCV(BaseSunSAL):
             several endmembers are given, a one-dimensional `y` is ignored, as it is the target of a
             later step of a pipeline.
 
-        endmembers : array-like of shape (n_endmembers, n_bands), default=None
+        endmembers : array-like of shape (n_endmembers, n_bands) or extractor, default=None
             Endmember spectra, used instead of the parameter of the same name.
 
         Returns

@@ -10,7 +10,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch.utils.data import TensorDataset
 
-from ..endmembers import estimate_endmembers
+from ..endmembers import ENDMEMBERS, estimate_endmembers
 from ..metrics import abundance_rmse
 from ..networks import (
     DivergenceError,
@@ -45,7 +45,7 @@ class UnrolledRegressor(UnrolledUnmixer):
 
     _parameter_constraints: ClassVar[dict] = {
         **UnrolledUnmixer._parameter_constraints,
-        "endmembers": ["array-like", None],
+        "endmembers": list(ENDMEMBERS),
         "norm": [StrOptions({"l2", "auto"}), None],
         "noise_augmentation": ["boolean", StrOptions({"auto"})],
     }

@@ -18,7 +18,9 @@ class ISTANetRegressor(UnrolledRegressor):
     endmembers : array-like of shape (n_endmembers, n_bands), default=None
         Endmember spectra, one per row, in the units of the spectra. (n_bands, n_endmembers) is
         transposed. The index of a DataFrame names the endmembers. None estimates them by least
-        squares from the pairs given to `fit`, in the space of the network.
+        squares from the pairs given to `fit`, in the space of the network. An extractor raises an
+        error, because the order of its endmembers is unknown: extract them first, and match them by
+        :func:`skunmix.metrics.match_endmembers`.
 
     n_layers : int, default=2
         Number of layers, K.

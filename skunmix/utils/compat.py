@@ -8,7 +8,7 @@ from contextlib import nullcontext
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from sklearn.utils.validation import _check_method_params as index_fit_params
 
 try:  # callbacks, such as `ProgressBar`, exist since scikit-learn 1.9
@@ -24,6 +24,7 @@ except ImportError:
 
 __all__ = [
     "CallbackSupportMixin",
+    "HasMethods",
     "Interval",
     "StrOptions",
     "begin_callbacks",

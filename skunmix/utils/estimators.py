@@ -1,6 +1,11 @@
 """Access to the parts of pipelines and searches."""
 
+import warnings
+
+import numpy as np
 from sklearn.pipeline import Pipeline
+
+from .labels import axis_labels, order_among, take_columns
 
 
 def best_of(estimator):
@@ -82,3 +87,53 @@ def reconstruct_spectra(estimator, X, caller):
         f"abundances, got {type(estimator).__name__} without it; pass an unmixer, or a Pipeline "
         f"that ends in one."
     )
+
+
+def comparable_endmembers(estimator, endmembers):
+    """Return endmembers and those of an estimator, in the first space that has both.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted, with `endmembers_`, or a pipeline or search that ends in such.
+    endmembers : array-like of shape (n_endmembers, n_bands)
+        In the space of the spectra that the estimator takes.
+
+    Returns
+    -------
+    endmembers, found : array-like of shape (n_endmembers, n_features)
+        `endmembers` and those of the estimator if all steps can be inverted. Otherwise both in the
+        space of the last step.
+
+    Raises
+    ------
+    TypeError
+        If the last step has no `endmembers_`.
+    ValueError
+        If `endmembers` has other band labels than the estimator.
+    """
+    estimator = best_of(estimator)
+    unmixer = last_step(estimator)
+    if not hasattr(unmixer, "endmembers_"):
+        raise TypeError(
+            f"Expected a fitted unmixer or extractor, which has endmembers_, got "
+            f"{type(unmixer).__name__} without it; pass one, or a Pipeline that ends in one."
+        )
+    labels = axis_labels(endmembers)[1]
+    order = order_among(
+        [] if labels is None else [labels],
+        fitted_bands(estimator),
+        "the bands of endmembers_true",
+        "those that the model was fitted on",
+    )
+    endmembers = np.asarray(take_columns(endmembers, order))
+    if estimator is unmixer:
+        return endmembers, unmixer.endmembers_
+    if hasattr(estimator, "inverse_transform"):
+        # the reconstructions of pure pixels
+        return endmembers, estimator.inverse_transform(np.eye(len(unmixer.endmembers_)))
+    with warnings.catch_warnings():
+        # they have the bands of `fit`, whose names an array does not have
+        warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+        carried = estimator[:-1].transform(endmembers)
+    return comparable_endmembers(estimator[-1], carried)
