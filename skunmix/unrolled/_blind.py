@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 from torch.utils.data import TensorDataset
 
+from ..endmembers import ENDMEMBERS
 from ..networks import (
     ConstrainParameters,
     ReconstructionLoss,
@@ -200,7 +200,7 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
 
     _parameter_constraints: ClassVar[dict] = {
         **UnrolledUnmixer._parameter_constraints,
-        "endmembers": "no_validation",  # an array or an extractor
+        "endmembers": list(ENDMEMBERS),
         "n_endmembers": [Interval(Integral, 1, None, closed="left")],
         "mu": [POSITIVE, StrOptions({"auto", "max-eigenvalue"})],
         "sum_to_one": ["boolean", StrOptions({"normalize"})],
@@ -342,20 +342,11 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
         self._refuse_abundances(y, "fit")
         if not more:
             self._set_random_state()
-        given = self.endmembers if endmembers is None else endmembers
-        if not more and hasattr(given, "fit"):
-            self.extractor_ = clone(given).fit(X)
         X, _ = self._fit_endmembers(X, None, endmembers, reset=not more)
         check_magnitudes(X, "X")
         if not more:
             self.initial_endmembers_ = self.endmembers_
         return X
-
-    def _given_endmembers(self, endmembers):
-        given = self.endmembers if endmembers is None else endmembers
-        if hasattr(given, "fit"):
-            return self.extractor_.endmembers_
-        return super()._given_endmembers(endmembers)
 
     def _refuse_abundances(self, y, method):
         if y is None or np.ndim(y) < 2:
