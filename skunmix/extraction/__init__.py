@@ -1,3 +1,8 @@
 """Endmembers from an image: extractors, and how many endmembers there are."""
 
-__all__ = []
+from ._nfindr import NFINDR
+from ._purity import pixel_purity
+from ._spa import SPA
+from ._vca import VCA
+
+__all__ = ["NFINDR", "SPA", "VCA", "pixel_purity"]

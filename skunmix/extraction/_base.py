@@ -73,7 +73,7 @@ class BaseExtractor(BaseEstimator, metaclass=ABCMeta):
                 check_unique(bands, "the bands of X")
             X = validate_data(self, X, dtype="numeric")
             weight = check_weight(sample_weight, X)
-            rng = check_random_state(self.random_state)
+            rng = generator(getattr(self, "random_state", None))
             self.band_labels_ = bands
             self.endmembers_ = self._extract(X, weight, self.n_endmembers, rng)
             self.n_endmembers_ = len(self.endmembers_)
@@ -92,6 +92,11 @@ class BaseExtractor(BaseEstimator, metaclass=ABCMeta):
         names : ndarray of shape (n_endmembers,), of str objects
         """
         return np.array([f"endmember{i}" for i in range(self.n_endmembers_)], dtype=object)
+
+
+def generator(random_state):
+    """Return the generator of `random_state`, a new one for None, not NumPy's global one."""
+    return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
 def check_weight(sample_weight, X):

@@ -6,7 +6,7 @@ Each accepts one network, or a stack, whose parameters have the networks as thei
 import torch
 from torch import nn
 
-# BLAS may use another kernel for matrices with fewer rows or columns (MKL: up to 8).
+# Products of fewer columns may have a kernel of their own, which was seen for one column.
 _FEW = 16
 # A float32 sum of abundances below this is zero: dividing by it would make gradients overflow.
 _TINY_SUM = 1e-6
@@ -31,26 +31,23 @@ def layer_products(spectra, W):
     products : Tensor of shape (…, K · n_endmembers, n_pixels)
     """
     if W.ndim == 3:
-        return _matmul_transposed(W.flatten(0, 1), spectra)
-    n_folds, n_pixels, n_bands = spectra.shape
-    # one product for all networks of a fold, which share its spectra
-    products = _matmul_transposed(W.reshape(n_folds, -1, n_bands), spectra)
-    return products.view(len(W), -1, n_pixels)
+        return _products_of_each(W.flatten(0, 1)[None], spectra)[0]
+    matrices = W.flatten(1, 2).chunk(len(spectra))
+    return torch.cat([_products_of_each(*fold) for fold in zip(matrices, spectra)])
 
 
-def _matmul_transposed(W, spectra):
-    """Return W · spectraᵀ, where a number is rounded equally whatever the other pixels are.
+def _products_of_each(matrices, spectra):
+    """Return matrix · spectraᵀ for each matrix, rounded as if it were the only one.
 
-    BLAS may sum in another order if a matrix has few rows or columns. Few rows are therefore
-    computed as columns, and few pixels are padded with zeros.
+    BLAS may add up a product in another order if its shape is another, so the matrices are not
+    stacked to one large product. Few pixels are padded with zeros, because BLAS may treat a single
+    product of few columns differently from a batch.
     """
-    n_pixels = spectra.shape[-2]
+    n_pixels = len(spectra)
     if n_pixels < _FEW:
-        padded = nn.functional.pad(spectra, (0, 0, 0, _FEW - n_pixels))
-        return _matmul_transposed(W, padded)[..., :n_pixels].contiguous()
-    if W.shape[-2] >= _FEW:
-        return W @ spectra.mT
-    return (spectra @ W.mT).mT.contiguous()
+        spectra = nn.functional.pad(spectra, (0, 0, 0, _FEW - n_pixels))
+    products = torch.bmm(matrices, spectra.T.expand(len(matrices), -1, -1))
+    return products[..., :n_pixels].contiguous()
 
 
 def multiply_add(v, matrix, z):

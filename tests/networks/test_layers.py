@@ -26,11 +26,25 @@ def test_products_are_those_of_each_layer():
 @pytest.mark.parametrize("n_pixels", [1, 5, 16, 51, 64])
 @pytest.mark.parametrize("n_networks", [1, 2, 27])
 def test_products_of_a_network_do_not_depend_on_those_beside_it(n_bands, n_pixels, n_networks):
-    """To the bit, though BLAS adds up few rows or columns in another order than many."""
-    W, spectra = torch.rand(n_networks, 2, 4, n_bands), torch.rand(1, n_pixels, n_bands)
+    """To the bit, and so are its gradients, though BLAS rounds by the shape of a product."""
+    W = torch.rand(n_networks, 2, 4, n_bands, requires_grad=True)
+    spectra = torch.rand(1, n_pixels, n_bands)
     together = layer_products(spectra, W)
-    for network, products in zip(W, together):
-        assert torch.equal(products, layer_products(spectra[0], network))
+    upstream = torch.rand_like(together)
+    (together_gradients,) = torch.autograd.grad(together, W, upstream)
+    for i in range(n_networks):
+        alone = layer_products(spectra[0], W[i])
+        assert torch.equal(alone, together[i])
+        (gradient,) = torch.autograd.grad(alone, W, upstream[i])
+        assert torch.equal(gradient[i], together_gradients[i])
+
+
+@pytest.mark.parametrize("n_folds", [2, 5])
+def test_each_fold_has_its_own_spectra(n_folds):
+    W, spectra = torch.rand(3 * n_folds, 2, 4, 7), torch.rand(n_folds, 20, 7)
+    products = layer_products(spectra, W)
+    for i, network in enumerate(W):
+        assert torch.equal(products[i], layer_products(spectra[i // 3], network))
 
 
 def test_normalize_is_that_of_the_solvers():
