@@ -11,6 +11,7 @@ from sklearn.metrics import r2_score
 from torch.utils.data import TensorDataset
 
 from ..endmembers import ENDMEMBERS
+from ..extraction import VCA
 from ..networks import (
     ConstrainParameters,
     ReconstructionLoss,
@@ -55,8 +56,9 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
         ``fit(X)``; a clone of it is fitted on the spectra. None extracts `n_endmembers` by VCA.
         The index of a DataFrame names the endmembers.
 
-    n_endmembers : int, default=2
-        Number of endmembers to extract if `endmembers` is None; ignored otherwise.
+    n_endmembers : int or str, default="elbow"
+        Number of endmembers, or the method that estimates it, for VCA. Ignored if `endmembers` is
+        given.
 
     n_layers : int, default=2
         Number of layers, K.
@@ -100,6 +102,10 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
     max_epochs : int, default=300
         Passes over the spectra. 0 leaves the network untrained.
 
+    max_samples : int or None, default=10,000
+        Number of pixels to train on, drawn at random from an image that has more. None trains on
+        all of them, which are more steps: lower `max_epochs` in proportion.
+
     early_stopping : bool, default=False
         Whether to set a part of the spectra aside, to stop when the loss on it no longer falls, and
         to restore the parameters that had the lowest.
@@ -117,9 +123,9 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
         Where to train and predict, as torch names it.
 
     random_state : int, RandomState instance or None, default=None
-        Draws the order of the pixels in each epoch, the pixels on which µ is chosen, and the
-        validation part. Pass an int for reproducible results, and one to the extractor, too. None
-        draws from the operating system, and leaves NumPy's global generator alone.
+        Draws the pixels to train on, their order in each epoch, those on which µ is chosen, and the
+        validation part. Pass an int for reproducible results, to the extractor too. None draws from
+        a new generator, not from NumPy's global one.
 
     callbacks : list of skorch callbacks, default=None
         Appended to the network's own.
@@ -201,7 +207,8 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
     _parameter_constraints: ClassVar[dict] = {
         **UnrolledUnmixer._parameter_constraints,
         "endmembers": list(ENDMEMBERS),
-        "n_endmembers": [Interval(Integral, 1, None, closed="left")],
+        "n_endmembers": "no_validation",  # VCA's
+        "max_samples": [Interval(Integral, 1, None, closed="left"), None],
         "mu": [POSITIVE, StrOptions({"auto", "max-eigenvalue"})],
         "sum_to_one": ["boolean", StrOptions({"normalize"})],
     }
@@ -210,7 +217,7 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
         self,
         endmembers=None,
         *,
-        n_endmembers=2,
+        n_endmembers="elbow",
         n_layers=2,
         tied=False,
         lam=1e-3,
@@ -223,6 +230,7 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
         lr_schedule=None,
         batch_size=64,
         max_epochs=300,
+        max_samples=10_000,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=20,
@@ -246,6 +254,7 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
         self.lr_schedule = lr_schedule
         self.batch_size = batch_size
         self.max_epochs = max_epochs
+        self.max_samples = max_samples
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -284,7 +293,7 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
         """
         more = self.warm_start and hasattr(self, "net_")
         with restored_on_error(self):  # after a later error, the new net remains
-            X = self._check_spectra(X, y, endmembers, more=more)
+            X = self._sample(self._check_spectra(X, y, endmembers, more=more))
             epochs = begin_callbacks(self, self.max_epochs)
             epochs.call_on_fit_task_begin(estimator=self, X=X, y=None)
             pairs = TrainingPairs(X, X)
@@ -348,6 +357,10 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
             self.initial_endmembers_ = self.endmembers_
         return X
 
+    def _given_endmembers(self, endmembers):
+        given = super()._given_endmembers(endmembers)
+        return VCA(self.n_endmembers, random_state=self.random_state) if given is None else given
+
     def _refuse_abundances(self, y, method):
         if y is None or np.ndim(y) < 2:
             return
@@ -361,6 +374,12 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
             f"{type(self).__name__}.{method} takes no abundances, but y has shape {np.shape(y)}: "
             f"the order of endmembers from an image is unknown; {fix}."
         )
+
+    def _sample(self, X):
+        """Return the spectra to train on."""
+        if self.max_samples is None or len(X) <= self.max_samples:
+            return X
+        return X[np.sort(self._random_state.permutation(len(X))[: self.max_samples])]
 
     def _start(self, X):
         """Set the transform and the untrained net."""

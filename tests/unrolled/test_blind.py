@@ -18,6 +18,7 @@ from sklearn.preprocessing import Normalizer
 from skorch.callbacks import Callback
 
 from skunmix import UADMMBlindUnmixer
+from skunmix.extraction import VCA
 from skunmix.model_selection import StackedGridSearchCV
 from skunmix.solvers import csr_active_set, csr_admm, normalize_abundances
 from skunmix.unrolled import reason_to_fit_alone
@@ -330,6 +331,38 @@ def test_names(problem):
     assert_allclose(model.endmembers_, quick(endmembers).fit(spectra).endmembers_, atol=1e-5)
 
 
+def test_the_default_start_is_vca(problem):
+    model = UADMMBlindUnmixer(n_endmembers=4, max_epochs=3, random_state=0, warm_start=True)
+    vca = VCA(4, random_state=0)
+    model.fit(problem.spectra)
+    assert isinstance(model.extractor_, VCA)
+    assert_array_equal(model.initial_endmembers_, vca.fit(problem.spectra).endmembers_)
+    assert_array_equal(model.endmembers_, quick(vca).fit(problem.spectra).endmembers_)
+    assert model.fit(problem.spectra).n_iter_ == 6
+
+
+def test_training_on_a_sample(problem):
+    class Seen(Callback):
+        def on_train_begin(self, net, **_):
+            self.spectra = []
+
+        def on_batch_begin(self, net, batch, **_):
+            self.spectra.append(batch[0].numpy())
+
+    seen = Seen()
+    model = quick(max_samples=40, batch_size=10, max_epochs=1, callbacks=[seen])
+    model.fit(problem.spectra)
+    assert_array_equal(model.initial_endmembers_, FarPixels().fit(problem.spectra).endmembers_)
+    batches = model.callbacks[0].spectra
+    assert len(batches) == 4
+    pixels = np.vstack(batches) * model.scale_
+    distances = abs(pixels[:, None] - problem.spectra).max(axis=2)
+    assert distances.min(axis=1).max() < 1e-6
+    assert len(set(distances.argmin(axis=1))) == 40
+    whole, none = (quick(max_samples=n).fit(problem.spectra) for n in (150, None))
+    assert_array_equal(whole.endmembers_, none.endmembers_)
+
+
 def test_endmembers_to_fit(problem):
     spectra, _, endmembers = problem
     model = UADMMBlindUnmixer(max_epochs=3, random_state=0).fit(spectra, endmembers=endmembers)
@@ -378,7 +411,8 @@ def test_abundances_are_refused(problem, kind):
     ("parameters", "message"),
     [
         ({"n_layers": 0}, "'n_layers' parameter"),
-        ({"n_endmembers": 0}, "'n_endmembers' parameter"),
+        ({"endmembers": None, "n_endmembers": 0}, "'n_endmembers' parameter"),
+        ({"max_samples": 0}, "'max_samples' parameter"),
         ({"mu": 0.0}, "'mu' parameter"),
         ({"sum_to_one": "auto"}, "'sum_to_one' parameter"),
         ({"learning_rate": np.inf}, "'learning_rate' parameter"),
