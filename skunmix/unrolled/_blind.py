@@ -60,7 +60,7 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
         Number of endmembers, or the method that estimates it, for VCA. Ignored if `endmembers` is
         given.
 
-    n_layers : int, default=2
+    n_layers : int, default=5
         Number of layers, K.
 
     tied : bool, default=False
@@ -74,10 +74,9 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
         grid with which K iterations have at most twice the error of the best value, against the
         exact abundances for the endmembers of the start. "max-eigenvalue" is λ_max(AᵀA).
 
-    sum_to_one : {True, "normalize", False}, default=True
-        True also holds the x-update of the start on the plane Σx = 1, by a bias in each layer, and
-        rescales the output to sum to one. "normalize" only rescales, as in the paper. False does
-        neither.
+    sum_to_one : {"normalize", True, False}, default="normalize"
+        "normalize" rescales the output to sum to one, as in the paper. True also holds the x-update
+        of the start on the plane Σx = 1, by a bias in each layer. False does neither.
 
     alpha_mse : float, default=1.0
         α₁ ≥ 0, the weight of the squared error in the loss. The authors' code uses this term only.
@@ -88,19 +87,20 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
     alpha_aid : float, default=0.0
         α₃ ≥ 0, the weight of the information divergence between spectrum and reconstruction.
 
-    learning_rate : float, default=1e-4
+    learning_rate : float, default=3e-4
         Learning rate of Adam, for spectra whose largest value is one: the network divides spectra
         by the largest magnitude in the training spectra.
 
-    lr_schedule : {"cosine", "one-cycle"}, default=None
+    lr_schedule : {"cosine", "one-cycle"} or None, default="cosine"
         None keeps the learning rate constant; "cosine" lets it fall to zero along half a cosine,
         and "one-cycle" lets it rise first and then fall.
 
-    batch_size : int, default=64
+    batch_size : int, default=256
         Pixels in a batch; fewer pixels than this make one batch.
 
-    max_epochs : int, default=300
-        Passes over the spectra. 0 leaves the network untrained.
+    max_epochs : int, default=60
+        Passes over the spectra. 0 leaves the network untrained. Nothing but the number of steps
+        bounds how far the endmembers move, so more epochs are not always better.
 
     max_samples : int or None, default=10,000
         Number of pixels to train on, drawn at random from an image that has more. None trains on
@@ -218,18 +218,18 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
         endmembers=None,
         *,
         n_endmembers="elbow",
-        n_layers=2,
+        n_layers=5,
         tied=False,
         lam=1e-3,
         mu="auto",
-        sum_to_one=True,
+        sum_to_one="normalize",
         alpha_mse=1.0,
         alpha_aad=0.0,
         alpha_aid=0.0,
-        learning_rate=1e-4,
-        lr_schedule=None,
-        batch_size=64,
-        max_epochs=300,
+        learning_rate=3e-4,
+        lr_schedule="cosine",
+        batch_size=256,
+        max_epochs=60,
         max_samples=10_000,
         early_stopping=False,
         validation_fraction=0.1,

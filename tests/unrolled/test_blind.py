@@ -45,9 +45,20 @@ class FarPixels(BaseEstimator):
         return self
 
 
+QUICK = {
+    "n_layers": 2,
+    "sum_to_one": True,
+    "learning_rate": 1e-4,
+    "lr_schedule": None,
+    "batch_size": 64,
+    "max_epochs": 3,
+    "random_state": 0,
+}
+
+
 def quick(endmembers=None, **parameters):
     endmembers = FarPixels() if endmembers is None else endmembers
-    return UADMMBlindUnmixer(endmembers, **{"max_epochs": 3, "random_state": 0, **parameters})
+    return UADMMBlindUnmixer(endmembers, **{**QUICK, **parameters})
 
 
 def reconstruction_error(model, spectra):
@@ -332,7 +343,7 @@ def test_names(problem):
 
 
 def test_the_default_start_is_vca(problem):
-    model = UADMMBlindUnmixer(n_endmembers=4, max_epochs=3, random_state=0, warm_start=True)
+    model = UADMMBlindUnmixer(n_endmembers=4, warm_start=True, **QUICK)
     vca = VCA(4, random_state=0)
     model.fit(problem.spectra)
     assert isinstance(model.extractor_, VCA)
@@ -365,7 +376,7 @@ def test_training_on_a_sample(problem):
 
 def test_endmembers_to_fit(problem):
     spectra, _, endmembers = problem
-    model = UADMMBlindUnmixer(max_epochs=3, random_state=0).fit(spectra, endmembers=endmembers)
+    model = UADMMBlindUnmixer(**QUICK).fit(spectra, endmembers=endmembers)
     assert_array_equal(model.endmembers_, quick(endmembers).fit(spectra).endmembers_)
 
 
