@@ -32,7 +32,9 @@ from skunmix import SunSALRegressor, UADMMBlindUnmixer, extraction
 from skunmix.datasets import fetch_jasper_ridge, fetch_usgs_library, make_endmembers, make_scene
 from skunmix.metrics import abundance_rmse, endmember_angle, match_endmembers
 
-EXTRACTORS = [name for name in ("VCA", "MinimumVolume") if hasattr(extraction, name)]
+EXTRACTORS = [
+    name for name in ("VCA", "MinimumVolume", "ArchetypalAnalysis") if hasattr(extraction, name)
+]
 
 
 def main():
