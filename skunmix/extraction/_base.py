@@ -6,22 +6,24 @@ from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from ..utils.compat import Interval, fit_context
+from ..utils.compat import Interval, StrOptions, fit_context
 from ..utils.labels import axis_labels, check_unique, refuse_masked
 from ..utils.state import restored_on_error
+from ._count import METHODS, count_endmembers
+from ._weights import check_weight
 
 
 class BaseExtractor(BaseEstimator, metaclass=ABCMeta):
     """Base class of the extractors: the spectra of an image in, endmembers out.
 
-    A subclass has the parameters `n_endmembers` and `random_state`, and implements `_extract`.
+    A subclass has the parameter `n_endmembers`, perhaps `random_state`, and implements `_extract`.
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "n_endmembers": [Interval(Integral, 1, None, closed="left")],
+        "n_endmembers": [Interval(Integral, 1, None, closed="left"), StrOptions(set(METHODS))],
         "random_state": ["random_state"],
     }
 
@@ -64,7 +66,7 @@ class BaseExtractor(BaseEstimator, metaclass=ABCMeta):
         ------
         ValueError
             If the pixels span fewer dimensions than there are endmembers, a value is NaN or
-            masked, or a weight is negative.
+            masked, a weight is negative, or the number of endmembers is estimated as 0.
         """
         with restored_on_error(self):
             refuse_masked(X, "X")
@@ -73,9 +75,10 @@ class BaseExtractor(BaseEstimator, metaclass=ABCMeta):
                 check_unique(bands, "the bands of X")
             X = validate_data(self, X, dtype="numeric")
             weight = check_weight(sample_weight, X)
+            n_endmembers = resolve_n_endmembers(self.n_endmembers, X, weight)
             rng = generator(getattr(self, "random_state", None))
             self.band_labels_ = bands
-            self.endmembers_ = self._extract(X, weight, self.n_endmembers, rng)
+            self.endmembers_ = self._extract(X, weight, n_endmembers, rng)
             self.n_endmembers_ = len(self.endmembers_)
         return self
 
@@ -94,46 +97,25 @@ class BaseExtractor(BaseEstimator, metaclass=ABCMeta):
         return np.array([f"endmember{i}" for i in range(self.n_endmembers_)], dtype=object)
 
 
-def generator(random_state):
-    """Return the generator of `random_state`, a new one for None, not NumPy's global one."""
-    return np.random.RandomState() if random_state is None else check_random_state(random_state)
-
-
-def check_weight(sample_weight, X):
-    """Return the weights of the pixels as float64, or None if all are equal.
-
-    Parameters
-    ----------
-    sample_weight : array-like of shape (n_pixels,), or None
-    X : ndarray of shape (n_pixels, n_bands)
-
-    Returns
-    -------
-    weight : ndarray of shape (n_pixels,), or None
+def resolve_n_endmembers(n_endmembers, X, weight=None):
+    """Return the number of endmembers, which a method estimates if it is the name of one.
 
     Raises
     ------
     ValueError
-        If the shape is another, a weight is negative or NaN, or all are 0.
+        If the method finds none.
     """
-    if sample_weight is None:
-        return None
-    refuse_masked(sample_weight, "sample_weight")
-    weight = check_array(
-        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
-    )
-    if weight.ndim != 1:
+    if not isinstance(n_endmembers, str):
+        return n_endmembers
+    count = count_endmembers(X, n_endmembers, weight).n_endmembers
+    if count == 0:
         raise ValueError(
-            f"Sample weights must be 1D array or scalar, got shape {weight.shape}; pass one weight "
-            f"per pixel."
+            f"Expected spectra in which n_endmembers={n_endmembers!r} finds at least one "
+            f"endmember, got 0, because no dimension stands out from the noise; pass a number."
         )
-    check_consistent_length(X, weight)
-    if weight.min() < 0:
-        pixel = int(weight.argmin())
-        raise ValueError(
-            f"Negative values in sample_weight: expected weights of at least 0, got "
-            f"{weight[pixel]:g} for pixel {pixel}; use 0 to leave a pixel out."
-        )
-    if not weight.any():
-        raise ValueError("All sample weights are 0, so there is no pixel; use weights above 0.")
-    return None if (weight == weight[0]).all() else weight
+    return count
+
+
+def generator(random_state):
+    """Return the generator of `random_state`, a new one for None, not NumPy's global one."""
+    return np.random.RandomState() if random_state is None else check_random_state(random_state)

@@ -13,11 +13,13 @@ from ._subspace import check_dims, signal_subspace, spectra_at
 from ._vca import vertex_components
 
 # Random directions along which extreme points are looked for, and the points among which.
-_N_DIRECTIONS, _N_POINTS = 128, 2**15
+_N_DIRECTIONS, _N_POINTS = 128, 2**14
 # Points that a pass over all of them may add to the candidates.
 _N_ADDED = 1024
 # An exchange must enlarge the volume by more than this factor.
 _LEAST_GAIN = 1 + 1e-9
+# Updates of rank one after which the inverse is computed anew.
+_N_UPDATES = 100
 
 
 class NFINDR(BaseExtractor):
@@ -104,6 +106,9 @@ class NFINDR(BaseExtractor):
     >>> mixtures = make_mixtures(library, concentration=0.1, snr=None, random_state=0)
     >>> nfindr = NFINDR(3, random_state=0).fit(mixtures.spectra)
     >>> mixtures.abundances[nfindr.indices_].round(2)
+    array([[0., 1., 0.],
+           [0., 0., 1.],
+           [1., 0., 0.]])
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -185,8 +190,10 @@ def largest_simplex(points, directions, starts):
         if not len(outside):
             return best, volume
         candidates = np.concatenate([best, np.setdiff1d(outside, best)])
-        chosen, volume = exchange(with_one(points[candidates]), np.arange(n_vertices))
-        best = candidates[chosen]
+        chosen, enlarged = exchange(with_one(points[candidates]), np.arange(n_vertices))
+        if not enlarged > volume:
+            return best, volume
+        best, volume = candidates[chosen], enlarged
 
 
 def with_one(points):
@@ -197,8 +204,8 @@ def with_one(points):
 def extreme_points(points, directions):
     """Return the indices of an even sample's points that are extreme along a direction."""
     rows = sample_rows(len(points), _N_POINTS)
-    scores = points[rows] @ directions.T
-    return rows[np.unique([scores.argmax(axis=0), scores.argmin(axis=0)])]
+    scores = directions @ points[rows].T
+    return rows[np.unique([scores.argmax(axis=1), scores.argmin(axis=1)])]
 
 
 def exchange(points, chosen):
@@ -217,15 +224,11 @@ def exchange(points, chosen):
     volume : float
         The absolute value of the determinant.
     """
-    chosen = chosen.copy()
-    while True:
-        vertices = points[chosen]
-        volume = abs(np.linalg.det(vertices))
-        if volume == 0:
-            return chosen, 0.0
-        factors = points @ np.linalg.inv(vertices)
-        n_exchanges = 0
-        while n_exchanges < 100:
+    volume = abs(np.linalg.det(points[chosen]))
+    while volume > 0:
+        exchanged = chosen.copy()
+        factors = points @ np.linalg.inv(points[chosen])
+        for _ in range(_N_UPDATES):
             point, vertex = np.unravel_index(np.abs(factors).argmax(), factors.shape)
             if abs(factors[point, vertex]) <= _LEAST_GAIN:
                 break
@@ -234,10 +237,13 @@ def exchange(points, chosen):
             column = factors[:, vertex] / row[vertex]
             row[vertex] -= 1.0
             factors -= np.outer(column, row)
-            chosen[vertex] = point
-            n_exchanges += 1
-        if n_exchanges == 0:
-            return chosen, volume
+            exchanged[vertex] = point
+        # anew, so that rounding does not add up, nor lets exchanges go round in circles
+        enlarged = abs(np.linalg.det(points[exchanged]))
+        if not enlarged > volume:
+            break
+        chosen, volume = exchanged, enlarged
+    return chosen, volume
 
 
 def enlarging_points(points, chosen):
@@ -257,7 +263,9 @@ def enlarging_points(points, chosen):
     offset, linear = inverse[0], inverse[1:]
     found, gains = [], []
     for block in row_blocks(*points.shape):
-        factors = np.abs(points[block] @ linear + offset).max(axis=1)
+        factors = linear.T @ points[block].T
+        factors += offset[:, np.newaxis]
+        factors = np.abs(factors, out=factors).max(axis=0)
         larger = np.flatnonzero(factors > _LEAST_GAIN)
         found.append(larger + block.start)
         gains.append(factors[larger])

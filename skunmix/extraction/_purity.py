@@ -68,9 +68,10 @@ def pixel_purity(X, n_projections=1000, *, threshold=0.0, random_state=None):
     --------
     >>> import numpy as np
     >>> from skunmix.extraction import pixel_purity
-    >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [0.4, 0.4], [0.5, 0.6]])
+    >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.3, 0.5]])
     >>> counts = pixel_purity(X, 100, random_state=0)
-    >>> int(counts[2]), int(counts.sum())
+    >>> int(counts[3]), int(counts.sum())
+    (0, 200)
     """
     refuse_masked(X, "X")
     X = check_array(X, dtype="numeric", input_name="X")

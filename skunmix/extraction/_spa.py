@@ -75,6 +75,9 @@ class SPA(BaseExtractor):
     >>> mixtures = make_mixtures(library, concentration=0.1, snr=None, random_state=0)
     >>> spa = SPA(3).fit(mixtures.spectra)
     >>> mixtures.abundances[spa.indices_].round(2)
+    array([[0., 1., 0.],
+           [0., 0., 1.],
+           [1., 0., 0.]])
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -110,7 +113,7 @@ def successive_projections(points, n_endmembers, allowed=None):
     -------
     indices : ndarray of shape (n_endmembers,)
     """
-    squares = np.einsum("ij,ij->i", points, points)
+    squares = np.square(points.T).sum(axis=0)
     if allowed is not None:
         squares[~allowed] = -1.0
     indices = np.empty(n_endmembers, dtype=np.intp)

@@ -84,6 +84,9 @@ class VCA(BaseExtractor):
     >>> mixtures = make_mixtures(library, concentration=0.1, snr=None, random_state=0)
     >>> vca = VCA(3, random_state=0).fit(mixtures.spectra)
     >>> mixtures.abundances[vca.indices_].round(2)
+    array([[0., 0., 1.],
+           [1., 0., 0.],
+           [0., 1., 0.]])
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -154,8 +157,8 @@ def scale_to_hyperplane(points, mean):
 
 def with_constant(points, allowed):
     """Return points with the largest norm of all as a further coordinate."""
-    largest = np.sqrt(np.einsum("ij,ij->i", points, points)[allowed].max())
-    return np.column_stack([points, np.full(len(points), largest)])
+    largest = np.sqrt(np.square(points.T).sum(axis=0)[allowed].max())
+    return np.vstack([points.T, np.full(len(points), largest)]).T
 
 
 def vertex_components(points, directions, allowed):

@@ -1,8 +1,15 @@
 """Figures of scenes and models, in the style of scikit-learn's Displays."""
 
+from ._endmember_count import EndmemberCountDisplay
 from ._endmembers import EndmemberDisplay
 from ._losses import LossCurveDisplay
 from ._maps import AbundanceMapDisplay
 from ._residuals import ResidualMapDisplay
 
-__all__ = ["AbundanceMapDisplay", "EndmemberDisplay", "LossCurveDisplay", "ResidualMapDisplay"]
+__all__ = [
+    "AbundanceMapDisplay",
+    "EndmemberCountDisplay",
+    "EndmemberDisplay",
+    "LossCurveDisplay",
+    "ResidualMapDisplay",
+]

@@ -72,7 +72,7 @@ def sample_rows(n_rows, n_sample, weight=None):
     return rows if weight is None else np.flatnonzero(weight)[rows]
 
 
-def second_moments(X, weight=None, n_sample=N_SAMPLE):
+def second_moments(X, weight=None, n_sample=N_SAMPLE, *, rows=None):
     """Return the moments of an even sample of spectra.
 
     Parameters
@@ -83,6 +83,8 @@ def second_moments(X, weight=None, n_sample=N_SAMPLE):
         Weights of the pixels.
     n_sample : int
         Largest number of pixels in the sample.
+    rows : ndarray of int, default=None
+        The sample itself, increasing, of pixels of weight above 0.
 
     Returns
     -------
@@ -93,7 +95,7 @@ def second_moments(X, weight=None, n_sample=N_SAMPLE):
     ValueError
         If the squares of the spectra overflow.
     """
-    rows = sample_rows(len(X), n_sample, weight)
+    rows = sample_rows(len(X), n_sample, weight) if rows is None else rows
     n_bands = X.shape[1]
     share = np.full(len(rows), 1 / len(rows)) if weight is None else weight[rows]
     share = share / share.sum()
@@ -112,8 +114,13 @@ def second_moments(X, weight=None, n_sample=N_SAMPLE):
         mean += shift
         finite = np.isfinite(covariance).all() and np.isfinite(mean @ mean)
     if not finite:
-        raise ValueError(
-            "Expected spectra whose squares are finite, got values that are too large; leave such "
-            "pixels out, or divide the spectra by a constant."
-        )
+        raise ValueError(message_too_large())
     return Moments(len(rows), mean, covariance)
+
+
+def message_too_large():
+    """Return the message about values whose products overflow."""
+    return (
+        "Expected spectra whose squares are finite, got values that are too large; leave such "
+        "pixels out, or divide the spectra by a constant."
+    )
