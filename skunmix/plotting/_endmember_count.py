@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..extraction import estimate_n_endmembers
-from ..utils import require_pyplot
+from ..utils.optional import require_pyplot
 
 _NAMES = {"elbow": "elbow", "hysime": "HySime", "nwhfc": "NWHFC", "hfc": "HFC"}
 _COLORS = {"elbow": "C3", "hysime": "C1", "nwhfc": "C2", "hfc": "C4"}

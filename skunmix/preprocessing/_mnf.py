@@ -10,15 +10,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..solvers.moments import second_moments
 from ..solvers.noise import noise_variances
-from ..utils import (
-    Interval,
-    axis_labels,
-    check_columns,
-    column_labels,
-    fit_context,
-    refuse_masked,
-    restored_on_error,
-)
+from ..utils.compat import Interval, fit_context
+from ..utils.labels import axis_labels, check_columns, column_labels, refuse_masked
+from ..utils.state import restored_on_error
 
 # Largest number of pixels in the sample for the moments.
 _N_SAMPLE = 2**16

@@ -207,7 +207,7 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
     _parameter_constraints: ClassVar[dict] = {
         **UnrolledUnmixer._parameter_constraints,
         "endmembers": list(ENDMEMBERS),
-        "n_endmembers": [*VCA._parameter_constraints["n_endmembers"], StrOptions({"elbow"})],
+        "n_endmembers": VCA._parameter_constraints["n_endmembers"],
         "max_samples": [Interval(Integral, 1, None, closed="left"), None],
         "mu": [POSITIVE, StrOptions({"auto", "max-eigenvalue"})],
         "sum_to_one": ["boolean", StrOptions({"normalize"})],
