@@ -75,7 +75,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
         SunSALRegressorCV(),
         ISTANetRegressor(),
         UADMMRegressor(),
-        UADMMBlindUnmixer(max_epochs=3),
+        UADMMBlindUnmixer(n_endmembers=2, max_epochs=3),
     ]
 )
 def test_as_constructed(estimator, check):

@@ -362,7 +362,7 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
         return VCA(self.n_endmembers, random_state=self.random_state) if given is None else given
 
     def _refuse_abundances(self, y, method):
-        if y is None or np.ndim(y) < 2:
+        if y is None or np.asarray(y).ndim < 2:
             return
         fix = (
             "leave y out, or train UADMMRegressor on these pairs"
