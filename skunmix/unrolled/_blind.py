@@ -184,7 +184,23 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
 
     Notes
     -----
-    RESULTS
+    The reconstruction does not determine the endmembers: nothing but the start and the number of
+    steps keeps the simplex from growing. On linear mixtures, training improves on VCA, and FCLS for
+    `endmembers_` is more accurate than the network itself. On Jasper Ridge, whose pixels are no
+    linear mixtures, the reconstruction gets better but the endmembers get worse. Angle to the true
+    endmembers and RMSE of the abundances, means of 5 seeds with the default parameters, which were
+    chosen on the USGS scenes:
+
+    ===================== ============= ============= =============
+    ..                    USGS, 15 dB   USGS, 30 dB   Jasper Ridge
+    ===================== ============= ============= =============
+    VCA, FCLS             4.5°, 0.074   3.6°, 0.077   17.6°, 0.164
+    untrained network     4.5°, 0.095   3.6°, 0.070   17.6°, 0.161
+    trained network       1.3°, 0.053   0.9°, 0.028   20.3°, 0.167
+    its endmembers, FCLS  1.3°, 0.045   0.9°, 0.023   20.3°, 0.164
+    ===================== ============= ============= =============
+
+    Check the result against `initial_endmembers_`.
 
     References
     ----------
