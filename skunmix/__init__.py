@@ -10,12 +10,14 @@ __all__ = [
     "ISTANetRegressor",
     "SunSALRegressor",
     "SunSALRegressorCV",
+    "UADMMBlindUnmixer",
     "UADMMRegressor",
 ]
 
 # These need torch, whose import takes seconds: it happens on the first use of the name.
 _NEED_TORCH = {
     "ISTANetRegressor": ".unrolled",
+    "UADMMBlindUnmixer": ".unrolled",
     "UADMMRegressor": ".unrolled",
 }
 

@@ -10,6 +10,7 @@ from skunmix import (
     ISTANetRegressor,
     SunSALRegressor,
     SunSALRegressorCV,
+    UADMMBlindUnmixer,
     UADMMRegressor,
 )
 from skunmix.extraction import SPA
@@ -60,6 +61,11 @@ class UADMMGiven(UADMMRegressor):
         return _fit_known(super().partial_fit, X, y)
 
 
+class UADMMBlindGiven(UADMMBlindUnmixer):
+    def fit(self, X, y=None):
+        return _fit_known(super().fit, X, y)
+
+
 # the checks warn on purpose, and their targets do not sum to one
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -70,6 +76,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
         SunSALRegressorCV(),
         ISTANetRegressor(),
         UADMMRegressor(),
+        UADMMBlindUnmixer(n_endmembers=2, max_epochs=3),
     ]
 )
 def test_as_constructed(estimator, check):
@@ -98,6 +105,7 @@ def test_unpickled(estimator, check):
         SunSALCVGiven(),
         ISTANetGiven(max_epochs=3),
         UADMMGiven(max_epochs=3),
+        UADMMBlindGiven(max_epochs=3),
     ]
 )
 def test_with_endmembers(estimator, check):

@@ -20,7 +20,7 @@ MAY_KNOW = {
     "base": {"endmembers"},
     "endmembers": set(),
     "regression": {"base", "endmembers", "solvers"},
-    "unrolled": {"base", "endmembers", "extraction", "metrics", "networks"},
+    "unrolled": {"base", "endmembers", "extraction", "metrics", "networks", "solvers"},
     "extraction": {"base", "solvers"},
     "model_selection": {"unrolled"},
     "solvers": set(),
@@ -35,7 +35,7 @@ MAY_KNOW = {
     "__main__": {"cli"},
 }
 MAY_IMPORT_TORCH = {"networks", "unrolled"}
-COMPAT = Path("utils", "_compat.py")
+COMPAT = Path("utils", "compat.py")
 LIBRARIES = {"sklearn", "skorch", "torch"}
 # the attribute by which an estimator states what its parameters may be, and a selector's one method
 HOOKS = {"_parameter_constraints", "_get_support_mask"}

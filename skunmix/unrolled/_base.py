@@ -1,52 +1,29 @@
-"""Base class of the unrolled networks, which are trained by a skorch net."""
+"""Base class of the unrolled networks that learn from pairs of spectra and abundances."""
 
 import warnings
 from abc import abstractmethod
 from itertools import product
-from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
-from skorch import NeuralNetRegressor
-from skorch.callbacks import Callback, EarlyStopping, PassthroughScoring, PrintLog
-from skorch.helper import predefined_split
-from skorch.utils import noop
 from torch.utils.data import TensorDataset
 
-from ..base import BaseUnmixer
 from ..endmembers import ENDMEMBERS, estimate_endmembers
 from ..metrics import abundance_rmse
 from ..networks import (
-    CompositeLoss,
     DivergenceError,
     LearningRate,
-    ReportEpochs,
     SpectrumTransform,
-    StopOnDivergence,
-    TensorBatches,
     as_tensor,
     check_device,
-    cosine,
-    net_to_state,
-    network_from_state,
     noise_factor,
-    one_cycle,
-    predict_blocks,
-    restore_net,
 )
-from ..utils import (
-    CallbackSupportMixin,
-    Interval,
-    StrOptions,
-    begin_callbacks,
-    fit_context,
-    has_callbacks,
-)
+from ..utils import StrOptions, begin_callbacks, fit_context
 from ..utils.state import restored_on_error
-from ._pairs import TrainingPairs, few_threads
+from ._pairs import TrainingPairs
+from ._training import UnrolledUnmixer
 
 # An endmember is dead if its output is below _DEAD in all training pixels, although its abundance
 # is at least _PRESENT in one of them.
@@ -55,14 +32,9 @@ _PRESENT = 0.1
 # Training steps after which the better choice is clear; 200 were too few.
 _TRIAL_STEPS = 1000
 
-SCHEDULES = {None: None, "cosine": cosine, "one-cycle": one_cycle}
 
-POSITIVE = Interval(Real, 0, np.inf, closed="neither")
-_NON_NEGATIVE = Interval(Real, 0, np.inf, closed="left")
-
-
-class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
-    """Base class of the networks: training, prediction and saving.
+class UnrolledRegressor(UnrolledUnmixer):
+    """Base class of the networks that learn from pairs.
 
     A subclass sets `_network`, a subclass of `skunmix.networks.UnmixingNetwork`, and creates it in
     `_make_network`. `_stacking` trains many of these estimators at once, by the same methods as
@@ -70,34 +42,13 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
     """
 
     _learns_from_pairs = True
-    _checks_finite = False  # predict_blocks does
 
     _parameter_constraints: ClassVar[dict] = {
+        **UnrolledUnmixer._parameter_constraints,
         "endmembers": list(ENDMEMBERS),
-        "n_layers": [Interval(Integral, 1, None, closed="left")],
-        "tied": ["boolean"],
-        "lam": [_NON_NEGATIVE],
-        "alpha_mse": [_NON_NEGATIVE],
-        "alpha_aad": [_NON_NEGATIVE],
-        "alpha_aid": [_NON_NEGATIVE],
         "norm": [StrOptions({"l2", "auto"}), None],
         "noise_augmentation": ["boolean", StrOptions({"auto"})],
-        "learning_rate": [POSITIVE],
-        "lr_schedule": [StrOptions({"cosine", "one-cycle"}), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "max_epochs": [Interval(Integral, 0, None, closed="left")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "warm_start": ["boolean"],
-        "device": [str, torch.device],
-        "random_state": ["random_state"],
-        "callbacks": [list, tuple, None],
-        "verbose": ["verbose"],
     }
-
-    # the class of the network
-    _network: ClassVar[type]
 
     @abstractmethod
     def _make_network(self, transform, spectra, abundances):
@@ -158,12 +109,7 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
                 pairs = TrainingPairs(X, y)  # the choice is trained on all pairs
             if not more:
                 self._start(pairs, *choices[0])
-        n_steps = self.max_epochs * -(-len(pairs.X) // self.batch_size)
-        self._set_net(
-            LearningRate(self.learning_rate, SCHEDULES[self.lr_schedule], n_steps),
-            pairs.validation and self._dataset(*pairs.validation),
-            self._reporter(epochs, X, y) if has_callbacks(self) else None,
-        )
+        self._set_schedule(pairs, epochs, X, y)
         self._train(pairs, self.max_epochs)
         if with_trials:
             epochs.call_on_fit_task_end(estimator=self, X=X, y=y)
@@ -231,12 +177,7 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
         X, y = self._fit_endmembers(X, y, endmembers, reset=not more)
         self._warn_of_sums(y)
         if not more:
-            # check_random_state(None) would be NumPy's global generator
-            self._random_state = (
-                np.random.RandomState()
-                if self.random_state is None
-                else check_random_state(self.random_state)
-            )
+            self._set_random_state()
         return X, y
 
     def _choices(self):
@@ -318,155 +259,12 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             return training, None
         return training, self.net_.get_iterator(self._dataset(*pairs.validation), training=False)
 
-    def _check_loss(self):
-        if not (self.alpha_mse or self.alpha_aad or self.alpha_aid):
-            raise ValueError(
-                "alpha_mse, alpha_aad and alpha_aid are all 0, so that there is no loss to train "
-                "with; expected at least one above 0, set one of them."
-            )
-
-    def _split(self, pairs):
-        """Return the pairs with a random part held out for validation."""
-        n_pixels = len(pairs.X)
-        n_validation = int(self.validation_fraction * n_pixels)
-        if n_validation == 0:
-            reason = "early_stopping=True" if self.early_stopping else "a choice of 'auto'"
-            raise ValueError(
-                f"{reason} with validation_fraction={self.validation_fraction} leaves no pixel to "
-                f"validate on of n_samples = {n_pixels}; pass more pixels or a larger fraction."
-            )
-        rows = self._random_state.permutation(n_pixels)
-        return pairs.split(rows[n_validation:], rows[:n_validation])
-
-    def _make_net(self, network, device=None):
-        """Return an initialised skorch net around the network."""
-        return NeuralNetRegressor(
-            network,
-            criterion=CompositeLoss,
-            criterion__alpha_mse=self.alpha_mse,
-            criterion__alpha_aad=self.alpha_aad,
-            criterion__alpha_aid=self.alpha_aid,
-            optimizer=torch.optim.Adam,
-            optimizer__fused=True,  # one kernel per step instead of a dozen per parameter
-            lr=self.learning_rate,
-            batch_size=self.batch_size,
-            iterator_train=TensorBatches,
-            iterator_train__random_state=self._random_state,
-            iterator_train__noise=self._noise,
-            iterator_valid=TensorBatches,
-            train_split=None,
-            callbacks=[
-                # each call of fit replaces these Callbacks, which do nothing
-                ("early_stopping", Callback()),
-                ("learning_rate", Callback()),
-                ("stop_on_divergence", StopOnDivergence()),
-                ("report", Callback()),
-                *(self.callbacks or ()),
-            ],
-            device=self.device if device is None else device,
-        ).initialize()
-
-    def __getstate__(self):
-        # arrays replace the net, so that files hold no class of torch or skorch
-        state = super().__getstate__()
-        return {**state, "net_": net_to_state(state["net_"])} if "net_" in state else state
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        if "net_" not in state:
-            return
-        device = self.device
-        try:
-            check_device(device)
-        except ValueError:
-            device = "cpu"
-            warnings.warn(
-                f"device={self.device!r} cannot be used here: {type(self).__name__} is loaded on "
-                f"the CPU, where its predictions are the same; set device='cpu' to train it.",
-                UserWarning,
-                stacklevel=2,
-            )
-        self.net_ = self._make_net(network_from_state(self._network, state["net_"]), device)
-        restore_net(self.net_, state["net_"])
-
-    def _set_net(self, learning_rate, validation=None, report=None):
-        """Set what each call of `fit` changes in the net."""
-        scores = early_stopping = Callback()
-        if validation is not None:
-            scores = PassthroughScoring("valid_loss").initialize()
-            early_stopping = EarlyStopping(
-                patience=self.n_iter_no_change,
-                load_best=True,
-                sink=print if self.verbose else noop,
-            ).initialize()
-        self.net_.set_params(
-            train_split=None if validation is None else predefined_split(validation),
-            verbose=int(self.verbose),
-            callbacks__print_log=PrintLog().initialize() if self.verbose else Callback(),
-            callbacks__valid_loss=scores,
-            callbacks__early_stopping=early_stopping,
-            callbacks__learning_rate=learning_rate,
-            callbacks__report=report or Callback(),
-        )
-
-    def _reporter(self, context, X, y):
-        """Return the callback that reports each epoch to scikit-learn's callbacks."""
-
-        def begin():
-            epoch = context.subcontext(task_name="epoch")
-            return epoch.call_on_fit_task_begin(estimator=self, X=X, y=y)
-
-        def end(epoch):
-            return epoch.call_on_fit_task_end(
-                estimator=self, X=X, y=y, reconstruction_attributes={}
-            )
-
-        return ReportEpochs(begin, end)
-
-    def _train(self, pairs, n_epochs):
-        """Train the net on pairs, and set the attributes of the training."""
-        training = self._training_set(pairs)
-        try:
-            if n_epochs:
-                with few_threads(self.net_.module_, self.batch_size):
-                    # as skorch's partial_fit, except that Ctrl-C raises
-                    self.net_.notify("on_train_begin", X=training, y=None)
-                    try:
-                        self.net_.fit_loop(training, epochs=n_epochs)
-                    except KeyboardInterrupt:  # skorch also raises it to stop early
-                        if not self._stopped_early():
-                            raise
-                    self.net_.notify("on_train_end", X=training, y=None)
-        finally:
-            self.net_.set_params(callbacks__report=Callback())  # the reporter cannot be pickled
-            # an epoch that was interrupted has no loss
-            epochs = [epoch for epoch in self.net_.history if "train_loss" in epoch]
-            self._set_losses(
-                [epoch["train_loss"] for epoch in epochs],
-                [epoch.get("valid_loss", np.nan) for epoch in epochs],
-            )
-        if n_epochs:
-            self._warn_of_dead_endmembers(training)
-
-    def _set_losses(self, losses, validation_losses):
-        """Set the attributes of a training."""
-        self.n_iter_ = len(losses)
-        self.loss_curve_ = losses
-        self.validation_loss_curve_ = validation_losses if self.early_stopping else None
-
     def _finish(self, network, pairs, losses, validation_losses):
         """Take a trained network, as if `fit` had trained it."""
         self._set_losses(losses, validation_losses)
         self.net_ = self._make_net(network)
         if losses:
             self._warn_of_dead_endmembers(self._training_set(pairs))
-
-    def _stopped_early(self):
-        return any(
-            (isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience)
-            or (isinstance(callback, ReportEpochs) and callback.stopped_)
-            for _, callback in self.net_.callbacks_
-        )
 
     def _warn_of_dead_endmembers(self, training):
         """Warn of endmembers that are present in a training pixel, but in no output."""
@@ -483,9 +281,6 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
                 ConvergenceWarning,
                 stacklevel=5,
             )
-
-    def _unmix(self, X, out):
-        predict_blocks(self.net_.module_, X, out)
 
     def _warn_of_sums(self, y):
         if self.sum_to_one is False:

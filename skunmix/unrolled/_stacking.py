@@ -11,8 +11,9 @@ from sklearn.base import clone
 
 from ..networks import Fold, bytes_per_network, divergence_error, train_stacked
 from ..utils import has_callbacks, validate_parameters
-from ._base import SCHEDULES, UnrolledRegressor
+from ._base import UnrolledRegressor
 from ._pairs import TrainingPairs, few_threads
+from ._training import SCHEDULES, UnrolledUnmixer
 
 # Parameters in which the estimators of a stack may differ, and those that the start depends on.
 _FREE = ("alpha_mse", "alpha_aad", "alpha_aid", "learning_rate", "lam", "mu")
@@ -21,6 +22,8 @@ _OF_START = ("lam", "mu")
 
 def reason_to_fit_alone(estimator):
     """Return why an estimator cannot be part of a stack, as the end of a sentence, or None."""
+    if isinstance(estimator, UnrolledUnmixer) and not isinstance(estimator, UnrolledRegressor):
+        return "learns without abundances"
     if not isinstance(estimator, UnrolledRegressor):
         return "is not a network of skunmix"
     if estimator.callbacks or has_callbacks(estimator):

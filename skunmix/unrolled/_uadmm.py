@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from ..networks import UnrolledADMM, choose_start, max_eigenvalue
 from ..utils import StrOptions
-from ._base import POSITIVE, UnrolledRegressor
+from ._base import UnrolledRegressor
+from ._training import POSITIVE
 
 # UADMMRegressor.strong
 _STRONG = {
@@ -293,7 +294,7 @@ class UADMMRegressor(UnrolledRegressor):
 
     def _make_network(self, transform, spectra, abundances):
         def make(mu, sum_to_one):
-            return UnrolledADMM(
+            return self._network(
                 self.endmembers_,
                 n_layers=self.n_layers,
                 mu=mu,

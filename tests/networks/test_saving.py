@@ -7,6 +7,7 @@ from skorch import NeuralNetRegressor
 
 from skunmix.networks import (
     UnrolledADMM,
+    UnrolledADMMAutoencoder,
     UnrolledISTA,
     net_to_state,
     network_from_state,
@@ -31,6 +32,7 @@ def make_net(module):
     [
         (UnrolledADMM, {"mu": 0.3, "sum_to_one": True}),
         (UnrolledADMM, {"mu": 0.3, "sum_to_one": False, "tied": True}),
+        (UnrolledADMMAutoencoder, {"mu": 0.3}),
         (UnrolledISTA, {}),
     ],
 )

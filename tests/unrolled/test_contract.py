@@ -14,7 +14,13 @@ from sklearn.preprocessing import StandardScaler
 from skunmix import ISTANetRegressor
 from skunmix.metrics import abundance_rmse, abundance_rmse_scorer
 from skunmix.model_selection import StackedGridSearchCV
-from skunmix.networks import UnmixingNetwork, UnrolledADMM, UnrolledISTA, layer_products
+from skunmix.networks import (
+    UnmixingNetwork,
+    UnrolledADMM,
+    UnrolledADMMAutoencoder,
+    UnrolledISTA,
+    layer_products,
+)
 from skunmix.networks.training.stacked import stack
 
 PROBLEM = {"n_pixels": 120, "n_bands": 24}
@@ -70,6 +76,9 @@ NETWORKS = {
     ),
     "tied ADMM": lambda endmembers: UnrolledADMM(
         endmembers, n_layers=3, mu=0.5, lam=0.01, tied=True
+    ),
+    "ADMM with a decoder": lambda endmembers: UnrolledADMMAutoencoder(
+        endmembers, n_layers=3, mu=0.5, lam=0.01
     ),
     "ISTA": lambda endmembers: UnrolledISTA(endmembers, n_layers=3, lam=0.01),
     "ReLU": lambda endmembers: ReLUNet(endmembers, n_hidden=N_HIDDEN),

@@ -43,6 +43,36 @@ class CompositeLoss(nn.Module):
         return sum(alpha * term(y_pred, y_true).mean() for alpha, term in self.terms)
 
 
+class ReconstructionLoss(CompositeLoss):
+    """The composite loss between spectra and what a decoder makes of abundances.
+
+    Parameters
+    ----------
+    decode : callable
+        Makes spectra (n_pixels, n_bands) of abundances (n_pixels, n_endmembers). A method of the
+        network, whose parameters the loss then trains, too.
+    alpha_mse, alpha_aad, alpha_aid : float
+        The weights α₁, α₂, α₃, not all zero.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skunmix.networks import ReconstructionLoss
+    >>> endmembers = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+    >>> loss = ReconstructionLoss(lambda abundances: abundances @ endmembers)
+    >>> loss(torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.5, 1.0]]))
+    tensor(0.2500)
+    """
+
+    def __init__(self, decode, alpha_mse=1.0, alpha_aad=0.0, alpha_aid=0.0):
+        super().__init__(alpha_mse, alpha_aad, alpha_aid)
+        self.decode = decode
+
+    def forward(self, abundances, spectra):
+        """Return the loss of estimated abundances against the spectra that they are to make."""
+        return super().forward(self.decode(abundances), spectra)
+
+
 def squared_error(y_pred, y_true, dim=1):
     """Return ‖x − x̂‖² of each pixel (eq. 11)."""
     return (y_pred - y_true).square().sum(dim)

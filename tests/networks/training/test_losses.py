@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.special import rel_entr
 
-from skunmix.networks import CompositeLoss
+from skunmix.networks import CompositeLoss, ReconstructionLoss
 from skunmix.networks.training.losses import EPSILON, angle, divergence, squared_error
 
 
@@ -33,6 +33,21 @@ def test_loss_is_the_weighted_sum_of_means(pairs):
         + 5 * divergence(*tensors).mean()
     )
     torch.testing.assert_close(CompositeLoss(2.0, 3.0, 5.0)(*tensors), expected)
+
+
+def test_loss_of_a_reconstruction_compares_spectra(pairs):
+    rng = np.random.default_rng(1)
+    abundances, E = torch.tensor(pairs[0]), torch.tensor(rng.uniform(0.1, 1, (4, 9)))
+    spectra = torch.tensor(rng.uniform(0.1, 1, (6, 9)))
+    expected = CompositeLoss(1.0, 2.0, 3.0)(abundances @ E, spectra)
+    E.requires_grad_(True)
+    loss = ReconstructionLoss(lambda x: x @ E, 1.0, 2.0, 3.0)(abundances, spectra)
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert E.grad.abs().min() > 0
+    squared = ReconstructionLoss(lambda x: x @ E)(abundances, spectra)
+    expected = ((abundances.numpy() @ E.detach().numpy() - spectra.numpy()) ** 2).sum(axis=1)
+    assert squared.item() == pytest.approx(expected.mean())
 
 
 def test_gradients_are_those_of_finite_differences(pairs):
