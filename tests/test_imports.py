@@ -35,7 +35,7 @@ MAY_KNOW = {
     "__main__": {"cli"},
 }
 MAY_IMPORT_TORCH = {"networks", "unrolled"}
-COMPAT = Path("utils", "compat.py")
+COMPAT = Path("utils", "_compat.py")
 LIBRARIES = {"sklearn", "skorch", "torch"}
 # the attribute by which an estimator states what its parameters may be, and a selector's one method
 HOOKS = {"_parameter_constraints", "_get_support_mask"}
