@@ -200,7 +200,8 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
     its endmembers, FCLS  1.3°, 0.045   0.9°, 0.023   20.3°, 0.164
     ===================== ============= ============= =============
 
-    Check the result against `initial_endmembers_`.
+    From archetypal analysis on Jasper Ridge (3 seeds), it goes from 3.6° and 0.093 to 7.6° and
+    0.101. Check the result against `initial_endmembers_`.
 
     References
     ----------
