@@ -1,6 +1,7 @@
 """Conversion of `endmembers=` to an array of rows in the bands of the spectra."""
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.utils import check_array
 
@@ -58,7 +59,8 @@ def extract_endmembers(extractor, X):
             f"endmembers is the class {extractor.__name__}, expected spectra or an instance of an "
             f"extractor; pass {extractor.__name__}()."
         )
-    fitted = clone(extractor).fit(X)
+    with config_context(skip_parameter_validation=False):  # within a fit that skips it
+        fitted = clone(extractor).fit(X)
     endmembers = getattr(fitted, "endmembers_", None)
     if endmembers is None:
         raise TypeError(

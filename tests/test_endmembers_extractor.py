@@ -297,3 +297,8 @@ def test_in_a_pipeline_with_transform_input(scene):
         pipeline.fit(scene.spectra)
     carried = StandardScaler().fit_transform(scene.spectra)
     np.testing.assert_allclose(pipeline[-1].endmembers_, brightest(carried))
+
+
+def test_parameters_of_an_extractor_are_checked(problem):
+    with pytest.raises(ValueError, match="'n_endmembers' parameter of SPA"):
+        SunSALRegressor(endmembers=SPA(0)).fit(problem.spectra)
