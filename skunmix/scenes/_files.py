@@ -85,8 +85,9 @@ def unmix_file(
         mask hides are left out too.
 
     nodata : float or sequence of float, default=None
-        Stored values that mean no data, in any band. None takes the scene's fill values and its
-        valid range (`valid_min`, `valid_max`, `valid_range`).
+        Stored values that mean no data, in any band. None takes the scene's fill values (in netCDF
+        without `_FillValue`, netCDF's default one) and its valid range (`valid_min`, `valid_max`,
+        `valid_range`).
 
     scale_factor, add_offset : float or array-like of shape (n_bands,), default=None
         Spectra are stored · scale_factor + add_offset. None takes the scene's metadata: in ENVI,

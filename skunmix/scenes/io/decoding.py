@@ -8,6 +8,18 @@ from ...utils.magnitudes import LARGEST
 
 # Attributes of CF, which xarray and rioxarray use.
 _FILL_ATTRIBUTES = ("_FillValue", "missing_value", "nodata")
+# Values of netCDF variables where nothing was written, if there is no `_FillValue`. Bytes have
+# none, because all their values may be measurements.
+_NETCDF_FILLS = {
+    "i2": -32767,
+    "u2": 65535,
+    "i4": -2147483647,
+    "u4": 4294967295,
+    "i8": -9223372036854775806,
+    "u8": 18446744073709551614,
+    "f4": 9.969209968386869e36,
+    "f8": 9.969209968386869e36,
+}
 
 
 @dataclass(frozen=True)
@@ -152,6 +164,14 @@ def stored_nodata(dtype, nodata):
         elif not np.isnan(value):  # NaN is always no data
             with np.errstate(over="ignore"):  # an overflow is infinite, which is always no data
                 yield dtype.newbyteorder("=").type(value)
+
+
+def with_netcdf_fill(attributes, dtype):
+    """Return the attributes of a netCDF variable with its default `_FillValue`, if it has none."""
+    default = _NETCDF_FILLS.get(dtype.str[1:])
+    if default is None or attributes.get("_FillValue") is not None:
+        return attributes
+    return {**attributes, "_FillValue": dtype.newbyteorder("=").type(default)}
 
 
 def decoding_of(

@@ -8,7 +8,7 @@ import numpy as np
 from ...utils.dimensions import rows_and_columns
 from ...utils.labels import dimension_labels
 from ...utils.optional import require
-from .decoding import decoding_of
+from .decoding import decoding_of, with_netcdf_fill
 from .envi import data_file_of, raw_layout, read_header, scaling_of
 from .gdal import GDAL_CACHE, gdal_cache, open_raster
 from .grids import grid_of
@@ -16,7 +16,9 @@ from .groups import open_variable, variables_of
 from .windows import chunk_bytes
 
 _REFLECTANCE_FACTOR = "reflectance_scale_factor"
-_XARRAY_SUFFIXES = {".nc", ".nc4", ".cdf", ".h5", ".he5", ".hdf5", ".hdf", ".zarr"}
+# Suffixes of HDF5 files without the conventions of netCDF.
+_HDF5_SUFFIXES = {".h5", ".he5", ".hdf5", ".hdf"}
+_XARRAY_SUFFIXES = {".nc", ".nc4", ".cdf", ".zarr", *_HDF5_SUFFIXES}
 # First bytes of netCDF and HDF5 files, for other suffixes.
 _XARRAY_SIGNATURES = (b"CDF\1", b"CDF\2", b"CDF\5", b"\x89HDF\r\n\x1a\n")
 _HANDLES = {"_local", "_opened"}  # attributes that stay in their process
@@ -294,6 +296,8 @@ class XarraySource(Source):
         self.shape = tuple(scene.sizes[dim] for dim in (*self.dims, band_dim))
         self.dtype = scene.dtype
         self.attributes = dict(scene.attrs)
+        if path.is_file() and path.suffix.lower() not in _HDF5_SUFFIXES:
+            self.attributes = with_netcdf_fill(self.attributes, self.dtype)
         self.where = f"dimension {band_dim!r} of {path.name}"
         chunks = scene.encoding.get("preferred_chunks") or {}
         self.chunk_shape = tuple(int(chunks.get(dim, 1)) for dim in self.dims)

@@ -2,9 +2,11 @@
 
 import itertools
 import logging
+import warnings
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LinearRegression
 
 from skunmix.scenes import unmix, unmix_file
 from skunmix.scenes.io.sources import RasterSource, XarraySource, open_source
@@ -294,3 +296,30 @@ def test_a_grid_that_envi_cannot_hold_is_refused(small, tmp_path, transform, hel
     unmix_file(small.model, scene, tmp_path / "out.hdr")
     with rasterio.open(tmp_path / "out.img") as dataset:
         assert dataset.transform.almost_equals(transform, 1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i2", "u2", "i4", ">i2"])
+def test_what_netcdf_never_wrote_is_no_data(tmp_path, dtype):
+    """A variable without `_FillValue`: masked by netCDF4, and NaN here."""
+    netcdf = pytest.importorskip("netCDF4")
+    path = tmp_path / "scene.nc"
+    with netcdf.Dataset(path, "w") as file:
+        for name, size in (("y", 4), ("x", 5), ("band", 6)):
+            file.createDimension(name, size)
+        variable = file.createVariable("reflectance", dtype, ("y", "x", "band"))
+        variable[:3] = np.arange(1, 91).reshape(3, 5, 6)
+        variable[0, 0, 2] = np.ma.masked
+    with netcdf.Dataset(path) as file:
+        expected = file["reflectance"][:].mask.any(axis=2)
+    assert expected.sum() == 6
+
+    model = LinearRegression().fit(np.eye(6), np.eye(6)[:, :2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = np.load(unmix_file(model, path, tmp_path / "out.npy"))
+        np.testing.assert_array_equal(np.isnan(found).any(axis=2), expected)
+    if "f" not in dtype:  # a float of this size is too large for a spectrum
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about values like no data
+            found = np.load(unmix_file(model, path, tmp_path / "all.npy", nodata=[]))
+        assert np.isfinite(found).all()
