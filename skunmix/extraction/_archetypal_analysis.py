@@ -46,7 +46,7 @@ class ArchetypalAnalysis(BaseBlindUnmixer):
         `predict`, where endmembers are divided by their lengths, too. `endmembers_` are in the
         units of the spectra nevertheless.
 
-    n_init : int, default=20
+    n_init : int, default=50
         Number of random starts.
 
     max_samples : int, default=2000
@@ -114,7 +114,7 @@ class ArchetypalAnalysis(BaseBlindUnmixer):
         n_endmembers="elbow",
         *,
         norm="l2",
-        n_init=20,
+        n_init=50,
         max_samples=2000,
         n_candidates=1000,
         max_iter=200,
