@@ -28,9 +28,8 @@ class ArchetypalAnalysis(BaseBlindUnmixer):
     .. math:: \min_{A, B} \frac{1}{2} \|Y - A B C\|_F^2
 
     with rows of A and B that are at least 0 and sum to one. It is solved by exponentiated gradient
-    steps from many random starts [1]_. After a quarter of the rounds, the better quarter of the
-    starts goes on. In the end, one is chosen: among those whose L1 residual is within 1 % of the
-    least, the one whose endmembers correlate least. The pixels Y are a sample, and
+    steps from many random starts, of which one is chosen: among those whose L1 residual is within
+    5 % of the least, the one whose endmembers correlate least [1]_. The pixels Y are a sample, and
     the candidates C are another, with the pixels that are most often extreme in random directions
     (pixel purity). Both are in the signal subspace of three dimensions for each endmember.
 
@@ -56,7 +55,7 @@ class ArchetypalAnalysis(BaseBlindUnmixer):
     n_candidates : int, default=1000
         Number of candidates: one half of them extreme pixels, the other half a random sample.
 
-    max_iter : int, default=400
+    max_iter : int, default=200
         Number of rounds of five steps each, for A and for B.
 
     random_state : int, RandomState instance or None, default=None
@@ -118,7 +117,7 @@ class ArchetypalAnalysis(BaseBlindUnmixer):
         n_init=20,
         max_samples=2000,
         n_candidates=1000,
-        max_iter=400,
+        max_iter=200,
         random_state=None,
     ):
         self.n_endmembers = n_endmembers

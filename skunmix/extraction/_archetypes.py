@@ -8,10 +8,8 @@ _FACTORS = 2.0 ** np.arange(-3, 4)
 # The start of the weights of candidates, softmax of uniform noise of this height.
 _NOISE = 0.1
 # Of the starts whose residual exceeds the least by at most this share, the one is taken whose
-# archetypes correlate least. (EDAA takes 5 %, of starts that have converged less.)
-_NEARLY_BEST = 0.01
-# After this share of the rounds, this share of the starts goes on.
-_EARLY, _KEPT = 0.25, 0.25
+# archetypes correlate least, as in EDAA.
+_NEARLY_BEST = 0.05
 _TINY = 1e-30
 
 
@@ -23,7 +21,7 @@ def entropic_descent(Y, C, n_archetypes, rng, *, n_init, n_rounds, weight=None):
     with rows of A and B on the simplex: spectra Y are mixtures of archetypes :math:`E = B C`, which
     are mixtures of candidates C. Steps are exponentiated gradients,
     :math:`A \propto A \exp(-\eta_A \nabla_A)`, in turns, as in EDAA, with a random factor of the
-    step for each start. After a quarter of the rounds, the better quarter of the starts goes on.
+    step for each start.
 
     Parameters
     ----------
@@ -40,7 +38,7 @@ def entropic_descent(Y, C, n_archetypes, rng, *, n_init, n_rounds, weight=None):
 
     Returns
     -------
-    B : ndarray of shape (n_kept, n_archetypes, n_candidates)
+    B : ndarray of shape (n_init, n_archetypes, n_candidates)
     """
     n_pixels = len(Y)
     weight = np.ones(n_pixels) if weight is None else weight / weight.mean()
@@ -52,13 +50,7 @@ def entropic_descent(Y, C, n_archetypes, rng, *, n_init, n_rounds, weight=None):
     largest = np.linalg.norm(B @ C, ord=2, axis=(1, 2)) ** 2
     step_a = (factors / largest).astype(np.float32)[:, np.newaxis, np.newaxis]
     ratio = np.float32(np.sqrt(n_archetypes / n_pixels))
-    n_early = int(np.ceil(_EARLY * n_rounds))
-    for _ in range(n_early):
-        descend_in_turns(A, B, Y, C, weight, step_a, ratio * step_a)
-    n_kept = int(np.ceil(_KEPT * n_init))
-    kept = np.sort(np.argsort(objectives(A, B, Y, C, weight), kind="stable")[:n_kept])
-    A, B, step_a = A[kept], B[kept], step_a[kept]
-    for _ in range(n_rounds - n_early):
+    for _ in range(n_rounds):
         descend_in_turns(A, B, Y, C, weight, step_a, ratio * step_a)
     return B
 
@@ -77,11 +69,6 @@ def descend_in_turns(A, B, Y, C, weight, step_a, step_b):
     H, Q = weighted @ A.transpose(0, 2, 1), product(weighted, Y)
     for _ in range(_N_STEPS):
         descend(B, step_b * product(H @ (B @ C) - Q, C.T), axis=2)
-
-
-def objectives(A, B, Y, C, weight):
-    """Return half the weighted squared residual of each start."""
-    return np.array([0.5 * weight @ np.square(Y - a.T @ (b @ C)).sum(axis=1) for a, b in zip(A, B)])
 
 
 def descend(weights, step, axis):

@@ -48,7 +48,7 @@ class MinimumVolume(BaseBlindUnmixer):
     max_samples : int, default=10_000
         Number of pixels, drawn at random, that the endmembers are fitted to.
 
-    max_iter : int, default=25
+    max_iter : int, default=12
         Largest number of iterations of L-BFGS for each weight; the first and the last have twice as
         many.
 
@@ -119,7 +119,7 @@ class MinimumVolume(BaseBlindUnmixer):
         volume_weight="auto",
         positive=True,
         max_samples=10_000,
-        max_iter=25,
+        max_iter=12,
         random_state=None,
     ):
         self.n_endmembers = n_endmembers

@@ -42,25 +42,21 @@ def spectra():
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_descent_is_edaa(spectra, weighted):
-    """All starts at once, in float32, are the single starts; the better quarter is kept."""
+    """All starts at once, in float32, are the single starts."""
     Y, C = spectra[:100].astype(np.float32), spectra[100:].astype(np.float32)
     weight = np.random.RandomState(1).uniform(0.5, 1.5, 100) if weighted else np.ones(100)
     weight /= weight.mean()
     found = entropic_descent(
-        Y, C, 3, np.random.RandomState(0), n_init=8, weight=3 * weight, n_rounds=40
+        Y, C, 3, np.random.RandomState(0), n_init=4, weight=3 * weight, n_rounds=20
     )
     rng = np.random.RandomState(0)
-    starts = np.exp(0.1 * rng.uniform(size=(8, 3, 50)))
+    starts = np.exp(0.1 * rng.uniform(size=(4, 3, 50)))
     starts /= starts.sum(axis=2, keepdims=True)
-    factors = 2.0 ** np.arange(-3, 4)[rng.randint(7, size=8)]
-    runs = [
-        edaa(spectra[:100], spectra[100:], 3, start, factor, 40, 5, weight)
-        for start, factor in zip(starts, factors)
-    ]
-    assert all((np.diff(objectives) < 0).all() for _, objectives in runs)
-    kept = np.sort(np.argsort([objectives[9] for _, objectives in runs])[:2])
-    for B, i in zip(found, kept):
-        np.testing.assert_allclose(B, runs[i][0], rtol=2e-2, atol=1e-3)
+    factors = 2.0 ** np.arange(-3, 4)[rng.randint(7, size=4)]
+    for B, start, factor in zip(found, starts, factors):
+        expected, objectives = edaa(spectra[:100], spectra[100:], 3, start, factor, 20, 5, weight)
+        np.testing.assert_allclose(B, expected, rtol=2e-2, atol=1e-3)
+        assert (np.diff(objectives) < 0).all()
 
 
 def test_descend_is_softmax():
@@ -79,12 +75,12 @@ def test_weights_stay_on_the_simplex(spectra):
 
 
 def test_choice():
-    """The least correlated of those within 1 % of the least residual."""
+    """The least correlated of those within 5 % of the least residual."""
     rng = np.random.RandomState(0)
     base, other = rng.uniform(size=(2, 30))
     alike = np.array([base, base + 0.01 * other])
     unlike = np.array([base, other])
-    assert choose([alike, unlike, unlike], np.array([1.0, 1.2, 1.009])) == 2
+    assert choose([alike, unlike, unlike], np.array([1.0, 1.2, 1.04])) == 2
     assert choose([alike, unlike], np.array([1.0, 1.2])) == 0
     assert largest_correlation(unlike) == pytest.approx(np.corrcoef(base, other)[0, 1])
     three = rng.uniform(size=(3, 30))
