@@ -10,6 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skunmix.datasets import make_endmembers, make_mixtures, make_scene
 from skunmix.extraction import NFINDR, SPA, VCA
+from skunmix.extraction._nfindr import exchange
 from skunmix.extraction._subspace import signal_subspace
 
 EXTRACTORS = [SPA(4), VCA(4, random_state=0), NFINDR(4, random_state=0)]
@@ -291,3 +292,30 @@ def test_random_state():
     VCA(5).fit(X)
     NFINDR(5).fit(X)
     np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_exchanges_end_at_a_local_optimum(seed, monkeypatch):
+    rng = np.random.RandomState(seed)
+    points = np.hstack([np.ones((300, 1)), rng.normal(size=(300, 6))])
+    start = rng.choice(300, 7, replace=False)
+    inverses, invert = [], np.linalg.inv
+    monkeypatch.setattr(np.linalg, "inv", lambda E: inverses.append(E) or invert(E))
+    chosen, volume = exchange(points, start)
+    # the second finds no exchange, because the updates of rank one were right
+    assert len(inverses) == 2
+    assert volume == pytest.approx(abs(np.linalg.det(points[chosen])))
+    assert volume > abs(np.linalg.det(points[start]))
+    for vertex, point in itertools.product(range(7), range(300)):
+        other = chosen.copy()
+        other[vertex] = point
+        assert abs(np.linalg.det(points[other])) <= volume * (1 + 1e-6)
+
+
+def test_vca_leaves_out_what_the_mean_cannot_scale():
+    """Pixels with no-data values, or of zeros, have no place in the hyperplane of the mean."""
+    X = simplex(4, 10, 60, seed=0)
+    X = np.vstack([X, -20 * X[5:6], np.zeros((1, 10))])
+    vca = VCA(4, random_state=0).fit(X, sample_weight=np.r_[np.ones(64), 1e-3, 1.0])
+    assert vca.snr_ > 60
+    assert set(vca.indices_) == {0, 1, 2, 3}
