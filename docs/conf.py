@@ -88,6 +88,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/backreferences",
     "subsection_order": [
         "../examples/first_steps",
+        "../examples/extraction",
         "../examples/paper",
         "../examples/preprocessing",
         "../examples/model_selection",

@@ -6,6 +6,8 @@ from scipy.stats import norm
 
 from skunmix.datasets import fetch_jasper_ridge, fetch_usgs_library, make_scene
 from skunmix.extraction import estimate_n_endmembers, estimate_noise, pixel_purity
+from skunmix.extraction._count import fold_moments, pool
+from skunmix.solvers.moments import second_moments
 
 RNG = np.random.RandomState(0)
 
@@ -200,3 +202,11 @@ def test_pixel_purity_of_a_single_pixel():
     assert pixel_purity(np.ones((1, 3)), 7).tolist() == [7]
     with pytest.raises(ValueError, match="'n_projections' parameter"):
         pixel_purity(np.ones((1, 3)), 0)
+
+
+def test_folds_make_the_whole():
+    X = RNG.uniform(size=(1000, 6)) + np.arange(1000)[:, np.newaxis] % 5
+    together, whole = pool(fold_moments(X)), second_moments(X)
+    assert together.n_pixels == 1000
+    np.testing.assert_allclose(together.mean, whole.mean)
+    np.testing.assert_allclose(together.covariance, whole.covariance)
