@@ -11,8 +11,9 @@ from ..solvers import csr_active_set
 _STEP, _LARGEST = 2.0**0.5, 32.0
 # A weight is taken if its residual exceeds what noise leaves by less than this factor.
 _TOLERATED = 1.1
-# Without noise: a variance that is this share of the signal's.
-_LEAST_NOISE = 1e-8
+# Without noise: a variance that is this share of the signal's. Smaller ones converge more slowly,
+# to a larger error.
+_LEAST_NOISE = 1e-6
 # Smaller weights, as shares of the signal, are approached in steps of this factor.
 _APPROACH, _DOWN = 1e-5, 10.0
 # δ as a multiple of the noise's variance: along an axis in which the simplex is shorter than the
