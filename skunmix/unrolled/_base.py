@@ -45,6 +45,7 @@ from ..utils import (
     fit_context,
     has_callbacks,
 )
+from ..utils.magnitudes import largest_bound
 from ..utils.state import restored_on_error
 from ._pairs import TrainingPairs, few_threads
 
@@ -485,7 +486,9 @@ class UnrolledRegressor(CallbackSupportMixin, BaseUnmixer):
             )
 
     def _unmix(self, X, out):
-        predict_blocks(self.net_.module_, X, out)
+        size = predict_blocks(self.net_.module_, X, out)
+        # spectra of usual magnitudes need no further pass
+        return size if size <= np.abs(self.endmembers_).max() else largest_bound(X)
 
     def _warn_of_sums(self, y):
         if self.sum_to_one is False:
