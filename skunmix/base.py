@@ -29,11 +29,12 @@ from .utils.labels import (
     take_columns,
 )
 from .utils.magnitudes import (
-    check_few_magnitudes,
+    LARGEST,
     check_magnitudes,
+    largest_bound,
     magnitudes,
     warn_of_fills,
-    warn_of_negative,
+    warn_of_suspects,
     warn_of_units,
 )
 
@@ -59,7 +60,10 @@ class BaseUnmixer(
 
     @abstractmethod
     def _unmix(self, X, out):
-        """Write the abundances of the checked spectra X into `out`."""
+        """Write the abundances of the checked spectra X into `out`.
+
+        Return a number that no magnitude in X exceeds, or None if that takes another pass over X.
+        """
 
     def predict(self, X):
         """Estimate the abundances of spectra.
@@ -213,13 +217,15 @@ class BaseUnmixer(
         X = self._checked_spectra(X, finite=self._checks_finite)
         out = np.empty((len(X), self.n_endmembers_), dtype=output_dtype(X))
         try:
-            self._unmix(X, out)
+            bound = self._unmix(X, out)
         except ValueError:
             assert_all_finite(X, input_name="X")
             check_magnitudes(X, "X")
             raise
-        check_few_magnitudes(X, "X")
-        warn_of_negative(X, self.endmembers_, stacklevel=3)
+        bound = largest_bound(X) if bound is None else bound
+        if not bound <= LARGEST:
+            check_magnitudes(X, "X")
+        warn_of_suspects(X, self.endmembers_, out, bound, stacklevel=3)
         return out
 
     def _fit_endmembers(self, X, y, endmembers, *, reset=True):
@@ -286,9 +292,9 @@ class BaseUnmixer(
             )
             if y is not None and y.shape[1] != len(spectra):
                 raise ValueError(_message_columns(y, len(spectra)))
-            warn_of_units(magnitudes(X), spectra, stacklevel=4)
-            if y is None:
-                warn_of_negative(X, spectra, stacklevel=4)
+            differ = warn_of_units(magnitudes(X), spectra, stacklevel=4)
+            if y is None and not differ:
+                warn_of_suspects(X, spectra, None, largest_bound(X), stacklevel=4)
         default = [f"endmember{i}" for i in range(len(spectra))]
         if given is not None and y is not None:
             y = take_columns(

@@ -137,9 +137,67 @@ def test_values_beyond_all_units_are_refused(problem, learner, fill, dtype):
         model.predict(spectra)
 
 
+VOID = {
+    "beyond": (np.s_[[3, 7], 1], -9999.0, "2 of 60 .* beyond .* factor of more than 500.* -9999,"),
+    "barely beyond": (np.s_[:, 5], 65535.0, "60 of 60 .* beyond all endmembers.* 65535,"),
+    "constant": (np.s_[[3, 7, 8]], 6.5535, "3 of 60 .* hold 6.5535 in all bands"),
+    "zero": (np.s_[[3, 7, 8, 9]], 0.0, "4 of 60 .* are zero in all bands"),
+}
+
+
+@each_learner
+@pytest.mark.parametrize("kind", VOID)
+def test_pixels_without_data_are_counted_by_kind(problem, learner, kind):
+    where, value, message = VOID[kind]
+    model = fitted(learner, problem)
+    spectra = problem.spectra.copy()
+    spectra[where] = value
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        abundances = model.predict(spectra)
+    found = [str(w.message) for w in found if issubclass(w.category, UserWarning)]
+    if kind == "zero" and not abundances[3].any():  # without the constraint this is right
+        assert not found
+    else:
+        assert len(found) == 1
+        assert re.search(message, found[0])
+
+
+def test_shade_may_be_an_endmember(problem):
+    endmembers = np.vstack([problem.endmembers, np.zeros(N_BANDS)])
+    model = SunSALRegressor(endmembers, lam=0, sum_to_one=True).fit(problem.spectra)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        assert_allclose(model.predict(np.zeros((2, N_BANDS)))[:, 3], 1.0)
+
+
+@each_learner
+@pytest.mark.parametrize("factor", [1e4, 100.0, 1e-4])
+def test_other_units_are_told_in_predict(problem, learner, factor):
+    model = fitted(learner, problem)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        model.predict(factor * problem.spectra)
+    found = [str(w.message) for w in found if issubclass(w.category, UserWarning)]
+    assert len(found) == 1
+    assert f"multiply the spectra by {1 / factor:g}" in found[0]
+
+
+@each_learner
+@pytest.mark.parametrize("value", [1e19, -9.969e36])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_value_beyond_all_units_is_named(problem, learner, value, dtype):
+    """In any band, and of any pixel."""
+    model = fitted(learner, problem)
+    spectra = problem.spectra.astype(dtype)
+    spectra[17, 5] = value
+    with pytest.raises(ValueError, match=re.escape(f"pixel 17 has {value:g} in band 5")):
+        model.predict(spectra)
+
+
 @pytest.mark.parametrize("n_bands", [8, 40])
 def test_units_are_told_by_most_bands_and_pixels(n_bands):
-    """Not by a saturated band, a few dark pixels, water, or noise around zero."""
+    """Not by a saturated band, a few dark pixels, water, noise around zero, or a large border."""
     rng = np.random.default_rng(0)
     endmembers = rng.uniform(0.1, 0.7, (3, n_bands))
     spectra = rng.dirichlet(np.ones(3), 50) @ endmembers
@@ -147,10 +205,13 @@ def test_units_are_told_by_most_bands_and_pixels(n_bands):
     saturated[:, 2] = 65535
     water = 0.015 * rng.uniform(0.5, 1.0, (50, n_bands))
     noise = 1e-4 * rng.normal(size=(50, n_bands))
+    border, full = spectra.copy(), spectra.copy()
+    border[::3] = -9999
+    full[::3] = 65535
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*different units")
-        for pixels in (spectra, saturated, water, noise, 0.01 * spectra[:1]):
-            SunSALRegressor(endmembers).fit(pixels)
+        for pixels in (spectra, saturated, water, noise, 0.01 * spectra[:1], border, full):
+            SunSALRegressor(endmembers).fit(pixels).predict(pixels)
     for factor in (1e4, 100.0, 0.01, 1e-4):
         with pytest.warns(UserWarning, match="different units"):
             SunSALRegressor(endmembers).fit(factor * spectra)
@@ -191,6 +252,44 @@ def test_scenes_in_other_units_or_with_no_data_are_told(problem, run):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         run(model, cube, nodata=-9999)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "message"),
+    [
+        (np.uint16, 65535, "4 of 60 pixels hold 65535 in all bands"),
+        (np.uint16, 0, "4 of 60 pixels are zero in all bands"),
+        (np.int16, -32768, "4 of 60 pixels are negative in most bands, most often -32768"),
+        (np.int32, 99999999, "4 of 60 pixels hold 99999999 in all bands"),
+    ],
+)
+def test_stored_values_without_data_are_named(problem, run, dtype, value, message):
+    """Not the values after scaling."""
+    model = fitted(SunSALRegressor(lam=0, sum_to_one=True), problem)
+    cube = (10_000 * problem.spectra.reshape(6, 10, N_BANDS)).astype(dtype)
+    cube[0, :4] = value
+    with pytest.warns(UserWarning, match=f"^{message}") as found:
+        run(model, cube, scale_factor=1e-4)
+    assert len(found) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        run(model, cube, scale_factor=1e-4, nodata=value)
+
+
+def test_a_band_that_no_step_uses_hides_nothing(problem, run):
+    model = make_pipeline(
+        BandSelector([0, 1, 2, 3, 4, 6, 7]), SunSALRegressor(lam=0, sum_to_one=True)
+    )
+    model.set_params(sunsalregressor__endmembers=np.delete(problem.endmembers, 5, axis=1))
+    model.fit(problem.spectra)
+    cube = problem.spectra.reshape(6, 10, N_BANDS).copy()
+    cube[..., 5] = 65535
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        run(model, cube)
+    cube[2, 3, 6] = 65535
+    with pytest.warns(UserWarning, match="^1 of 60 pixels go beyond .* to 65535,"):
+        run(model, cube)
 
 
 @pytest.mark.parametrize("learner", [*LEARNERS, LinearRegression()], ids=lambda m: type(m).__name__)

@@ -30,6 +30,13 @@ def predict_blocks(network, spectra, out):
     out : ndarray of shape (n_pixels, n_endmembers)
         Overwritten.
 
+    Returns
+    -------
+    size : float
+        A number that is at most the largest magnitude in the spectra, times √n_bands if they are
+        divided by their norm. It is of this order if a value is so large that it affects the
+        products.
+
     Raises
     ------
     ValueError
@@ -39,6 +46,9 @@ def predict_blocks(network, spectra, out):
     transform, device = network.transform, network.device
     with torch.inference_mode():
         matrix = _product_matrix(network, spectra.shape[1])
+
+        sums = matrix.abs().sum(dim=1, keepdim=True).clamp_min(torch.finfo(matrix.dtype).tiny)
+    sizes = [0.0]
 
     by_bands = spectra.flags.f_contiguous and not spectra.flags.c_contiguous
 
@@ -51,6 +61,7 @@ def predict_blocks(network, spectra, out):
             projected = matrix @ y
             if transform.norm == "l2":
                 length = torch.linalg.vector_norm(y, dim=0)
+                sizes.append(float(length.max()))
                 # an overflow becomes NaN, not zero, so that the check below finds it
                 projected /= length.masked_fill(length == 0, 1.0).masked_fill(
                     length.isinf(), torch.nan
@@ -65,12 +76,14 @@ def predict_blocks(network, spectra, out):
                     f"networks compute: pixel {block.start + pixel} goes up to {largest:g}; drop "
                     f"it, or check the units of the spectra."
                 )
+            if transform.norm != "l2":
+                sizes.append(float((projected.abs().amax(dim=1, keepdim=True) / sums).max()))
             out[block] = network.unroll(projected).T.numpy(force=True)
 
     if device.type != "cpu":
         for block in gen_batches(len(spectra), _BLOCK_SIZE_ON_DEVICE):
             predict_block(block)
-        return
+        return max(sizes)
     n_pixels, n_threads = len(spectra), torch.get_num_threads()
     # the same number of blocks for each thread
     n_blocks = n_threads * -(-n_pixels // (n_threads * _BLOCK_SIZE))
@@ -80,7 +93,7 @@ def predict_blocks(network, spectra, out):
         if n_threads == 1:
             for block in blocks:
                 predict_block(block)
-            return
+            return max(sizes)
         # Each thread has its own number of threads. Without setting it, each product starts as many
         # helpers as there are processors, which takes as long as the product.
         with ThreadPoolExecutor(
@@ -88,6 +101,7 @@ def predict_blocks(network, spectra, out):
         ) as pool:
             # the list raises the first exception
             list(pool.map(predict_block, blocks))
+    return max(sizes)
 
 
 def _product_matrix(network, n_bands):

@@ -72,9 +72,10 @@ class BaseSunSAL(BaseUnmixer):
         return solution
 
     def _unmix(self, X, out):
-        self._solve(X, self._lam(), out)
+        solution = self._solve(X, self._lam(), out)
         if self.sum_to_one == "normalize":
             normalize_abundances(out)
+        return solution.largest
 
     def optimality(self, X):
         """Return the KKT residuals of the solutions, which certify them.

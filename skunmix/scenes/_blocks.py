@@ -9,9 +9,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..utils.estimators import best_of, endmember_names, fitted_bands, steps_of
 from ..utils.labels import order_among, refuse_masked
-from ..utils.magnitudes import values_seen_to
+from ..utils.magnitudes import (
+    drop_zero_without_abundances,
+    most_frequent,
+    suspect_pixels,
+    values_seen_to,
+)
 from ..utils.threads import torch_on_one_thread
-from ._inspection import Inspection, noise_of
+from ._inspection import Inspection, limits_of
 
 
 class BlockUnmixer:
@@ -68,7 +73,7 @@ class BlockUnmixer:
             )
         self.estimator = estimator
         self.decoding = decoding
-        self._noise = noise_of(estimator)
+        self._limits = limits_of(estimator)
         self._labels = getattr(estimator, "feature_names_in_", None)
         self.order = order_among(
             bands,
@@ -106,12 +111,21 @@ class BlockUnmixer:
         spectra : ndarray of shape (n_pixels, n_bands)
         valid : ndarray of shape (n_pixels,), of bool, or None for all
         inspection : Inspection
+        suspects : dict
+            As from `suspect_pixels`.
         """
-        spectra, valid, n_too_large = decode_block(block, mask, self.decoding, self.used)
+        spectra, valid, n_too_large, bound = decode_block(block, mask, self.decoding, self.used)
+        used = self.used
         if self.order is not None:
-            spectra = spectra[:, self.order]
-        inspection = Inspection.of(spectra, valid, n_too_large, self._noise)
-        return spectra, valid, inspection
+            spectra, used = spectra[:, self.order], used[self.order]
+        inspection = Inspection(n_too_large=n_too_large)
+        there = spectra if valid is None else spectra[valid]
+        inspection.see(there)
+        suspects = suspect_pixels(there, self._limits, bound, np.flatnonzero(used))
+        if valid is not None:
+            rows_of_valid = np.flatnonzero(valid)
+            suspects = {k: (rows_of_valid[rows], bands) for k, (rows, bands) in suspects.items()}
+        return spectra, valid, inspection, suspects
 
     def compute(self, spectra, valid):
         """Return the abundances of prepared spectra, how many pixels failed, and an error or None.
@@ -130,8 +144,13 @@ class BlockUnmixer:
 
     def unmix(self, block, mask=None):
         """Return the abundances of a block, whether any pixel is valid, and the inspection."""
-        spectra, valid, inspection = self.prepare(block, mask)
+        spectra, valid, inspection, suspects = self.prepare(block, mask)
         abundances, inspection.n_failed, inspection.error = self.compute(spectra, valid)
+        drop_zero_without_abundances(suspects, abundances)
+        for kind, (rows, bands) in suspects.items():
+            bands = bands if self.order is None else self.order[bands]
+            values = self.decoding.stored_values(np.ma.getdata(block), rows, bands)
+            inspection.suspects[kind] = (len(rows), most_frequent(values))
         n_valid = len(spectra) if valid is None else np.count_nonzero(valid)
         return abundances, n_valid > inspection.n_failed, inspection
 
@@ -210,16 +229,18 @@ def decode_block(block, mask, decoding, used):
     valid : ndarray of shape (n_pixels,), of bool, or None for all
     n_too_large : int
         Number of pixels with a value that is too large for a spectrum.
+    bound : float
+        As from `Decoding.decode`.
     """
     if np.ma.isMaskedArray(block):
         hidden = np.ma.getmaskarray(block)[..., used].any(axis=-1)
         mask = hidden if mask is None else mask | hidden
         block = block.filled(0)  # values under a mask may be anything
-    spectra, valid, n_too_large = decoding.decode(block, used)
+    spectra, valid, n_too_large, bound = decoding.decode(block, used)
     if mask is not None:
         keep = ~mask.reshape(-1)
         valid = keep if valid is None else valid & keep
-    return spectra, None if valid is None or valid.all() else valid, n_too_large
+    return spectra, None if valid is None or valid.all() else valid, n_too_large, bound
 
 
 def used_bands(estimator, n_bands, fit_to=None):

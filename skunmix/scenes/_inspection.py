@@ -6,16 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..utils.estimators import best_of, last_step, steps_of
-from ..utils.magnitudes import (
-    LARGEST,
-    magnitudes,
-    may_be_negative,
-    message_negative,
-    most_frequent,
-    negative_pixels,
-    noise_level,
-    warn_of_units,
-)
+from ..utils.magnitudes import LARGEST, Limits, magnitudes, suspect_message, warn_of_units
 
 # Number of magnitudes that are kept per block, at least.
 _KEPT = 64
@@ -29,55 +20,44 @@ class Inspection:
     ----------
     n_pixels : int
         Number of valid pixels.
-    n_negative : int
-        Number of valid pixels that are negative in most bands.
     n_too_large : int
         Number of pixels left out because a value is too large for a spectrum.
     n_failed : int
         Number of pixels for which the estimator raised, or did not return finite numbers.
     sample : list of float
         Magnitudes of some valid pixels.
-    negative : float or None
-        The value that the negative pixels of a block hold most often.
+    suspects : dict of {str: (int, float)}
+        Number of valid pixels that seem to hold no measurement, and the stored value that those of
+        a block hold most often, by kind: see `suspect_pixels`.
     error : Exception or None
         The first error that the estimator raised.
     """
 
     n_pixels: int = 0
-    n_negative: int = 0
     n_too_large: int = 0
     n_failed: int = 0
     sample: list = field(default_factory=list)
-    negative: float | None = None
+    suspects: dict = field(default_factory=dict)
     error: Exception | None = None
 
-    @classmethod
-    def of(cls, spectra, valid, n_too_large, noise):
-        """Inspect the spectra of a block; values above −`noise` do not count as negative."""
-        if valid is not None and not valid.any():
-            return cls(n_too_large=n_too_large)
-        if valid is not None and not valid.all():
-            spectra = spectra[valid]
+    def see(self, spectra):
+        """Add the number and the magnitudes of valid spectra."""
         found = magnitudes(spectra)
-        found = found[:: max(1, len(found) // _KEPT)]
-        negative = negative_pixels(spectra, noise)
-        return cls(
-            len(spectra),
-            len(negative),
-            n_too_large,
-            sample=found.tolist(),
-            negative=float(most_frequent(negative)) if len(negative) else None,
-        )
+        self.n_pixels += len(spectra)
+        self.sample += found[:: max(1, len(found) // _KEPT)].tolist()
 
     def __add__(self, other):
         """Return the inspection of the blocks of both."""
+        suspects = dict(self.suspects)
+        for kind, (n, value) in other.suspects.items():
+            before, most = suspects.get(kind, (0, value))
+            suspects[kind] = n + before, most
         return Inspection(
             self.n_pixels + other.n_pixels,
-            self.n_negative + other.n_negative,
             self.n_too_large + other.n_too_large,
             self.n_failed + other.n_failed,
             self.sample + other.sample,
-            other.negative if self.negative is None else self.negative,
+            suspects,
             self.error or other.error,
         )
 
@@ -99,30 +79,26 @@ class Inspection:
                 UserWarning,
                 stacklevel=stacklevel + 1,
             )
-        # most pixels may be negative, for example after centring
-        if 0 < self.n_negative <= self.n_pixels / 2 or (
-            self.n_negative and _in_the_units_of_endmembers(estimator)
-        ):
-            message = message_negative(self.n_negative, self.n_pixels, self.negative)
-            warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
-        if _in_the_units_of_endmembers(estimator):
+        limits = limits_of(estimator)
+        if limits.known:
             endmembers = last_step(estimator).endmembers_
-            warn_of_units(np.array(self.sample), endmembers, stacklevel + 1)
+            if warn_of_units(np.array(self.sample), endmembers, stacklevel + 1):
+                return
+        for kind, (n_suspects, value) in self.suspects.items():
+            # most pixels may be negative, for example after centring
+            if kind == "negative" and not limits.known and n_suspects > self.n_pixels / 2:
+                continue
+            message = suspect_message(kind, n_suspects, self.n_pixels, value)
+            warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
 
 
-def noise_of(estimator):
-    """Return the magnitude below which negative values may be noise, or 0 if unknown."""
-    known = _in_the_units_of_endmembers(estimator)
-    return noise_level(last_step(estimator).endmembers_) if known else 0.0
+def limits_of(estimator):
+    """Return the limits of spectra that the estimator unmixes, as far as its endmembers tell.
 
-
-def _in_the_units_of_endmembers(estimator):
-    """Return whether earlier steps only select bands, and no endmember is negative."""
+    They tell if earlier steps only select bands.
+    """
     steps = [step for _, step in steps_of(best_of(estimator))][:-1]
-    unmixer = last_step(estimator)
-    endmembers = getattr(unmixer, "endmembers_", None)
-    return (
-        endmembers is not None
-        and not may_be_negative(endmembers)
-        and all(hasattr(step, "get_support") for step in steps)
-    )
+    endmembers = getattr(last_step(estimator), "endmembers_", None)
+    if endmembers is None or not all(hasattr(step, "get_support") for step in steps):
+        return Limits()
+    return Limits.of(endmembers)

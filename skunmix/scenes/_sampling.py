@@ -201,7 +201,7 @@ def _sample(
     used = used_bands(_searched(estimator), shape[-1], fit_to=first)
 
     def decode(block, mask):
-        spectra, valid, _ = decode_block(block, mask, decoding, used)
+        spectra, valid, *_ = decode_block(block, mask, decoding, used)
         return spectra, valid
 
     spectra = np.empty(0)

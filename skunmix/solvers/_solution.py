@@ -17,11 +17,14 @@ class CSRSolution:
         Number of iterations of each pixel.
     converged : ndarray of shape (n_pixels,), bool
         Whether the pixel met the stopping criterion of the solver.
+    largest : float or None
+        A number that no magnitude in the spectra exceeds, if the solver has computed one.
     """
 
     abundances: np.ndarray
     n_iter: np.ndarray
     converged: np.ndarray
+    largest: float | None = None
 
 
 def normalize_abundances(abundances):

@@ -132,7 +132,7 @@ def csr_active_set(
     """
     check_lam(lam)
     path = _solve(spectra, endmembers, float(lam), sum_to_one, max_iter, n_jobs, block_size, out)
-    return CSRSolution(path.abundances[0], path.n_iter[0], path.converged[0])
+    return CSRSolution(path.abundances[0], path.n_iter[0], path.converged[0], path.largest)
 
 
 def csr_path(
@@ -344,16 +344,19 @@ def _solve(spectra, endmembers, lams, sum_to_one, max_iter, n_jobs, block_size, 
         n_iter=n_iter,
         status=status,
     )
-    map_threads(solve_block, list(gen_batches(n_pixels, block_size)), n_jobs)
+    norms = map_threads(solve_block, list(gen_batches(n_pixels, block_size)), n_jobs)
 
-    solution = CSRSolution(out, n_iter, status == 0)
+    solution = CSRSolution(out, n_iter, status == 0, max(norms))
     if status.any():
         _fall_back(solution, spectra, endmembers, lams, sum_to_one)
     return solution
 
 
 def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
-    """Solve a block of pixels into out, n_iter and status, first by the fast kernel."""
+    """Solve a block of pixels into out, n_iter and status, first by the fast kernel.
+
+    Return the largest norm of a pixel, with the extra band.
+    """
     from ._active_set_kernel import NOT_FINITE, UNSOLVED, solve_with_gram
     from ._careful_kernel import solve_with_qr
 
@@ -400,6 +403,7 @@ def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
         abundances[:, hard], n_iter[:, hard], status[:, hard] = careful
     if not in_place:
         out[:, block] = abundances
+    return float(norms.max()) * library.unit
 
 
 def _fall_back(solution, spectra, endmembers, lams, sum_to_one):

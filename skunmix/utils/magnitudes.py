@@ -3,6 +3,7 @@
 import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,7 +24,22 @@ _SIGNAL = 0.3
 # this fraction of the magnitude of the endmembers. Shadows may be slightly negative in all bands.
 _MOST_BANDS = 0.5
 _NOISE = 0.1
+# No measurement exceeds all endmembers by this factor: not glint, and not noise of a dark band.
+_BEYOND = 500.0
+# Pixels with fewer bands may be constant, or zero, by chance.
+_FEW_BANDS = 3
 _SAMPLE = 256
+# Numbers in a part of an array whose largest magnitude is estimated at once.
+_PART = 2**16
+
+_KINDS = {
+    "negative": "are negative in most bands, most often {value}, like a no-data value",
+    "beyond": f"go beyond all endmembers by a factor of more than {_BEYOND:g}, most often to "
+    f"{{value}}, like a no-data value",
+    "constant": "hold {value} in all bands, which is more than all endmembers, like a no-data "
+    "value or saturation",
+    "zero": "are zero in all bands, like the border of a scene",
+}
 
 _silent = ContextVar("silent", default=False)
 
@@ -56,23 +72,39 @@ def check_magnitudes(X, name):
         )
 
 
-def check_few_magnitudes(X, name):
-    """Do the same if one of three bands has such a value, which is fast on scenes."""
-    few = X[:, _few_bands(X.shape[1])]
-    if few.dtype.kind == "f" and not (np.abs(few) <= LARGEST).all():
-        check_magnitudes(X, name)
+def largest_bound(values):
+    """Return a number that no magnitude in an array exceeds, or NaN if there is a NaN.
+
+    For floats it is the root of the sum of squares of each part, which is quicker to compute than
+    the largest magnitude, and at most 256 times as large.
+    """
+    flat = values.ravel(order="K")
+    if not flat.size:
+        return 0.0
+    if flat.dtype.kind != "f" or flat.itemsize < 4:
+        return max(-float(flat.min()), float(flat.max()))
+    parts = (flat[start : start + _PART] for start in range(0, flat.size, _PART))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.sqrt(np.max([np.dot(part, part) for part in parts])))
 
 
 def magnitudes(spectra):
     """Return the magnitude of each pixel in an even sample of the rows, NaN if it is only noise.
 
-    Saturated or damaged bands do not count, if they are few.
+    Saturated or damaged bands do not count, if they are few. Negative and constant pixels, such as
+    those without data, are left out if there are others.
     """
     some = spectra[:: max(1, -(-len(spectra) // _SAMPLE))].astype(np.float64)
     if not some.size:
         return np.empty(0)
-    found = np.quantile(np.abs(some), _BRIGHT_BANDS, axis=1, method="lower")
-    return np.where(np.abs(np.mean(some, axis=1)) >= _SIGNAL * found, found, np.nan)
+    bright = int(_BRIGHT_BANDS * (some.shape[1] - 1))
+    found = np.partition(np.abs(some), bright, axis=1)[:, bright]
+    mean = np.mean(some, axis=1)
+    void = mean <= -_SIGNAL * found
+    if some.shape[1] >= _FEW_BANDS:
+        void |= (some == some[:, :1]).all(axis=1)
+    found = np.where(np.abs(mean) >= _SIGNAL * found, found, np.nan)
+    return found if void.all() else found[~void]
 
 
 def typical(values):
@@ -81,7 +113,7 @@ def typical(values):
     return float(np.quantile(known, 0.9)) if 2 * len(known) >= max(len(values), 1) else 0.0
 
 
-def warn_of_units(pixels, endmembers, stacklevel):
+def warn_of_units(pixels, endmembers, stacklevel, *, dark=_SAME_UNITS_DARK):
     """Warn if spectra and endmembers seem to be in different units.
 
     Parameters
@@ -90,13 +122,19 @@ def warn_of_units(pixels, endmembers, stacklevel):
         From `magnitudes`.
     endmembers : ndarray of shape (n_endmembers, n_bands)
     stacklevel : int
+    dark : float
+        Largest factor by which spectra in the same units may be darker.
+
+    Returns
+    -------
+    differ : bool
     """
     ours, theirs = typical(pixels), typical(magnitudes(endmembers))
     if not ours or not theirs:
-        return
-    dark = _SAME_UNITS_FEW if len(pixels) < _FEW_PIXELS else _SAME_UNITS_DARK
+        return False
+    dark = _SAME_UNITS_FEW if len(pixels) < _FEW_PIXELS else dark
     if 1 / dark <= ours / theirs <= _SAME_UNITS:
-        return
+        return False
     factor = 10.0 ** round(np.log10(ours / theirs))
     warnings.warn(
         f"The spectra go up to about {ours:.3g} and the endmembers up to about {theirs:.3g}, which "
@@ -105,51 +143,173 @@ def warn_of_units(pixels, endmembers, stacklevel):
         UserWarning,
         stacklevel=stacklevel + 1,
     )
+    return True
 
 
-def negative_pixels(spectra, least=0.0):
-    """Return the spectra that are negative in most bands, by more than noise.
+class Limits(NamedTuple):
+    """Values that spectra may have, as far as the endmembers tell.
 
-    Three bands are checked first, so that the check is fast if there are no such pixels.
+    Parameters
+    ----------
+    noise : float
+        Negative values of smaller magnitude may be noise.
+    largest : float
+        Largest value of the endmembers.
+    shade : bool
+        Whether an endmember is zero in all bands.
+    known : bool
+        Whether spectra are in the units of the endmembers and not centred.
+    """
+
+    noise: float = 0.0
+    largest: float = np.inf
+    shade: bool = False
+    known: bool = False
+
+    @classmethod
+    def of(cls, endmembers):
+        """Return the limits for spectra in the units of the endmembers."""
+        endmembers = np.asarray(endmembers)
+        noise = _NOISE * typical(magnitudes(endmembers))
+        shade = not endmembers.any(axis=1).all()
+        if (endmembers < -noise).any():  # as after centring
+            return cls(shade=shade)
+        return cls(noise, float(endmembers.max()) or np.inf, shade, known=True)
+
+
+def suspect_pixels(spectra, limits, bound, bands=None):
+    """Return the pixels that seem to hold no measurement, by kind.
 
     Parameters
     ----------
     spectra : ndarray of shape (n_pixels, n_bands)
-    least : float, default=0.0
-        Smallest magnitude that is more than noise.
+        Finite numbers.
+    limits : Limits
+    bound : float
+        As from `largest_bound`.
+    bands : ndarray of int, default=None
+        The bands to look at. None looks at all.
+
+    Returns
+    -------
+    suspects : dict of {str: (rows, bands)}
+        Kinds: "negative" in most bands, by more than noise; "beyond" the endmembers in some band;
+        "constant" and larger than the endmembers; "zero", unless that is an endmember. For each,
+        the positions of the pixels and of a suspicious band of each.
     """
-    if spectra.dtype.kind == "u" or not len(spectra):
-        return spectra[:0]
-    some = (spectra[:, _few_bands(spectra.shape[1])] < -least).any(axis=1)
-    if not some.any():
-        return spectra[:0]
-    some = spectra[some]
-    return some[(some < -least).mean(axis=1) > _MOST_BANDS]
+    bands = np.arange(spectra.shape[1]) if bands is None else bands
+    n_bands = len(bands)
+    if not len(spectra) or not n_bands:
+        return {}
+    few = spectra[:, bands[[n_bands // 4, n_bands // 2, 3 * n_bands // 4]]].astype(np.float64)
+    lowest, highest = few.min(axis=1), few.max(axis=1)
+    beyond = _BEYOND * limits.largest
+    alike = lowest == highest if n_bands >= _FEW_BANDS else np.zeros(len(few), dtype=bool)
+
+    tests = {
+        "negative": (
+            lowest < -limits.noise,
+            lambda rows: (rows < -limits.noise).mean(axis=1) > _MOST_BANDS,
+        ),
+        "constant": (
+            alike & (highest > limits.largest),
+            lambda rows: (rows == rows[:, :1]).all(axis=1),
+        ),
+        "beyond": (
+            _holding(spectra, beyond, bound),
+            lambda rows: (np.abs(rows) > beyond).any(axis=1),
+        ),
+        "zero": (
+            alike & (highest == 0) & (not limits.shade),
+            lambda rows: ~rows.any(axis=1),
+        ),
+    }
+    found, taken = {}, None
+    for kind, (candidates, test) in tests.items():
+        rows = np.flatnonzero(candidates if taken is None else candidates & ~taken)
+        if not len(rows):
+            continue
+        values = spectra[rows][:, bands].astype(np.float64)
+        are = test(values)
+        rows, values = rows[are], values[are]
+        if len(rows):
+            worst = values if kind == "negative" else -np.abs(values)
+            found[kind] = rows, bands[np.argmin(worst, axis=1)]
+            taken = np.zeros(len(spectra), dtype=bool) if taken is None else taken
+            taken[rows] = True
+    return found
 
 
-def _few_bands(n_bands):
-    return [n_bands // 4, n_bands // 2, 3 * n_bands // 4]
+def _holding(spectra, beyond, bound):
+    """Return a mask of rows among which are all that hold a value beyond a limit."""
+    mask = np.zeros(len(spectra), dtype=bool)
+    if bound <= beyond:
+        return mask
+    step = max(1, _PART // spectra.shape[1])
+    for start in range(0, len(spectra), step):
+        part = spectra[start : start + step]
+        if not largest_bound(part) <= beyond:
+            mask[start : start + step] = (np.abs(part, dtype=np.float64) > beyond).any(axis=1)
+    return mask
 
 
-def noise_level(endmembers):
-    """Return a magnitude below which negative values of spectra may be noise."""
-    return _NOISE * typical(magnitudes(endmembers))
+def suspect_message(kind, n_suspects, n_pixels, value):
+    """Return the message about pixels of a kind that seem to hold no measurement."""
+    return (
+        f"{n_suspects} of {n_pixels} pixels {_KINDS[kind].format(value=_shown(value))}, so that "
+        f"their abundances are meaningless; drop them, or pass the value as nodata to "
+        f"skunmix.scenes.unmix or unmix_file."
+    )
 
 
-def may_be_negative(endmembers):
-    """Return whether endmembers are negative by more than noise, as after centring."""
-    endmembers = np.asarray(endmembers)
-    return bool((endmembers < -noise_level(endmembers)).any())
+def warn_of_suspects(X, endmembers, abundances, bound, stacklevel):
+    """Warn about spectra that seem to be in other units, or to hold no measurement.
 
-
-def warn_of_negative(X, endmembers, stacklevel):
-    """Warn of pixels that are negative in most bands, unless endmembers are negative too."""
-    if _silent.get() or may_be_negative(endmembers):
+    Parameters
+    ----------
+    X : ndarray of shape (n_pixels, n_bands)
+    endmembers : ndarray of shape (n_endmembers, n_bands)
+    abundances : ndarray of shape (n_pixels, n_endmembers), or None
+        The result for X, for pixels of zeros. None, in `fit`, does not look for other units.
+    bound : float
+        As from `largest_bound`.
+    stacklevel : int
+    """
+    if _silent.get():
         return
-    found = negative_pixels(X, noise_level(endmembers))
-    if len(found):
-        message = message_negative(len(found), len(X), most_frequent(found))
+    limits = Limits.of(endmembers)
+    may_differ = abundances is not None and _may_differ_in_units(X, limits)
+    if may_differ and warn_of_units(
+        magnitudes(X), endmembers, stacklevel + 1, dark=_SAME_UNITS_FEW
+    ):
+        return
+    suspects = suspect_pixels(X, limits, bound)
+    if not limits.known:
+        suspects.pop("negative", None)
+    drop_zero_without_abundances(suspects, abundances)
+    for kind, (rows, bands) in suspects.items():
+        message = suspect_message(kind, len(rows), len(X), most_frequent(X[rows, bands]))
         warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
+
+
+def _may_differ_in_units(X, limits):
+    """Return whether one row is so much brighter or darker than the endmembers, at least."""
+    if not limits.known or not X.size:
+        return False
+    few = X[:: max(1, len(X) // _SAMPLE), [X.shape[1] // 2]].astype(np.float64)
+    largest = np.abs(few).max()
+    return largest > limits.largest or largest < limits.largest / _SAME_UNITS_DARK
+
+
+def drop_zero_without_abundances(suspects, abundances):
+    """Leave out pixels of zeros whose abundances are all zero, or unknown, which is right."""
+    if "zero" in suspects:
+        rows, bands = suspects.pop("zero")
+        has = (
+            np.zeros(len(rows), dtype=bool) if abundances is None else abundances[rows].any(axis=1)
+        )
+        if has.any():
+            suspects["zero"] = rows[has], bands[has]
 
 
 def warn_of_fills(X, stacklevel):
@@ -158,8 +318,9 @@ def warn_of_fills(X, stacklevel):
     n_filled = np.count_nonzero(fills.any(axis=1))
     if n_filled:
         warnings.warn(
-            f"{n_filled} of {len(X)} training pixels hold the value {most_frequent(X[fills]):g}, "
-            f"which seems to mean no data; drop these pixels, or the bands that hold it.",
+            f"{n_filled} of {len(X)} training pixels hold the value "
+            f"{_shown(most_frequent(X[fills]))}, which seems to mean no data; drop these pixels, "
+            f"or the bands that hold it.",
             UserWarning,
             stacklevel=stacklevel + 1,
         )
@@ -171,10 +332,7 @@ def most_frequent(values):
     return found[np.argmax(counts)]
 
 
-def message_negative(n_negative, n_pixels, value):
-    """Return the message about pixels that are negative in most bands."""
-    return (
-        f"{n_negative} of {n_pixels} pixels are negative in most bands, most often {value:g}, like "
-        f"a no-data value, so that their abundances are meaningless; drop them, or pass the value "
-        f"as nodata to skunmix.scenes.unmix or unmix_file."
-    )
+def _shown(value):
+    """Return a number as text that, as `nodata`, is equal to it."""
+    short = f"{value:g}"
+    return short if type(value)(float(short)) == value else str(value)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...utils.magnitudes import LARGEST
+from ...utils.magnitudes import LARGEST, largest_bound
 
 # Attributes of CF, which xarray and rioxarray use.
 _FILL_ATTRIBUTES = ("_FillValue", "missing_value", "nodata")
@@ -88,6 +88,8 @@ class Decoding:
         valid : ndarray of shape (n_pixels,), of bool, or None for all
         n_too_large : int
             Number of pixels that are not valid because of a finite value that is too large.
+        bound : float
+            A number that no magnitude in the spectra exceeds, or NaN if there is a NaN.
         """
         n_bands = block.shape[-1]
         stored = _native(block).reshape(-1, n_bands)
@@ -98,32 +100,38 @@ class Decoding:
             dtype = self.spectra_dtype
             spectra = np.multiply(stored, np.asarray(self.scale, dtype), dtype=dtype)
             spectra += np.asarray(self.offset, dtype)
-        void, too_large = self._void(stored)
+        bound = largest_bound(stored)
+        void, too_large = self._void(stored, bound)
+        if self.scaled:
+            bound = bound * np.abs(self.scale).max() + np.abs(self.offset).max()
         if void is None:
-            return spectra, None, 0
+            return spectra, None, 0, bound
         if used is None:
             used = np.ones(n_bands, dtype=bool)
         n_too_large = 0 if too_large is None else too_large[:, used].any(axis=1).sum()
         if used.all():
-            return spectra, ~void.any(axis=1), int(n_too_large)
+            return spectra, ~void.any(axis=1), int(n_too_large), bound
         # values in unused bands are ignored
         spectra = np.where(void, np.zeros((), spectra.dtype), spectra)
-        return spectra, ~void[:, used].any(axis=1), int(n_too_large)
+        return spectra, ~void[:, used].any(axis=1), int(n_too_large), bound
 
-    def _void(self, stored):
+    def stored_values(self, block, rows, bands):
+        """Return the stored values of some pixels of a block, in one band each."""
+        values = block[(*np.unravel_index(rows, block.shape[:-1]), bands)]
+        if {values.dtype.kind, self.dtype.kind} == {"i", "u"}:
+            values = values.astype(values.dtype.newbyteorder("=")).view(
+                self.dtype.newbyteorder("=")
+            )
+        return values
+
+    def _void(self, stored, bound):
         """Return masks of values without data, and of those that are too large, or None."""
         void = too_large = None
-        if stored.dtype.kind == "f":
-            flat = stored.ravel(order="K")
-            # the sum of squares is small unless there is a NaN, an infinity or a value that is too
-            # large, so that most blocks need no further check
-            with np.errstate(over="ignore", invalid="ignore"):
-                squares = np.dot(flat, flat)
-            if not squares <= LARGEST:
-                usable = np.abs(stored) <= LARGEST
-                if not usable.all():
-                    void = ~usable
-                    too_large = void & np.isfinite(stored)
+        if stored.dtype.kind == "f" and not bound <= LARGEST:
+            usable = np.abs(stored) <= LARGEST
+            if not usable.all():
+                void = ~usable
+                too_large = void & np.isfinite(stored)
         low, high = self.valid_range
         found = [lambda value=value: stored == value for value in self._fill]
         if low > -np.inf:

@@ -18,7 +18,7 @@ INTEGERS = ["i1", "u1", "i2", "u2", "i4", "u4"]
 
 def spectra_of(decoding, stored):
     """Return spectra in the shape of a scene, NaN where a pixel has a value that is none."""
-    spectra, valid, _ = decoding.decode(stored)
+    spectra, valid, *_ = decoding.decode(stored)
     spectra = spectra.astype(float)
     if valid is not None:
         spectra[~valid] = np.nan

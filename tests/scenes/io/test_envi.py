@@ -168,7 +168,7 @@ def test_the_reflectance_scale_factor_divides(tmp_path, dtype, factor):
     header = header_of(data_type=code, reflectance_scale_factor=factor)
     source = open_source(scene(tmp_path, header, CUBE.astype(dtype)))
     decoding = source.decoding()
-    spectra, _, _ = decoding.decode(source.read(WHOLE)[0])
+    spectra, *_ = decoding.decode(source.read(WHOLE)[0])
     np.testing.assert_allclose(spectra.reshape(CUBE.shape), CUBE / 1e4, rtol=1e-6)
     assert "spectra = stored · 0.0001" in str(decoding)
     assert source.decoding(scale_factor=3.0).scale == 3.0
@@ -177,7 +177,7 @@ def test_the_reflectance_scale_factor_divides(tmp_path, dtype, factor):
 def test_gains_and_offsets(tmp_path):
     header = header_of(data_gain_values="{0.5,\n0.25}", data_offset_values="{1, -1,}")
     source = open_source(scene(tmp_path, header))
-    spectra, _, _ = source.decoding().decode(source.read(WHOLE)[0])
+    spectra, *_ = source.decoding().decode(source.read(WHOLE)[0])
     np.testing.assert_allclose(spectra.reshape(CUBE.shape), CUBE * [0.5, 0.25] + [1, -1])
     with rasterio.open(source.path) as dataset:
         assert (dataset.scales, dataset.offsets) == ((0.5, 0.25), (1.0, -1.0))
