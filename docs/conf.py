@@ -99,6 +99,7 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "show_memory": False,
     "plot_gallery": "True",
+    "parallel": 2,
 }
 
 # Appearance

@@ -13,9 +13,9 @@ from ._blind import BaseBlindUnmixer
 from ._minimum_volume_unmixer import MinimumVolume
 
 # Beyond the dimensions of linear mixtures, the largest variance is 1 in units of what noise alone
-# leaves. On simulated scenes, mild non-linearity of 3.6 is still better left to the linear model,
-# and 15 is not.
-_LINEAR = 6.0
+# leaves. On simulated scenes, the linear model is the better one up to 3.6 (mild non-linearity),
+# and the worse one from 5.2 (a brightness that varies by 10 % at 30 dB).
+_LINEAR = 4.0
 # Without noise: a variance of the noise that is this share of the spectra's.
 _LEAST_NOISE = 1e-8
 
@@ -34,7 +34,7 @@ class BlindUnmixer(BaseBlindUnmixer):
         Number of endmembers, or the method of :func:`estimate_n_endmembers` that estimates it.
 
     method : {"auto", "minimum-volume", "archetypes"}, default="auto"
-        The method. "auto" takes "minimum-volume" if `misfit_` is less than 6.
+        The method. "auto" takes "minimum-volume" if `misfit_` is less than 4.
 
     random_state : int, RandomState instance or None, default=None
         Determines samples and starts. None draws from a new generator, not from NumPy's global one.
