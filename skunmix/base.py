@@ -30,6 +30,7 @@ from .utils.magnitudes import (
     warn_of_suspects,
     warn_of_units,
 )
+from .utils.validation import check_numbers
 
 # Negative abundances of smaller magnitude are rounding errors of float32.
 _ROUNDING = 1e-6
@@ -201,6 +202,7 @@ class BaseUnmixer(
         refuse_masked(X, "X")
         # keeps the type, because a memory-mapped scene of integers is converted block by block
         checked = validate_data(self, X, dtype="numeric", ensure_all_finite=finite, reset=False)
+        check_numbers(checked, "X")
         check_columns(axis_labels(X), self.band_labels_, "the bands of X", "those of `fit`")
         return checked
 
@@ -247,11 +249,13 @@ class BaseUnmixer(
             y = self._in_order_of_endmembers(y, "y")
         if y is None:
             X = validate_data(self, X, dtype="numeric", reset=reset)
+            check_numbers(X, "X")
             predict_1d = False
         else:
             X, y = validate_data(
                 self, X, y, dtype="numeric", multi_output=True, y_numeric=True, reset=reset
             )
+            check_numbers(X, "X")
             check_magnitudes(X, "X")
             warn_of_fills(X, stacklevel=4)
             predict_1d = y.ndim == 1

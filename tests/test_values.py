@@ -217,6 +217,18 @@ def test_units_are_told_by_most_bands_and_pixels(n_bands):
             SunSALRegressor(endmembers).fit(factor * spectra)
 
 
+@each_learner
+def test_booleans_are_no_spectra(problem, learner):
+    spectra, abundances, endmembers = problem
+    model = fitted(learner, problem)
+    with pytest.raises(ValueError, match="Expected X as integers or floats, got .* bool"):
+        model.predict(spectra > 0.3)
+    with pytest.raises(ValueError, match="Expected X as integers or floats, got .* bool"):
+        clone(model).fit(spectra > 0.3, abundances)
+    with pytest.raises(ValueError, match="Expected endmembers as .* bool"):
+        clone(model).set_params(endmembers=endmembers > 0.3).fit(spectra, abundances)
+
+
 def write(path, cube):
     np.save(path, cube)
     return path
@@ -274,6 +286,17 @@ def test_stored_values_without_data_are_named(problem, run, dtype, value, messag
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         run(model, cube, scale_factor=1e-4, nodata=value)
+
+
+def test_what_is_no_scene_mask_or_nodata_is_told(problem, run):
+    model = fitted(SunSALRegressor(), problem)
+    cube = problem.spectra.reshape(6, 10, N_BANDS)
+    with pytest.raises(TypeError, match="Expected a scene of real numbers, got .* bool"):
+        run(model, cube > 0.3)
+    with pytest.raises(TypeError, match="Expected mask with True .* got values of type <U5"):
+        run(model, cube, mask=np.full((6, 10), "False"))
+    with pytest.warns(UserWarning, match=r"^nodata=-99999 is ignored, .* int16"):
+        run(model, (10_000 * cube).astype(np.int16), nodata=[-99999, -9999], scale_factor=1e-4)
 
 
 def test_a_band_that_no_step_uses_hides_nothing(problem, run):

@@ -241,6 +241,11 @@ def check_mask(mask, shape):
         return None
     refuse_masked(mask, "mask")
     mask = np.asarray(mask)
+    if mask.dtype.kind not in "biuf":
+        raise TypeError(
+            f"Expected mask with True for pixels to leave out, got values of type {mask.dtype}; "
+            f"convert it to bool."
+        )
     if mask.shape != shape:
         raise ValueError(
             f"Expected mask with the scene's shape {shape} without bands, got {mask.shape}; pass "

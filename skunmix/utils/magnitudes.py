@@ -3,6 +3,7 @@
 import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -201,14 +202,15 @@ def suspect_pixels(spectra, limits, bound, bands=None):
     n_bands = len(bands)
     if not len(spectra) or not n_bands:
         return {}
-    few = spectra[:, bands[[n_bands // 4, n_bands // 2, 3 * n_bands // 4]]].astype(np.float64)
-    lowest, highest = few.min(axis=1), few.max(axis=1)
+    # three bands are enough to find all pixels that may be negative, constant or zero
+    few = [spectra[:, bands[k * n_bands // 4]] for k in (1, 2, 3)]
+    lowest, highest = reduce(np.minimum, few), reduce(np.maximum, few)
     beyond = _BEYOND * limits.largest
-    alike = lowest == highest if n_bands >= _FEW_BANDS else np.zeros(len(few), dtype=bool)
+    alike = lowest == highest if n_bands >= _FEW_BANDS else np.zeros(len(spectra), dtype=bool)
 
     tests = {
         "negative": (
-            lowest < -limits.noise,
+            lowest < -limits.noise,  # up to half of the bands may be positive
             lambda rows: (rows < -limits.noise).mean(axis=1) > _MOST_BANDS,
         ),
         "constant": (

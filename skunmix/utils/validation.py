@@ -27,6 +27,21 @@ def check_same_bands(spectra, endmembers):
         )
 
 
+def check_numbers(values, name):
+    """Check that the type of an array is one of measurements: integers or floats.
+
+    Raises
+    ------
+    ValueError
+        If it is another type, such as bool.
+    """
+    if values.dtype.kind not in "iuf":
+        raise ValueError(
+            f"Expected {name} as integers or floats, got values of type {values.dtype}; pass the "
+            f"measured values, not a mask or a comparison."
+        )
+
+
 def fill_values(spectra):
     """Return a mask of fill values: numbers that mean "no measurement".
 

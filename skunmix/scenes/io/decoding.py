@@ -1,5 +1,6 @@
 """Decoding of stored values into spectra: no-data values, scale and offset."""
 
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -221,7 +222,7 @@ def decoding_of(
     """
     encoding = encoding or {}
     dtype = np.dtype(dtype)
-    if dtype.kind not in "biuf":
+    if dtype.kind not in "iuf":
         raise TypeError(
             f"Expected a scene of real numbers, got values of type {dtype}; convert it."
         )
@@ -246,6 +247,7 @@ def decoding_of(
         scaling["scale_factor"] = 1 / factor
 
     valid_range = (-np.inf, np.inf)
+    given = nodata is not None
     if nodata is None:
         nodata = _fill_values(attributes, dtype)
         applied = bool({"scale_factor", "add_offset"} & set(encoding))
@@ -253,6 +255,14 @@ def decoding_of(
         to_spectra = _scaling(encoding) if applied else scaling
         valid_range = _valid_range(attributes, packed, to_spectra, applied)
     nodata = tuple(float(v) for value in np.atleast_1d(nodata) for v in np.atleast_1d(value))
+    strange = [value for value in nodata if not tuple(stored_nodata(dtype, [value]))]
+    if given and strange and dtype.kind in "iu":
+        warnings.warn(
+            f"nodata={strange[0]:g} is ignored, because the scene's values are {dtype}, which "
+            f"cannot hold it; pass the value as it is stored.",
+            UserWarning,
+            stacklevel=4,
+        )
     return Decoding(dtype, nodata, *scaling.values(), valid_range)
 
 
