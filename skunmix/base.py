@@ -11,6 +11,7 @@ from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .endmembers import band_labels, check_endmembers, estimate_endmembers
+from .utils.estimators import pure_spectra
 from .utils.labels import (
     axis_labels,
     check_columns,
@@ -218,7 +219,7 @@ class BaseUnmixer(
         bound = largest_bound(X) if bound is None else bound
         if not bound <= LARGEST:
             check_magnitudes(X, "X")
-        warn_of_suspects(X, self.endmembers_, out, bound, stacklevel=3)
+        warn_of_suspects(X, pure_spectra(self), out, bound, stacklevel=3)
         return out
 
     def _fit_endmembers(self, X, y, endmembers, *, reset=True):
@@ -289,6 +290,8 @@ class BaseUnmixer(
         bands = band_labels(given, X.shape[1], x_labels[1], y_labels[1])
         check_columns(x_labels, bands, "the bands of X", "those of the endmembers")
         self._endmembers_estimated = given is None
+        # the endmembers of abundances in percent are a hundredth of pure pixels
+        self._usual_sum = float(np.median(y.sum(axis=1))) if given is None else 1.0
         self.endmembers_ = spectra
         self.n_endmembers_ = len(spectra)
         self.band_labels_ = bands

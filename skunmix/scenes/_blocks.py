@@ -129,7 +129,12 @@ class BlockUnmixer:
         inspection = Inspection(n_too_large=n_too_large)
         there = spectra if valid is None else spectra[valid]
         inspection.see(there)
-        suspects = suspect_pixels(there, self._limits, bound, np.flatnonzero(used))
+        stored = None
+        if self.decoding.scaled:
+            stored = self.decoding.stored_rows(np.ma.getdata(block))
+            stored = stored if self.order is None else stored[:, self.order]
+            stored = stored if valid is None else stored[valid]
+        suspects = suspect_pixels(there, self._limits, bound, np.flatnonzero(used), stored)
         if valid is not None:
             rows_of_valid = np.flatnonzero(valid)
             suspects = {k: (rows_of_valid[rows], bands) for k, (rows, bands) in suspects.items()}

@@ -93,9 +93,7 @@ class Decoding:
             A number that no magnitude in the spectra exceeds, or NaN if there is a NaN.
         """
         n_bands = block.shape[-1]
-        stored = _native(block).reshape(-1, n_bands)
-        if {stored.dtype.kind, self.dtype.kind} == {"i", "u"}:
-            stored = stored.view(self.dtype.newbyteorder("="))
+        stored = self.stored_rows(block)
         spectra = stored
         if self.scaled:
             dtype = self.spectra_dtype
@@ -116,20 +114,23 @@ class Decoding:
         spectra = np.where(void, np.zeros((), spectra.dtype), spectra)
         return spectra, ~void[:, used].any(axis=1), int(n_too_large), bound
 
+    def stored_rows(self, block):
+        """Return the stored values of a block of pixels, (n_pixels, n_bands), of native type."""
+        stored = _native(block).reshape(-1, block.shape[-1])
+        if {stored.dtype.kind, self.dtype.kind} == {"i", "u"}:
+            stored = stored.view(self.dtype.newbyteorder("="))
+        return stored
+
     def stored_values(self, block, rows, bands):
         """Return the stored values of some pixels of a block, in one band each."""
         values = block[(*np.unravel_index(rows, block.shape[:-1]), bands)]
-        if {values.dtype.kind, self.dtype.kind} == {"i", "u"}:
-            values = values.astype(values.dtype.newbyteorder("=")).view(
-                self.dtype.newbyteorder("=")
-            )
-        return values
+        return self.stored_rows(values[:, np.newaxis])[:, 0]
 
     def _void(self, stored, bound):
         """Return masks of values without data, and of those that are too large, or None."""
         void = too_large = None
-        if stored.dtype.kind == "f" and not bound <= LARGEST:
-            usable = np.abs(stored) <= LARGEST
+        if not bound <= LARGEST:
+            usable = np.abs(stored, dtype=None if stored.dtype.kind == "f" else float) <= LARGEST
             if not usable.all():
                 void = ~usable
                 too_large = void & np.isfinite(stored)
