@@ -17,7 +17,7 @@ from .endmembers import (
     extract_endmembers,
     is_extractor,
 )
-from .utils.estimators import check_order_is_known
+from .utils.estimators import check_order_is_known, pure_spectra
 from .utils.labels import (
     axis_labels,
     check_columns,
@@ -37,6 +37,7 @@ from .utils.magnitudes import (
     warn_of_suspects,
     warn_of_units,
 )
+from .utils.validation import check_numbers
 
 # Negative abundances of smaller magnitude are rounding errors of float32.
 _ROUNDING = 1e-6
@@ -210,6 +211,7 @@ class BaseUnmixer(
         refuse_masked(X, "X")
         # keeps the type, because a memory-mapped scene of integers is converted block by block
         checked = validate_data(self, X, dtype="numeric", ensure_all_finite=finite, reset=False)
+        check_numbers(checked, "X")
         check_columns(axis_labels(X), self.band_labels_, "the bands of X", "those of `fit`")
         return checked
 
@@ -225,7 +227,7 @@ class BaseUnmixer(
         bound = largest_bound(X) if bound is None else bound
         if not bound <= LARGEST:
             check_magnitudes(X, "X")
-        warn_of_suspects(X, self.endmembers_, out, bound, stacklevel=3)
+        warn_of_suspects(X, pure_spectra(self), out, bound, stacklevel=3)
         return out
 
     def _fit_endmembers(self, X, y, endmembers, *, reset=True):
@@ -260,11 +262,13 @@ class BaseUnmixer(
             y = self._in_order_of_endmembers(y, "y")
         if y is None:
             X = validate_data(self, X, dtype="numeric", reset=reset)
+            check_numbers(X, "X")
             predict_1d = False
         else:
             X, y = validate_data(
                 self, X, y, dtype="numeric", multi_output=True, y_numeric=True, reset=reset
             )
+            check_numbers(X, "X")
             check_magnitudes(X, "X")
             warn_of_fills(X, stacklevel=4)
             predict_1d = y.ndim == 1
@@ -303,6 +307,8 @@ class BaseUnmixer(
         bands = band_labels(given, X.shape[1], x_labels[1], y_labels[1])
         check_columns(x_labels, bands, "the bands of X", "those of the endmembers")
         self._endmembers_estimated = given is None
+        # the endmembers of abundances in percent are a hundredth of pure pixels
+        self._usual_sum = float(np.median(y.sum(axis=1))) if given is None else 1.0
         self.endmembers_ = spectra
         self.n_endmembers_ = len(spectra)
         self.band_labels_ = bands

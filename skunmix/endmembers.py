@@ -19,7 +19,7 @@ from .utils.labels import (
     string_labels,
     take_columns,
 )
-from .utils.validation import fill_values
+from .utils.validation import check_numbers, fill_values
 
 # Constraints of the parameter `endmembers`.
 ENDMEMBERS = ("array-like", HasMethods("fit"), None)
@@ -105,6 +105,8 @@ def check_endmembers(endmembers, n_bands, bands=None, names=None, *, shade=False
         twice, a value is NaN, masked or a fill value, or a spectrum is zero without `shade`.
     """
     table, rows, columns = _oriented(endmembers, n_bands, bands, names)
+    if np.asarray(table).dtype.kind == "b":
+        check_numbers(np.asarray(table), "endmembers")
     endmembers = check_array(table, dtype=np.float64, order="C", copy=True, input_name="endmembers")
     if endmembers.shape[1] != n_bands:
         raise ValueError(

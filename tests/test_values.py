@@ -217,6 +217,18 @@ def test_units_are_told_by_most_bands_and_pixels(n_bands):
             SunSALRegressor(endmembers).fit(factor * spectra)
 
 
+@each_learner
+def test_booleans_are_no_spectra(problem, learner):
+    spectra, abundances, endmembers = problem
+    model = fitted(learner, problem)
+    with pytest.raises(ValueError, match="Expected X as integers or floats, got .* bool"):
+        model.predict(spectra > 0.3)
+    with pytest.raises(ValueError, match="Expected X as integers or floats, got .* bool"):
+        clone(model).fit(spectra > 0.3, abundances)
+    with pytest.raises(ValueError, match="Expected endmembers as .* bool"):
+        clone(model).set_params(endmembers=endmembers > 0.3).fit(spectra, abundances)
+
+
 def write(path, cube):
     np.save(path, cube)
     return path
@@ -260,6 +272,7 @@ def test_scenes_in_other_units_or_with_no_data_are_told(problem, run):
         (np.uint16, 65535, "4 of 60 pixels hold 65535 in all bands"),
         (np.uint16, 0, "4 of 60 pixels are zero in all bands"),
         (np.int16, -32768, "4 of 60 pixels are negative in most bands, most often -32768"),
+        (np.int64, -(2**62), "4 pixels hold a value beyond"),
         (np.int32, 99999999, "4 of 60 pixels hold 99999999 in all bands"),
     ],
 )
@@ -274,6 +287,50 @@ def test_stored_values_without_data_are_named(problem, run, dtype, value, messag
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         run(model, cube, scale_factor=1e-4, nodata=value)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.float32])
+@pytest.mark.parametrize("value", [-9999, -32768])
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_fill_value_in_one_band_is_told(problem, run, dtype, value, scaled):
+    """In integers, which hold it in the same range as reflectances."""
+    spectra, _, endmembers = problem
+    scale = 1.0 if scaled else 1e4
+    model = SunSALRegressor(scale * endmembers, lam=0, sum_to_one=True).fit(scale * spectra)
+    cube = (10_000 * spectra.reshape(6, 10, N_BANDS)).astype(dtype)
+    options = {"scale_factor": 1e-4} if scaled else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        cube[3, 3] = -300  # a shadow
+        run(model, cube, **options)
+    if scaled and dtype is np.float32:
+        pytest.skip("scaled floats hold reflectances")
+    cube[2, 3, 6] = cube[4, 4, 5] = value
+    with pytest.warns(UserWarning, match=f"^2 of 60 pixels hold {value} in some bands"):
+        run(model, cube, **options)
+    if not scaled:
+        with pytest.warns(UserWarning, match=f"^2 of 60 pixels hold {value} in some bands"):
+            model.predict(cube.reshape(60, N_BANDS))
+
+
+@pytest.mark.parametrize("learner", [SunSALRegressor(lam=0), SunSALRegressorCV(lams=3, cv=2)])
+def test_percent_abundances_are_no_other_units(problem, learner, run):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model = clone(learner).fit(problem.spectra, 100 * problem.abundances)
+        model.predict(problem.spectra)
+        run(model, problem.spectra.reshape(6, 10, N_BANDS))
+
+
+def test_what_is_no_scene_mask_or_nodata_is_told(problem, run):
+    model = fitted(SunSALRegressor(), problem)
+    cube = problem.spectra.reshape(6, 10, N_BANDS)
+    with pytest.raises(TypeError, match="Expected a scene of real numbers, got .* bool"):
+        run(model, cube > 0.3)
+    with pytest.raises(TypeError, match="Expected mask with True .* got values of type <U5"):
+        run(model, cube, mask=np.full((6, 10), "False"))
+    with pytest.warns(UserWarning, match=r"^nodata=-99999 is ignored, .* int16"):
+        run(model, (10_000 * cube).astype(np.int16), nodata=[-99999, -9999], scale_factor=1e-4)
 
 
 def test_a_band_that_no_step_uses_hides_nothing(problem, run):

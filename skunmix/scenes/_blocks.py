@@ -121,7 +121,12 @@ class BlockUnmixer:
         inspection = Inspection(n_too_large=n_too_large)
         there = spectra if valid is None else spectra[valid]
         inspection.see(there)
-        suspects = suspect_pixels(there, self._limits, bound, np.flatnonzero(used))
+        stored = None
+        if self.decoding.scaled:
+            stored = self.decoding.stored_rows(np.ma.getdata(block))
+            stored = stored if self.order is None else stored[:, self.order]
+            stored = stored if valid is None else stored[valid]
+        suspects = suspect_pixels(there, self._limits, bound, np.flatnonzero(used), stored)
         if valid is not None:
             rows_of_valid = np.flatnonzero(valid)
             suspects = {k: (rows_of_valid[rows], bands) for k, (rows, bands) in suspects.items()}
@@ -281,6 +286,11 @@ def check_mask(mask, shape):
         return None
     refuse_masked(mask, "mask")
     mask = np.asarray(mask)
+    if mask.dtype.kind not in "biuf":
+        raise TypeError(
+            f"Expected mask with True for pixels to leave out, got values of type {mask.dtype}; "
+            f"convert it to bool."
+        )
     if mask.shape != shape:
         raise ValueError(
             f"Expected mask with the scene's shape {shape} without bands, got {mask.shape}; pass "

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..utils.estimators import best_of, last_step, steps_of
+from ..utils.estimators import best_of, last_step, pure_spectra, steps_of
 from ..utils.magnitudes import LARGEST, Limits, magnitudes, suspect_message, warn_of_units
 
 # Number of magnitudes that are kept per block, at least.
@@ -81,7 +81,7 @@ class Inspection:
             )
         limits = limits_of(estimator)
         if limits.known:
-            endmembers = last_step(estimator).endmembers_
+            endmembers = pure_spectra(last_step(estimator))
             if warn_of_units(np.array(self.sample), endmembers, stacklevel + 1):
                 return
         for kind, (n_suspects, value) in self.suspects.items():
@@ -98,7 +98,7 @@ def limits_of(estimator):
     They tell if earlier steps only select bands.
     """
     steps = [step for _, step in steps_of(best_of(estimator))][:-1]
-    endmembers = getattr(last_step(estimator), "endmembers_", None)
-    if endmembers is None or not all(hasattr(step, "get_support") for step in steps):
+    unmixer = last_step(estimator)
+    if not hasattr(unmixer, "endmembers_") or not all(hasattr(s, "get_support") for s in steps):
         return Limits()
-    return Limits.of(endmembers)
+    return Limits.of(pure_spectra(unmixer))

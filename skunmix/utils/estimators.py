@@ -72,6 +72,17 @@ def fitted_bands(estimator):
     return [list(labels) for labels in found if labels is not None]
 
 
+def pure_spectra(unmixer):
+    """Return the spectra of pure pixels: the endmembers, times the usual sum of abundances.
+
+    Parameters
+    ----------
+    unmixer : object
+        With ``endmembers_``.
+    """
+    return unmixer.endmembers_ * (getattr(unmixer, "_usual_sum", 1.0) or 1.0)
+
+
 def reconstruct_spectra(estimator, X, caller):
     """Return spectra and their reconstruction, in the first space that has both.
 

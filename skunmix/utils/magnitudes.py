@@ -3,11 +3,12 @@
 import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 
-from .validation import fill_values
+from .validation import USUAL_FILLS, fill_values
 
 # Larger than any value of a spectrum, in any unit. Its square still fits into float64.
 LARGEST = 1e18
@@ -26,6 +27,8 @@ _MOST_BANDS = 0.5
 _NOISE = 0.1
 # No measurement exceeds all endmembers by this factor: not glint, and not noise of a dark band.
 _BEYOND = 500.0
+# In units in which endmembers are larger than this, some of the usual fill values are not beyond.
+_LARGE_UNITS = 1.5
 # Pixels with fewer bands may be constant, or zero, by chance.
 _FEW_BANDS = 3
 _SAMPLE = 256
@@ -38,6 +41,7 @@ _KINDS = {
     f"{{value}}, like a no-data value",
     "constant": "hold {value} in all bands, which is more than all endmembers, like a no-data "
     "value or saturation",
+    "filled": "hold {value} in some bands, like a no-data value",
     "zero": "are zero in all bands, like the border of a scene",
 }
 
@@ -177,7 +181,7 @@ class Limits(NamedTuple):
         return cls(noise, float(endmembers.max()) or np.inf, shade, known=True)
 
 
-def suspect_pixels(spectra, limits, bound, bands=None):
+def suspect_pixels(spectra, limits, bound, bands=None, stored=None):
     """Return the pixels that seem to hold no measurement, by kind.
 
     Parameters
@@ -189,26 +193,30 @@ def suspect_pixels(spectra, limits, bound, bands=None):
         As from `largest_bound`.
     bands : ndarray of int, default=None
         The bands to look at. None looks at all.
+    stored : ndarray of shape (n_pixels, n_bands), default=None
+        Values before scaling, which may be usual fill values. None means that they are the spectra.
 
     Returns
     -------
     suspects : dict of {str: (rows, bands)}
         Kinds: "negative" in most bands, by more than noise; "beyond" the endmembers in some band;
-        "constant" and larger than the endmembers; "zero", unless that is an endmember. For each,
-        the positions of the pixels and of a suspicious band of each.
+        "constant" and larger than the endmembers; "filled" in some band by a usual fill value;
+        "zero", unless that is an endmember. For each, the positions of the pixels and of a
+        suspicious band of each.
     """
     bands = np.arange(spectra.shape[1]) if bands is None else bands
     n_bands = len(bands)
     if not len(spectra) or not n_bands:
         return {}
-    few = spectra[:, bands[[n_bands // 4, n_bands // 2, 3 * n_bands // 4]]].astype(np.float64)
-    lowest, highest = few.min(axis=1), few.max(axis=1)
+    # three bands are enough to find all pixels that may be negative, constant or zero
+    few = [spectra[:, bands[k * n_bands // 4]] for k in (1, 2, 3)]
+    lowest, highest = reduce(np.minimum, few), reduce(np.maximum, few)
     beyond = _BEYOND * limits.largest
-    alike = lowest == highest if n_bands >= _FEW_BANDS else np.zeros(len(few), dtype=bool)
+    alike = lowest == highest if n_bands >= _FEW_BANDS else np.zeros(len(spectra), dtype=bool)
 
     tests = {
         "negative": (
-            lowest < -limits.noise,
+            lowest < -limits.noise,  # up to half of the bands may be positive
             lambda rows: (rows < -limits.noise).mean(axis=1) > _MOST_BANDS,
         ),
         "constant": (
@@ -237,7 +245,25 @@ def suspect_pixels(spectra, limits, bound, bands=None):
             found[kind] = rows, bands[np.argmin(worst, axis=1)]
             taken = np.zeros(len(spectra), dtype=bool) if taken is None else taken
             taken[rows] = True
+    stored = spectra if stored is None else stored
+    # the fill values are beyond the endmembers in usual units of floats
+    if stored.dtype.kind == "i" or _LARGE_UNITS < limits.largest < np.inf:
+        rows, of_rows = _filled(stored, bands)
+        free = slice(None) if taken is None else ~taken[rows]
+        if len(rows[free]):
+            found["filled"] = rows[free], of_rows[free]
     return found
+
+
+def _filled(stored, bands):
+    """Return the pixels that hold a usual fill value, and a band of each that does."""
+    none = np.empty(0, dtype=int)
+    if stored.min() not in USUAL_FILLS:
+        return none, none
+    stored = stored if len(bands) == stored.shape[1] else stored[:, bands]
+    fills = fill_values(stored) & np.isin(stored, USUAL_FILLS)
+    rows = np.flatnonzero(fills.any(axis=1))
+    return rows, bands[np.argmax(fills[rows], axis=1)]
 
 
 def _holding(spectra, beyond, bound):

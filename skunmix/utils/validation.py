@@ -3,7 +3,7 @@
 import numpy as np
 
 # Values that files use for "no measurement", apart from values that are too large for any unit.
-_FILLS = np.array([-999.0, -9999.0, -99999.0, -32767.0, -32768.0])
+USUAL_FILLS = np.array([-999.0, -9999.0, -99999.0, -32767.0, -32768.0])
 _BEYOND_ALL_UNITS = 1e30
 
 
@@ -24,6 +24,21 @@ def check_same_bands(spectra, endmembers):
         raise ValueError(
             f"Expected spectra and endmembers with the same number of bands, got shapes "
             f"{spectra.shape} and {endmembers.shape}; pass both with one spectrum per row."
+        )
+
+
+def check_numbers(values, name):
+    """Check that the type of an array is one of measurements: integers or floats.
+
+    Raises
+    ------
+    ValueError
+        If it is another type, such as bool.
+    """
+    if values.dtype.kind not in "iuf":
+        raise ValueError(
+            f"Expected {name} as integers or floats, got values of type {values.dtype}; pass the "
+            f"measured values, not a mask or a comparison."
         )
 
 
@@ -53,8 +68,8 @@ def fill_values(spectra):
     lowest, highest = float(spectra.min(initial=0)), float(spectra.max(initial=0))
     if max(-lowest, highest) >= _BEYOND_ALL_UNITS:
         return np.abs(spectra) >= _BEYOND_ALL_UNITS
-    if lowest in _FILLS:
-        fills = np.isin(spectra, _FILLS)
+    if lowest in USUAL_FILLS:
+        fills = np.isin(spectra, USUAL_FILLS)
         if (spectra[~fills] > lowest / 10).all():
             return fills
     for value, factor in ((lowest, 50), (highest, 10_000)):

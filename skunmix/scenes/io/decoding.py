@@ -1,5 +1,6 @@
 """Decoding of stored values into spectra: no-data values, scale and offset."""
 
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -92,9 +93,7 @@ class Decoding:
             A number that no magnitude in the spectra exceeds, or NaN if there is a NaN.
         """
         n_bands = block.shape[-1]
-        stored = _native(block).reshape(-1, n_bands)
-        if {stored.dtype.kind, self.dtype.kind} == {"i", "u"}:
-            stored = stored.view(self.dtype.newbyteorder("="))
+        stored = self.stored_rows(block)
         spectra = stored
         if self.scaled:
             dtype = self.spectra_dtype
@@ -115,20 +114,23 @@ class Decoding:
         spectra = np.where(void, np.zeros((), spectra.dtype), spectra)
         return spectra, ~void[:, used].any(axis=1), int(n_too_large), bound
 
+    def stored_rows(self, block):
+        """Return the stored values of a block of pixels, (n_pixels, n_bands), of native type."""
+        stored = _native(block).reshape(-1, block.shape[-1])
+        if {stored.dtype.kind, self.dtype.kind} == {"i", "u"}:
+            stored = stored.view(self.dtype.newbyteorder("="))
+        return stored
+
     def stored_values(self, block, rows, bands):
         """Return the stored values of some pixels of a block, in one band each."""
         values = block[(*np.unravel_index(rows, block.shape[:-1]), bands)]
-        if {values.dtype.kind, self.dtype.kind} == {"i", "u"}:
-            values = values.astype(values.dtype.newbyteorder("=")).view(
-                self.dtype.newbyteorder("=")
-            )
-        return values
+        return self.stored_rows(values[:, np.newaxis])[:, 0]
 
     def _void(self, stored, bound):
         """Return masks of values without data, and of those that are too large, or None."""
         void = too_large = None
-        if stored.dtype.kind == "f" and not bound <= LARGEST:
-            usable = np.abs(stored) <= LARGEST
+        if not bound <= LARGEST:
+            usable = np.abs(stored, dtype=None if stored.dtype.kind == "f" else float) <= LARGEST
             if not usable.all():
                 void = ~usable
                 too_large = void & np.isfinite(stored)
@@ -221,7 +223,7 @@ def decoding_of(
     """
     encoding = encoding or {}
     dtype = np.dtype(dtype)
-    if dtype.kind not in "biuf":
+    if dtype.kind not in "iuf":
         raise TypeError(
             f"Expected a scene of real numbers, got values of type {dtype}; convert it."
         )
@@ -246,6 +248,7 @@ def decoding_of(
         scaling["scale_factor"] = 1 / factor
 
     valid_range = (-np.inf, np.inf)
+    given = nodata is not None
     if nodata is None:
         nodata = _fill_values(attributes, dtype)
         applied = bool({"scale_factor", "add_offset"} & set(encoding))
@@ -253,6 +256,14 @@ def decoding_of(
         to_spectra = _scaling(encoding) if applied else scaling
         valid_range = _valid_range(attributes, packed, to_spectra, applied)
     nodata = tuple(float(v) for value in np.atleast_1d(nodata) for v in np.atleast_1d(value))
+    strange = [value for value in nodata if not tuple(stored_nodata(dtype, [value]))]
+    if given and strange and dtype.kind in "iu":
+        warnings.warn(
+            f"nodata={strange[0]:g} is ignored, because the scene's values are {dtype}, which "
+            f"cannot hold it; pass the value as it is stored.",
+            UserWarning,
+            stacklevel=4,
+        )
     return Decoding(dtype, nodata, *scaling.values(), valid_range)
 
 
