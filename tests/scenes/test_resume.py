@@ -450,8 +450,7 @@ def test_killed_at_any_step_of_the_end(made, output):
     # a process of its own, as its threads go on writing where only one of them is stopped
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(IMPORTED)
-    steps = {"out.npy": 1, "out.hdr": 3, "out.zarr": 6}[output]
-    for at in itertools.count(1, 1 if os.environ.get("SKUNMIX_ALL_CRASH_POINTS") else steps):
+    for at in itertools.count(1):
         remove(target)
         process = context.Process(
             target=unmix_file_until, args=(at, plain, made.folder / "scene.npy", target)
@@ -476,7 +475,10 @@ def test_killed_at_any_step_of_the_end(made, output):
 
 KILLED = 77
 # The server imports these once for all processes; it skips what is not installed.
-IMPORTED = ["skunmix.scenes", "sklearn.linear_model", "rasterio", "xarray", "dask.array", "zarr"]
+IMPORTED = [
+    *("skunmix.scenes", "skunmix.unrolled", "rasterio", "xarray", "dask.array", "zarr", "pytest"),
+    *("sklearn.ensemble", "sklearn.linear_model", "sklearn.model_selection"),
+]
 
 
 def unmix_file_until(at, *args):
