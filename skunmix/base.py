@@ -41,6 +41,8 @@ from .utils.validation import check_numbers
 
 # Negative abundances of smaller magnitude are rounding errors of float32.
 _ROUNDING = 1e-6
+# Abundances of a pixel sum to more than this times the median sum only if they are no abundances.
+_LARGEST_SUM = 50.0
 
 
 class BaseUnmixer(
@@ -431,6 +433,7 @@ def check_abundances(y, *, strict):
         raise TypeError("Sparse abundances were passed as y, but a dense array is required.")
     y = np.asarray(y, dtype=np.float64)
     y = y[:, np.newaxis] if y.ndim == 1 else y
+    _warn_of_large_sums(y)
     if y.min() < 0 and (strict or abs(np.median(y.sum(axis=1)) - 1.0) < 0.1):
         if y.min() >= -_ROUNDING * max(1.0, np.median(y.sum(axis=1))):
             return np.maximum(y, 0.0)
@@ -440,6 +443,21 @@ def check_abundances(y, *, strict):
             f"{y[pixel, endmember]:g} of endmember {endmember}; clip them or check the scaling."
         )
     return y
+
+
+def _warn_of_large_sums(y):
+    """Warn of pixels whose abundances sum to far more than those of others."""
+    sums = y.sum(axis=1)
+    usual = np.median(sums)
+    large = np.flatnonzero(sums > _LARGEST_SUM * usual)
+    if usual > 0 and len(large):
+        warnings.warn(
+            f"The abundances of {len(large)} of {len(y)} pixels sum to more than "
+            f"{_LARGEST_SUM:g} times those of most others ({sums[large[0]]:g} for pixel "
+            f"{large[0]}, {usual:g} in the median), like a no-data value; drop these pixels.",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 def _are_labels(y, endmembers):

@@ -29,6 +29,10 @@ _NOISE = 0.1
 _BEYOND = 500.0
 # In units in which endmembers are larger than this, some of the usual fill values are not beyond.
 _LARGE_UNITS = 1.5
+# If the endmembers do not tell, a constant pixel from the largest value of 8 bits on has no data.
+_FULL = 254.0
+# Values below this fraction of the endmembers are zero. Detectors resolve about 1e-5.
+_ZERO = 1e-6
 # Pixels with fewer bands may be constant, or zero, by chance.
 _FEW_BANDS = 3
 _SAMPLE = 256
@@ -96,19 +100,30 @@ def magnitudes(spectra):
     """Return the magnitude of each pixel in an even sample of the rows, NaN if it is only noise.
 
     Saturated or damaged bands do not count, if they are few. Negative and constant pixels, such as
-    those without data, are left out if there are others.
+    those without data, are left out.
     """
+    found, mean, some = _brightness(spectra)
+    if not len(found):
+        return found
+    left_out = mean <= -_SIGNAL * np.abs(found)
+    if some.shape[1] >= _FEW_BANDS:
+        left_out |= (some == some[:, :1]).all(axis=1)
+    return np.where(np.abs(mean) >= _SIGNAL * found, found, np.nan)[~left_out]
+
+
+def usual_magnitude(endmembers):
+    """Return the magnitude of bright endmembers, or 0 if most are only noise."""
+    found, mean, _ = _brightness(endmembers)
+    return typical(np.where(np.abs(mean) >= _SIGNAL * found, found, np.nan))
+
+
+def _brightness(spectra):
+    """Return the magnitudes and means of a sample of the rows, and these rows."""
     some = spectra[:: max(1, -(-len(spectra) // _SAMPLE))].astype(np.float64)
     if not some.size:
-        return np.empty(0)
+        return np.empty(0), np.empty(0), some
     bright = int(_BRIGHT_BANDS * (some.shape[1] - 1))
-    found = np.partition(np.abs(some), bright, axis=1)[:, bright]
-    mean = np.mean(some, axis=1)
-    void = mean <= -_SIGNAL * found
-    if some.shape[1] >= _FEW_BANDS:
-        void |= (some == some[:, :1]).all(axis=1)
-    found = np.where(np.abs(mean) >= _SIGNAL * found, found, np.nan)
-    return found if void.all() else found[~void]
+    return np.partition(np.abs(some), bright, axis=1)[:, bright], np.mean(some, axis=1), some
 
 
 def typical(values):
@@ -133,7 +148,7 @@ def warn_of_units(pixels, endmembers, stacklevel, *, dark=_SAME_UNITS_DARK):
     -------
     differ : bool
     """
-    ours, theirs = typical(pixels), typical(magnitudes(endmembers))
+    ours, theirs = typical(pixels), usual_magnitude(endmembers)
     if not ours or not theirs:
         return False
     dark = _SAME_UNITS_FEW if len(pixels) < _FEW_PIXELS else dark
@@ -158,7 +173,7 @@ class Limits(NamedTuple):
     noise : float
         Negative values of smaller magnitude may be noise.
     largest : float
-        Largest value of the endmembers.
+        Largest magnitude of the endmembers, infinite if unknown.
     shade : bool
         Whether an endmember is zero in all bands.
     known : bool
@@ -174,11 +189,12 @@ class Limits(NamedTuple):
     def of(cls, endmembers):
         """Return the limits for spectra in the units of the endmembers."""
         endmembers = np.asarray(endmembers)
-        noise = _NOISE * typical(magnitudes(endmembers))
+        noise = _NOISE * usual_magnitude(endmembers)
+        largest = float(np.abs(endmembers).max()) or np.inf
         shade = not endmembers.any(axis=1).all()
         if (endmembers < -noise).any():  # as after centring
-            return cls(shade=shade)
-        return cls(noise, float(endmembers.max()) or np.inf, shade, known=True)
+            return cls(0.0, largest, shade)
+        return cls(noise, largest, shade, known=True)
 
 
 def suspect_pixels(spectra, limits, bound, bands=None, stored=None):
@@ -200,9 +216,9 @@ def suspect_pixels(spectra, limits, bound, bands=None, stored=None):
     -------
     suspects : dict of {str: (rows, bands)}
         Kinds: "negative" in most bands, by more than noise; "beyond" the endmembers in some band;
-        "constant" and larger than the endmembers; "filled" in some band by a usual fill value;
-        "zero", unless that is an endmember. For each, the positions of the pixels and of a
-        suspicious band of each.
+        "constant" and larger than the endmembers (if unknown, than 254); "filled" in some band by
+        a usual fill value; "zero", unless that is an endmember. For each, the positions of the
+        pixels and of a suspicious band of each.
     """
     bands = np.arange(spectra.shape[1]) if bands is None else bands
     n_bands = len(bands)
@@ -212,7 +228,9 @@ def suspect_pixels(spectra, limits, bound, bands=None, stored=None):
     few = [spectra[:, bands[k * n_bands // 4]] for k in (1, 2, 3)]
     lowest, highest = reduce(np.minimum, few), reduce(np.maximum, few)
     beyond = _BEYOND * limits.largest
-    alike = lowest == highest if n_bands >= _FEW_BANDS else np.zeros(len(spectra), dtype=bool)
+    least = limits.largest if limits.known else _FULL
+    tiny = _ZERO * limits.largest if limits.known else 0.0
+    enough = n_bands >= _FEW_BANDS
 
     tests = {
         "negative": (
@@ -220,7 +238,7 @@ def suspect_pixels(spectra, limits, bound, bands=None, stored=None):
             lambda rows: (rows < -limits.noise).mean(axis=1) > _MOST_BANDS,
         ),
         "constant": (
-            alike & (highest > limits.largest),
+            (lowest == highest) & (highest > least) & enough,
             lambda rows: (rows == rows[:, :1]).all(axis=1),
         ),
         "beyond": (
@@ -228,8 +246,8 @@ def suspect_pixels(spectra, limits, bound, bands=None, stored=None):
             lambda rows: (np.abs(rows) > beyond).any(axis=1),
         ),
         "zero": (
-            alike & (highest == 0) & (not limits.shade),
-            lambda rows: ~rows.any(axis=1),
+            (lowest >= -tiny) & (highest <= tiny) & (enough and not limits.shade),
+            lambda rows: (np.abs(rows) <= tiny).all(axis=1),
         ),
     }
     found, taken = {}, None
@@ -309,9 +327,9 @@ def warn_of_suspects(X, endmembers, abundances, bound, stacklevel):
         magnitudes(X), endmembers, stacklevel + 1, dark=_SAME_UNITS_FEW
     ):
         return
+    if not limits.known:  # spectra may be negative
+        limits = limits._replace(noise=np.inf)
     suspects = suspect_pixels(X, limits, bound)
-    if not limits.known:
-        suspects.pop("negative", None)
     drop_zero_without_abundances(suspects, abundances)
     for kind, (rows, bands) in suspects.items():
         message = suspect_message(kind, len(rows), len(X), most_frequent(X[rows, bands]))
