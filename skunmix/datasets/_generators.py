@@ -4,10 +4,11 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
-from sklearn.utils import Bunch, check_array, check_random_state
+from sklearn.utils import Bunch, check_array
 
 from ..utils import Interval, validate_params
 from ..utils.labels import axis_labels, name_labels, refuse_masked
+from ..utils.random import generator
 from ._angles import angles_between
 from ._mixing import (
     MAX_DRAWS,
@@ -97,7 +98,7 @@ def make_endmembers(
     >>> print(library.wavelengths[[0, -1]])
     [0.4 2.5]
     """
-    rng = _generator(random_state)
+    rng = generator(random_state)
     if wavelengths is None:
         wavelengths = np.linspace(0.4, 2.5, n_bands)
     else:
@@ -261,7 +262,7 @@ def make_scene(
     >>> scene.endmember_names[:2]  # doctest: +SKIP
     ['Gypsum HS333.3B', 'Copiapite GDS21']
     """
-    rng = _generator(random_state)
+    rng = generator(random_state)
     shape = _check_shape(shape)
     fractions = _check_fractions(fractions)
     if window % 2 == 0:
@@ -402,7 +403,7 @@ def make_mixtures(
     >>> bool(((mixtures.abundances > 0).sum(axis=1) == 9).all())
     True
     """
-    rng = _generator(random_state)
+    rng = generator(random_state)
     endmembers, names, wavelengths = _check_library(endmembers)
     fewest, most = _check_n_active(n_active, len(endmembers))
     _check_max_abundance(max_abundance, fewest, "active endmembers")
@@ -431,11 +432,6 @@ def make_mixtures(
             f"{_describe_noise(snr)}."
         ),
     )
-
-
-def _generator(random_state):
-    # check_random_state(None) would return NumPy's global generator, which belongs to the user
-    return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
 def _default_names(n_endmembers):

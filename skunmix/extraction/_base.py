@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from ..utils import Interval, StrOptions, fit_context
 from ..utils.labels import axis_labels, check_unique, refuse_masked
+from ..utils.random import generator
 from ..utils.state import restored_on_error
 from ._count import METHODS, count_endmembers
 from ._weights import check_weight
@@ -114,8 +114,3 @@ def resolve_n_endmembers(n_endmembers, X, weight=None):
             f"endmember, got 0, because no dimension stands out from the noise; pass a number."
         )
     return count
-
-
-def generator(random_state):
-    """Return the generator of `random_state`, a new one for None, not NumPy's global one."""
-    return np.random.RandomState() if random_state is None else check_random_state(random_state)

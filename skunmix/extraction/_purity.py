@@ -3,11 +3,12 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 
 from ..solvers.moments import floats_of, row_blocks
 from ..utils import Interval, validate_params
 from ..utils.labels import refuse_masked
+from ..utils.random import generator
 
 # Projections that are made at once.
 _AT_ONCE = 64
@@ -75,7 +76,7 @@ def pixel_purity(X, n_projections=1000, *, threshold=0.0, random_state=None):
     """
     refuse_masked(X, "X")
     X = check_array(X, dtype="numeric", input_name="X")
-    rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
+    rng = generator(random_state)
     counts = np.zeros(len(X), dtype=np.intp)
     for first in range(0, n_projections, _AT_ONCE):
         n_directions = min(_AT_ONCE, n_projections - first)

@@ -3,8 +3,8 @@
 from math import prod
 
 import numpy as np
-from sklearn.utils import check_random_state
 
+from ..utils.random import generator
 from .io.windows import block_slices
 
 # So many valid pixels are read for each one that is drawn, from so many blocks at least: a block is
@@ -43,7 +43,7 @@ def draw_pixels(read, shape, decode, n_pixels, *, chunk_shape=None, random_state
     spectra : ndarray of shape (n_drawn, n_bands)
         In the order of the scene.
     """
-    rng = check_random_state(random_state)
+    rng = generator(random_state)
     n_pixels = min(n_pixels, prod(shape[:-1]))
     blocks = block_slices(shape[:-1], _pixels_of_block(shape, chunk_shape), chunk_shape)
     reservoir = _Reservoir(n_pixels)

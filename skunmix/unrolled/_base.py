@@ -21,6 +21,7 @@ from ..networks import (
     noise_factor,
 )
 from ..utils import StrOptions, begin_callbacks, fit_context
+from ..utils.random import generator
 from ..utils.state import restored_on_error
 from ._pairs import TrainingPairs
 from ._training import UnrolledUnmixer
@@ -177,7 +178,7 @@ class UnrolledRegressor(UnrolledUnmixer):
         X, y = self._fit_endmembers(X, y, endmembers, reset=not more)
         self._warn_of_sums(y)
         if not more:
-            self._set_random_state()
+            self._random_state = generator(self.random_state)
         return X, y
 
     def _choices(self):

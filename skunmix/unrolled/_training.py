@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from skorch import NeuralNetRegressor
 from skorch.callbacks import Callback, EarlyStopping, PassthroughScoring, PrintLog
 from skorch.helper import predefined_split
@@ -85,14 +84,6 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
     @abstractmethod
     def _warn_of_dead_endmembers(self, training):
         """Warn if the output has none of an endmember for any pixel of the training set."""
-
-    def _set_random_state(self):
-        # check_random_state(None) would be NumPy's global generator
-        self._random_state = (
-            np.random.RandomState()
-            if self.random_state is None
-            else check_random_state(self.random_state)
-        )
 
     def _check_loss(self):
         if not (self.alpha_mse or self.alpha_aad or self.alpha_aid):

@@ -419,3 +419,11 @@ def test_an_existing_output_is_seen_before_the_fit(small, tmp_path, monkeypatch)
     monkeypatch.setattr(sampling_module, "draw_pixels", None)
     with pytest.raises(FileExistsError):
         unmix_file(SunSALRegressor(endmembers=SPA(3)), tmp_path / "scene.npy", tmp_path / "out.npy")
+
+
+def test_the_global_generator_is_left_alone():
+    cube = np.random.RandomState(0).uniform(size=(20, 30, 5))
+    np.random.seed(0)
+    before = np.random.get_state()[1].copy()
+    assert len(sample_pixels(cube, 50, random_state=None)) == 50
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
