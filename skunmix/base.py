@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, TransformerMixin
+from sklearn.metrics import r2_score
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -384,6 +385,67 @@ class BaseUnmixer(
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         # abundances cannot fit arbitrary targets
         tags.regressor_tags.poor_score = True
+        return tags
+
+
+class BlindMixin:
+    """Mixin of the unmixers that learn endmembers and abundances from spectra alone."""
+
+    def score(self, X, y=None, sample_weight=None):
+        """Return the share of the spectra's variance that the reconstruction explains.
+
+        If pixels have unit length inside, both are compared at unit length.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pixels, n_bands)
+            Spectra, one per row.
+
+        y : None or array-like of shape (n_pixels,)
+            Ignored. Pipelines pass the targets of a later step. Abundances (two-dimensional) raise
+            an error.
+
+        sample_weight : array-like of shape (n_pixels,), default=None
+            Weights of the pixels.
+
+        Returns
+        -------
+        score : float
+            1 − Σ‖y − ŷ‖² / Σ‖y − ȳ‖² over all pixels and bands, with ŷ the reconstruction and ȳ
+            the mean spectrum: at most 1.
+
+        Raises
+        ------
+        ValueError
+            If `y` is two-dimensional: the order of the endmembers is unknown.
+        """
+        fix = (
+            "match them to yours by skunmix.metrics.match_endmembers, reorder the columns of "
+            "predict(X), and use a function of skunmix.metrics, or leave y out"
+        )
+        self._refuse_abundances(y, "score", fix)
+        spectra, rebuilt = self._reconstruction(X)
+        return r2_score(
+            spectra, rebuilt, sample_weight=sample_weight, multioutput="variance_weighted"
+        )
+
+    def _reconstruction(self, X):
+        """Return spectra and their reconstruction, which `score` compares."""
+        return self._checked_spectra(X), self.inverse_transform(self._abundances(X))
+
+    def _refuse_abundances(self, y, method, fix):
+        if np.ndim(y) > 1:
+            raise ValueError(
+                f"{type(self).__name__}.{method} takes no abundances, but y has shape "
+                f"{np.shape(y)}: the order of its endmembers is unknown; {fix}."
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # a regressor would learn from y
+        tags.estimator_type, tags.regressor_tags = None, None
+        tags.target_tags.required = tags.target_tags.multi_output = False
+        tags.target_tags.positive_only = False
         return tags
 
 

@@ -7,11 +7,12 @@ import numpy as np
 
 from ..solvers import csr_active_set
 from ..utils import Interval, StrOptions
+from ..utils.spectra import to_unit_length
 from ._archetypes import choose, entropic_descent
 from ._base import BaseExtractor
-from ._blind import BaseBlindUnmixer, unit_length
+from ._blind import BaseBlindUnmixer
 from ._purity import pixel_purity
-from ._sample import sample_pixels, sample_some
+from ._sample import distinct_pixels, sample_some
 from ._subspace import check_dims, signal_subspace
 
 # Pixels among which extreme ones are looked for, and directions.
@@ -133,7 +134,7 @@ class ArchetypalAnalysis(BaseBlindUnmixer):
         return self.norm
 
     def _extract(self, X, weight, n_endmembers, rng):
-        spectra, weight = sample_pixels(X, weight, max(_POOL, self.max_samples), rng)
+        spectra, weight = distinct_pixels(X, weight, max(_POOL, self.max_samples), rng)
         lengths = np.linalg.norm(spectra, axis=1)
         if not lengths.any():
             raise ValueError(
@@ -144,7 +145,7 @@ class ArchetypalAnalysis(BaseBlindUnmixer):
             # a pixel of zeros has no direction
             spectra, weight = spectra[lengths > 0], weight[lengths > 0]
             lengths = lengths[lengths > 0]
-            spectra = unit_length(spectra)
+            spectra = to_unit_length(spectra)
         n_dimensions = min(_DIMENSIONS * n_endmembers, spectra.shape[1])
         subspace = signal_subspace(spectra, n_dimensions, weight=weight)
         check_dims(subspace, n_endmembers, len(spectra))
@@ -169,7 +170,7 @@ class ArchetypalAnalysis(BaseBlindUnmixer):
             return endmembers[chosen]
         # as bright as the pixels in them
         brightness = B[chosen] @ lengths[candidates]
-        return unit_length(endmembers[chosen]) * brightness[:, np.newaxis]
+        return to_unit_length(endmembers[chosen]) * brightness[:, np.newaxis]
 
     def _candidates(self, Z, rng):
         """Return the rows of extreme pixels and of a random sample."""

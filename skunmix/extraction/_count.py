@@ -5,12 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from ..solvers.moments import Moments, sample_rows, second_moments
+from ..solvers.moments import N_SAMPLE_OF_NOISE, Moments, sample_rows, second_moments
 from ..solvers.noise import noise_variances, regress_bands
 
 METHODS = ("elbow", "hysime", "hfc", "nwhfc")
-# Largest number of pixels in the sample.
-N_SAMPLE = 2**16
 # Constants of "elbow", set on simulated scenes of 3 to 10 minerals at 20 dB and more, where drops
 # of 1.5 to 5 are all right.
 _DROP = 3.0
@@ -58,7 +56,7 @@ def count_endmembers(X, method, weight=None, false_alarm=1e-3):
     """
     if method == "elbow":
         return count_by_elbow(fold_moments(X, weight))
-    moments = second_moments(X, weight, N_SAMPLE)
+    moments = second_moments(X, weight, N_SAMPLE_OF_NOISE)
     if method == "hysime":
         return count_by_hysime(moments)
     return count_by_hfc(moments, false_alarm, whiten=method == "nwhfc")
@@ -145,7 +143,7 @@ def fold_moments(X, weight=None):
     ValueError
         If there are fewer than two pixels for each fold.
     """
-    rows = sample_rows(len(X), N_SAMPLE, weight)
+    rows = sample_rows(len(X), N_SAMPLE_OF_NOISE, weight)
     if len(rows) < 2 * _N_FOLDS:
         raise ValueError(
             f"Expected at least {2 * _N_FOLDS} pixels to estimate the number of endmembers, got "

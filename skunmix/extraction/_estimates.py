@@ -5,11 +5,11 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_array
 
-from ..solvers.moments import second_moments
+from ..solvers.moments import N_SAMPLE_OF_NOISE, second_moments
 from ..solvers.noise import noise_variances
 from ..utils import Interval, StrOptions, validate_params
 from ..utils.labels import refuse_masked
-from ._count import METHODS, N_SAMPLE, count_endmembers
+from ._count import METHODS, count_endmembers
 from ._weights import check_weight
 
 
@@ -68,7 +68,7 @@ def estimate_noise(X, *, sample_weight=None):
     0.0170, 0.0167
     """
     X, weight = _checked(X, sample_weight)
-    return np.sqrt(noise_variances(second_moments(X, weight, N_SAMPLE)))
+    return np.sqrt(noise_variances(second_moments(X, weight, N_SAMPLE_OF_NOISE)))
 
 
 @validate_params(

@@ -10,7 +10,7 @@ from ._base import BaseExtractor
 from ._blind import BaseBlindUnmixer
 from ._minimum_volume import make_problem, minimum_volume
 from ._nfindr import NFINDR
-from ._sample import sample_pixels
+from ._sample import distinct_pixels
 from ._subspace import check_dims, signal_subspace
 
 
@@ -130,7 +130,7 @@ class MinimumVolume(BaseBlindUnmixer):
         self.random_state = random_state
 
     def _extract(self, X, weight, n_endmembers, rng):
-        Y, weight = sample_pixels(X, weight, self.max_samples, rng)
+        Y, weight = distinct_pixels(X, weight, self.max_samples, rng)
         subspace = signal_subspace(Y, n_endmembers - 1, weight=weight, centred=True)
         check_dims(subspace, n_endmembers, len(Y))
         beyond = subspace.energies[n_endmembers - 1 :]

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def sample_pixels(X, weight, max_samples, rng):
+def distinct_pixels(X, weight, max_samples, rng):
     """Return distinct spectra of a random sample of the pixels, and their weights.
 
     Equal spectra are one with the sum of their weights, in an order that does not depend on that

@@ -4,7 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..solvers.moments import N_SAMPLE, floats_of, message_too_large, row_blocks, second_moments
+from ..solvers.moments import (
+    N_SAMPLE,
+    floats_of,
+    message_too_large,
+    row_blocks,
+    second_moments,
+    with_signs,
+)
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -119,12 +126,8 @@ def subspace_of(moments, n_dims, *, centred=False, precision=_EPS):
     # eigenvalues are squares, so that the rounding of the spectra counts with its square
     total = np.trace(moments.covariance) + moments.mean @ moments.mean
     least = n_bands * (8 * _EPS * energies[0] + precision**2 * total)
-    basis = vectors[:, :n_dims]
-    # the sign of an eigenvector is arbitrary: make its largest entry positive
-    peaks = np.abs(basis).argmax(axis=0)
-    basis = basis * np.where(basis[peaks, np.arange(basis.shape[1])] < 0, -1.0, 1.0)
     return Subspace(
-        basis=np.ascontiguousarray(basis),
+        basis=np.ascontiguousarray(with_signs(vectors[:, :n_dims])),
         origin=moments.mean if centred else np.zeros(n_bands),
         mean=moments.mean,
         energies=energies,

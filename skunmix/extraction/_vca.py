@@ -177,7 +177,6 @@ def vertex_components(points, directions, allowed):
     indices : ndarray of shape (n_endmembers,)
     """
     indices = np.empty(len(directions), dtype=np.intp)
-    basis = np.zeros((points.shape[1], 0))
     # as in the paper, the first direction is orthogonal to the last axis
     n_dims = points.shape[1]
     known = np.eye(n_dims)[:, max(n_dims - 1, 1) :]
@@ -186,5 +185,5 @@ def vertex_components(points, directions, allowed):
         scores = np.abs(points @ orthogonal)
         scores[~allowed] = -1.0
         indices[k] = scores.argmax()
-        known = basis = np.column_stack([basis, points[indices[k]]])
+        known = points[indices[: k + 1]].T
     return indices

@@ -68,10 +68,6 @@ class EndmemberAngleScorer(BaseEstimator):
         self.endmembers_true = endmembers_true
 
     def __call__(self, estimator, X, y=None):
-        """Return the score of a fitted estimator; the spectra have no effect."""
-        return self.score(estimator, X, y)
-
-    def score(self, estimator, X, y=None):
         """Return the score of a fitted estimator.
 
         Parameters
@@ -88,7 +84,7 @@ class EndmemberAngleScorer(BaseEstimator):
         return -endmember_angle(*comparable_endmembers(estimator, self.endmembers_true))
 
 
-class MatchedAbundanceScorer(BaseEstimator):
+class MatchedAbundanceScorer(AbundanceScorer):
     """Negative error of abundances whose endmembers are matched to known ones.
 
     Parameters
@@ -100,12 +96,8 @@ class MatchedAbundanceScorer(BaseEstimator):
     """
 
     def __init__(self, endmembers_true, error):
+        super().__init__(error)
         self.endmembers_true = endmembers_true
-        self.error = error
-
-    def __call__(self, estimator, X, y, sample_weight=None):
-        """Return the negative error of a fitted estimator's prediction, after matching."""
-        return self.score(estimator, X, y, sample_weight)
 
     def score(self, estimator, X, y, sample_weight=None):
         """Return the negative error of a fitted estimator's prediction, after matching.

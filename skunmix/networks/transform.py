@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..utils.spectra import to_unit_length
+
 # Singular values of the endmembers below this fraction of the largest are round-off.
 _ROUND_OFF = 1e-6
 
@@ -53,12 +55,6 @@ class SpectrumTransform:
     def to_coordinates(self, W):
         """Return W̃ with W̃·(basisᵀy) = W·y for all y in the span of the basis."""
         return W if self.basis is None else W @ self.inverse.T
-
-
-def to_unit_length(spectra):
-    """Return spectra (n_pixels, n_bands) with ‖y‖₂ = 1, except spectra of zeros."""
-    length = np.linalg.norm(spectra, axis=1, keepdims=True)
-    return spectra / np.where(length, length, 1.0)
 
 
 def span_basis(endmembers):

@@ -8,14 +8,11 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..solvers.moments import second_moments
+from ..solvers.moments import N_SAMPLE_OF_NOISE, second_moments, with_signs
 from ..solvers.noise import noise_variances
 from ..utils import Interval, fit_context
 from ..utils.labels import axis_labels, check_columns, column_labels, refuse_masked
 from ..utils.state import restored_on_error
-
-# Largest number of pixels in the sample for the moments.
-_N_SAMPLE = 2**16
 
 
 class MinimumNoiseFraction(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -136,16 +133,15 @@ class MinimumNoiseFraction(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
                     f"Expected n_components of at most {n_bands}, the number of bands "
                     f"(n_features={n_bands}), got {n_components}; pass fewer."
                 )
-            moments = second_moments(X, n_sample=_N_SAMPLE)
+            moments = second_moments(X, n_sample=N_SAMPLE_OF_NOISE)
             noise = np.sqrt(noise_variances(moments))
             self.mean_, self.noise_std_, self.band_labels_ = moments.mean, noise, labels
             self._scale = np.where(noise > 0, noise, 1.0)
             ratios, vectors = np.linalg.eigh(
                 moments.covariance / np.outer(self._scale, self._scale)
             )
-            ratios, vectors = ratios[::-1][:n_components], vectors[:, ::-1][:, :n_components]
-            peaks = vectors[np.abs(vectors).argmax(axis=0), np.arange(n_components)]
-            vectors = vectors * np.where(peaks < 0, -1.0, 1.0)
+            ratios = ratios[::-1][:n_components]
+            vectors = with_signs(vectors[:, ::-1][:, :n_components])
             self.components_ = vectors.T / self._scale
             self._spectra = vectors.T * self._scale
             self.snr_ = ratios - 1

@@ -128,14 +128,15 @@ def unmix(
     check_scalar(working_memory, "working_memory", Real, min_val=0, include_boundaries="neither")
     overrides = {"nodata": nodata, "scale_factor": scale_factor, "add_offset": add_offset}
     options = {"n_jobs": n_jobs, "working_memory": working_memory, "progress": progress}
-    if is_dataarray(scene) and out is not None:
+    in_xarray = is_dataarray(scene)
+    if in_xarray and out is not None:
         raise TypeError("out is for NumPy cubes, got a DataArray as scene; drop out.")
     if must_be_fitted(estimator):
         pixels = sample_pixels(
             scene, estimator=estimator, band_dim=band_dim, mask=mask, **overrides
         )
         estimator = fit_to(estimator, pixels)
-    if is_dataarray(scene):
+    if in_xarray:
         from ._xarray import unmix_dataarray
 
         return unmix_dataarray(estimator, scene, band_dim, mask, overrides, options)

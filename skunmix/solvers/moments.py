@@ -6,6 +6,8 @@ import numpy as np
 
 # Largest number of pixels in a sample for second moments.
 N_SAMPLE = 2**14
+# The same, where the noise and small gains are to be resolved.
+N_SAMPLE_OF_NOISE = 2**16
 # Values of a block. In float32 it takes 2 MB, which stays in the cache.
 _BLOCK = 2**19
 _GOLDEN = (5**0.5 - 1) / 2
@@ -116,6 +118,12 @@ def second_moments(X, weight=None, n_sample=N_SAMPLE, *, rows=None):
     if not finite:
         raise ValueError(message_too_large())
     return Moments(len(rows), mean, covariance)
+
+
+def with_signs(vectors):
+    """Return eigenvectors, in columns, whose largest entry is positive: their sign is arbitrary."""
+    peaks = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
+    return vectors * np.where(peaks < 0, -1.0, 1.0)
 
 
 def message_too_large():

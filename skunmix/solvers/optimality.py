@@ -1,7 +1,7 @@
 """The objective of CSR for given abundances, and a certificate of the optimum."""
 
 import numpy as np
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import check_array, extmath, gen_batches
 
 from ..utils.validation import check_same_bands
 from ._checks import check_labels, check_lam, row_norms, units
@@ -122,8 +122,9 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
         reconstruction = x @ endmembers
         residual = y - reconstruction
         gradient = penalty[:, None] - residual @ endmembers.T
-        length, distance = _lengths(y), _lengths(residual)
-        size = np.abs(x) @ norms if sum_to_one else _lengths(reconstruction)
+        # infinite if a square overflows, unlike those of `row_norms`, which take more passes
+        length, distance = extmath.row_norms(y), extmath.row_norms(residual)
+        size = np.abs(x) @ norms if sum_to_one else extmath.row_norms(reconstruction)
         scale = np.maximum(length, size)
         scale[scale == 0] = 1.0
         lengths = norms
@@ -145,11 +146,6 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
         # give no certificate if squares overflow in spite of the units
         result[block] = np.where(np.isfinite(kkt + scale), kkt, np.inf)
     return result
-
-
-def _lengths(rows):
-    """Return the norm of each row, in one pass; infinite if its square overflows."""
-    return np.sqrt(np.einsum("ij,ij->i", rows, rows))
 
 
 def _in_moderate_units(y, x, lam, unit, sum_to_one):

@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import r2_score
 from torch.utils.data import TensorDataset
 
+from ..base import BlindMixin
 from ..endmembers import ENDMEMBERS
 from ..extraction import VCA
 from ..networks import (
@@ -23,6 +23,7 @@ from ..networks import (
 from ..solvers import csr_active_set, normalize_abundances
 from ..utils import Interval, StrOptions, begin_callbacks, fit_context
 from ..utils.magnitudes import check_magnitudes
+from ..utils.random import generator
 from ..utils.state import restored_on_error
 from ._pairs import TrainingPairs
 from ._training import POSITIVE, UnrolledUnmixer
@@ -34,7 +35,7 @@ _DEAD = 0.01
 _START_PIXELS = 2000
 
 
-class UADMMBlindUnmixer(UnrolledUnmixer):
+class UADMMBlindUnmixer(BlindMixin, UnrolledUnmixer):
     """Blind unmixing by unrolled ADMM layers and a linear decoder (U-ADMM-BUNet).
 
     The encoder is the network of :class:`UADMMRegressor`: K layers of ::
@@ -326,38 +327,6 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
         epochs.call_on_fit_task_end(estimator=self, X=X, y=None, reconstruction_attributes={})
         return self
 
-    def score(self, X, y=None, sample_weight=None):
-        """Return the share of the spectra's variance that the reconstruction explains.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_pixels, n_bands)
-            Spectra, one per row.
-
-        y : None or array-like of shape (n_pixels,)
-            Ignored. Abundances (two-dimensional) raise an error.
-
-        sample_weight : array-like of shape (n_pixels,), default=None
-            Weights of the pixels.
-
-        Returns
-        -------
-        score : float
-            1 − Σ‖y − ŷ‖² / Σ‖y − ȳ‖² over all pixels and bands, with ŷ the reconstruction and ȳ
-            the mean spectrum: at most 1.
-
-        Raises
-        ------
-        ValueError
-            If `y` is two-dimensional: the order of the endmembers is unknown.
-        """
-        self._refuse_abundances(y, "score")
-        spectra = self._checked_spectra(X)
-        rebuilt = self.inverse_transform(self._abundances(X))
-        return r2_score(
-            spectra, rebuilt, sample_weight=sample_weight, multioutput="variance_weighted"
-        )
-
     # the same choice of µ and of the constraint, and the network of this class
     _make_network = UADMMRegressor._make_network
 
@@ -365,9 +334,9 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
         """Check the parameters and the spectra; set what does not depend on training."""
         check_device(self.device)
         self._check_loss()
-        self._refuse_abundances(y, "fit")
+        self._refuse_abundances(y, "fit", "leave y out, or train UADMMRegressor on these pairs")
         if not more:
-            self._set_random_state()
+            self._random_state = generator(self.random_state)
         X, _ = self._fit_endmembers(X, None, endmembers, reset=not more)
         check_magnitudes(X, "X")
         if not more:
@@ -377,20 +346,6 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
     def _given_endmembers(self, endmembers):
         given = super()._given_endmembers(endmembers)
         return VCA(self.n_endmembers, random_state=self.random_state) if given is None else given
-
-    def _refuse_abundances(self, y, method):
-        if y is None or np.asarray(y).ndim < 2:
-            return
-        fix = (
-            "leave y out, or train UADMMRegressor on these pairs"
-            if method == "fit"
-            else "match first by skunmix.metrics.match_endmembers, or leave y out to score the "
-            "reconstruction"
-        )
-        raise ValueError(
-            f"{type(self).__name__}.{method} takes no abundances, but y has shape {np.shape(y)}: "
-            f"the order of endmembers from an image is unknown; {fix}."
-        )
 
     def _sample(self, X):
         """Return the spectra to train on."""
@@ -438,11 +393,3 @@ class UADMMBlindUnmixer(UnrolledUnmixer):
                 ConvergenceWarning,
                 stacklevel=5,
             )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        # a regressor would learn from y
-        tags.estimator_type, tags.regressor_tags = None, None
-        tags.target_tags.required = tags.target_tags.multi_output = False
-        tags.target_tags.positive_only = False
-        return tags

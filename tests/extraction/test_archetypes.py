@@ -13,7 +13,7 @@ from skunmix.extraction._archetypes import (
     entropic_descent,
     largest_correlation,
 )
-from skunmix.extraction._sample import sample_pixels
+from skunmix.extraction._sample import distinct_pixels
 from skunmix.solvers import csr_active_set
 
 
@@ -121,10 +121,10 @@ def test_scale_does_not_matter(spectra):
 def test_sample(spectra):
     rng = np.random.RandomState(0)
     repeated = spectra[[0, 1, 1, 2, 2, 2]]
-    Y, weight = sample_pixels(repeated, None, 10, rng)
+    Y, weight = distinct_pixels(repeated, None, 10, rng)
     for y, w in zip(Y, weight):
         assert w == (repeated == y).all(axis=1).sum()
-    Y, weight = sample_pixels(spectra, np.arange(150) % 2 * 2.0, 40, rng)
+    Y, weight = distinct_pixels(spectra, np.arange(150) % 2 * 2.0, 40, rng)
     assert Y.shape == (40, 20)
     assert (weight == 2).all()
     rows = [int(np.flatnonzero((spectra == y).all(axis=1))[0]) for y in Y]
