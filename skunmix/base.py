@@ -434,10 +434,11 @@ class BlindMixin:
         return self._checked_spectra(X), self.inverse_transform(self._abundances(X))
 
     def _refuse_abundances(self, y, method, fix):
-        if np.ndim(y) > 1:
+        shape = np.asarray(y).shape
+        if len(shape) > 1:
             raise ValueError(
                 f"{type(self).__name__}.{method} takes no abundances, but y has shape "
-                f"{np.shape(y)}: the order of its endmembers is unknown; {fix}."
+                f"{shape}: the order of its endmembers is unknown; {fix}."
             )
 
     def __sklearn_tags__(self):
