@@ -31,6 +31,7 @@ from .utils.labels import (
 )
 from .utils.magnitudes import (
     LARGEST,
+    are_values_seen_to,
     check_magnitudes,
     largest_bound,
     magnitudes,
@@ -227,7 +228,10 @@ class BaseUnmixer(
             assert_all_finite(X, input_name="X")
             check_magnitudes(X, "X")
             raise
-        bound = largest_bound(X) if bound is None else bound
+        if bound is None:
+            if are_values_seen_to():
+                return out
+            bound = largest_bound(X)
         if not bound <= LARGEST:
             check_magnitudes(X, "X")
         warn_of_suspects(X, pure_spectra(self), out, bound, stacklevel=3)

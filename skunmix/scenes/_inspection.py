@@ -8,7 +8,7 @@ import numpy as np
 from ..utils.estimators import best_of, last_step, pure_spectra, steps_of
 from ..utils.magnitudes import LARGEST, Limits, magnitudes, suspect_message, warn_of_units
 
-# Number of magnitudes that are kept per block, at least.
+# Number of pixels of a block whose magnitudes are kept, at most.
 _KEPT = 64
 
 
@@ -42,9 +42,8 @@ class Inspection:
 
     def see(self, spectra):
         """Add the number and the magnitudes of valid spectra."""
-        found = magnitudes(spectra)
         self.n_pixels += len(spectra)
-        self.sample += found[:: max(1, len(found) // _KEPT)].tolist()
+        self.sample += magnitudes(spectra, _KEPT).tolist()
 
     def __add__(self, other):
         """Return the inspection of the blocks of both."""

@@ -28,7 +28,6 @@ from ..networks import (
     restore_net,
 )
 from ..utils import CallbackSupportMixin, Interval, StrOptions, has_callbacks
-from ..utils.magnitudes import largest_bound
 from ._pairs import few_threads
 
 SCHEDULES = {None: None, "cosine": cosine, "one-cycle": one_cycle}
@@ -249,4 +248,4 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
     def _unmix(self, X, out):
         size = predict_blocks(self.net_.module_, X, out)
         # spectra of usual magnitudes need no further pass
-        return size if size <= np.abs(self.endmembers_).max() else largest_bound(X)
+        return size if size <= np.abs(self.endmembers_).max() else None

@@ -56,12 +56,17 @@ _silent = ContextVar("silent", default=False)
 
 @contextmanager
 def values_seen_to():
-    """Return a context in which estimators do not warn about values, because the caller does."""
+    """Return a context in which estimators do not check values, because the caller does."""
     token = _silent.set(True)
     try:
         yield
     finally:
         _silent.reset(token)
+
+
+def are_values_seen_to():
+    """Return whether the caller of an estimator warns about values, so that it need not."""
+    return _silent.get()
 
 
 def check_magnitudes(X, name):
@@ -98,13 +103,13 @@ def largest_bound(values):
         return float(np.sqrt(np.max([np.dot(part, part) for part in parts])))
 
 
-def magnitudes(spectra):
+def magnitudes(spectra, n_rows=_SAMPLE):
     """Return the magnitude of each pixel in an even sample of the rows, NaN if it is only noise.
 
     Saturated or damaged bands do not count, if they are few. Negative and constant pixels, such as
     those without data, are left out.
     """
-    found, mean, some = _brightness(spectra)
+    found, mean, some = _brightness(spectra, n_rows)
     if not len(found):
         return found
     left_out = mean <= -_SIGNAL * np.abs(found)
@@ -115,13 +120,13 @@ def magnitudes(spectra):
 
 def usual_magnitude(endmembers):
     """Return the magnitude of bright endmembers, or 0 if most are only noise."""
-    found, mean, _ = _brightness(endmembers)
+    found, mean, _ = _brightness(endmembers, _SAMPLE)
     return typical(np.where(np.abs(mean) >= _SIGNAL * found, found, np.nan))
 
 
-def _brightness(spectra):
+def _brightness(spectra, n_rows):
     """Return the magnitudes and means of a sample of the rows, and these rows."""
-    some = spectra[:: max(1, -(-len(spectra) // _SAMPLE))].astype(np.float64)
+    some = spectra[:: max(1, -(-len(spectra) // n_rows))].astype(np.float64)
     if not some.size:
         return np.empty(0), np.empty(0), some
     bright = int(_BRIGHT_BANDS * (some.shape[1] - 1))
@@ -324,7 +329,7 @@ def warn_of_suspects(X, endmembers, abundances, bound, stacklevel):
         As from `largest_bound`.
     stacklevel : int
     """
-    if _silent.get():
+    if are_values_seen_to():
         return
     limits = Limits.of(endmembers)
     may_differ = abundances is not None and _may_differ_in_units(X, limits)

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -59,7 +60,7 @@ class Decoding:
             parts.append("valid from {:g} to {:g}".format(*self.valid_range))
         return ", ".join(parts)
 
-    @property
+    @cached_property
     def scaled(self):
         """Whether stored values differ from the spectra by scale or offset."""
         return bool(np.any(np.asarray(self.scale) != 1) or np.any(np.asarray(self.offset) != 0))
