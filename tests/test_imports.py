@@ -30,7 +30,7 @@ MAY_KNOW = {
     "datasets": set(),
     "plotting": {"extraction", "metrics"},
     "preprocessing": {"solvers"},
-    "scenes": set(),
+    "scenes": {"preprocessing"},
     "utils": set(),
     "cli": {"scenes", "__init__"},
     "__main__": {"cli"},

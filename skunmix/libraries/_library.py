@@ -6,9 +6,10 @@ import numpy as np
 
 from ..utils.labels import axis_labels, name_labels, refuse_masked
 from ..utils.optional import require
+from ..utils.resampling import resample_spectra
 from ..utils.validation import fill_values
 from ..utils.wavelengths import check_wavelengths, to_nanometres, wavelengths_in
-from ._resampling import bands_of, resample_spectra
+from ._resampling import bands_of
 
 
 class SpectralLibrary:

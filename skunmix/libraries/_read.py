@@ -2,10 +2,7 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from ._envi import is_envi, read_envi
-from ._library import SpectralLibrary
 from ._tables import read_csv, read_numpy
 
 
