@@ -10,9 +10,9 @@ _MISSING = {"", "nan", "na", "n/a", "null", "none", "-"}
 
 
 def read_text(path):
-    r"""Return the text of a file in UTF-8, UTF-16 with a byte order mark, or Latin-1.
+    """Return the text of a file in UTF-8, UTF-16 with a byte order mark, or Latin-1.
 
-    Lines end with "\\n".
+    Lines end with a line feed.
     """
     data = Path(path).read_bytes()
     encoding = next((name for bom, name in _BOMS.items() if data.startswith(bom)), "utf-8")
