@@ -128,8 +128,14 @@ def to_nanometres(values, unit, name, *, allow_wavenumbers=False):
 
 
 def _fit(values, unit):
+    """Return whether numbers are wavelengths in a unit."""
     nanometres = values * _NANOMETRES[unit]
     return bool(((nanometres >= _SHORTEST) & (nanometres <= _LONGEST)).all())
+
+
+def may_be_wavelengths(values):
+    """Return whether numbers are wavelengths in nm or in µm."""
+    return any(_fit(np.asarray(values), unit) for unit in ("nm", "um"))
 
 
 def wavelengths_in(labels):
