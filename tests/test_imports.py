@@ -29,6 +29,7 @@ MAY_KNOW = {
     "datasets": set(),
     "plotting": {"extraction", "metrics"},
     "preprocessing": {"solvers"},
+    "uncertainty": set(),
     "scenes": set(),
     "utils": set(),
     "cli": {"scenes", "__init__"},

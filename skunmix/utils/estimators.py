@@ -9,10 +9,14 @@ from .labels import axis_labels, order_among, same_labels, take_columns
 
 
 def best_of(estimator):
-    """Return the best estimator of a fitted search, or the estimator itself."""
-    while hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
-    return estimator
+    """Return what a fitted search, or an estimator of intervals, predicts with, or itself."""
+    while True:
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif hasattr(estimator, "predict_interval") and hasattr(estimator, "estimator_"):
+            estimator = estimator.estimator_
+        else:
+            return estimator
 
 
 def steps_of(estimator):
