@@ -77,6 +77,28 @@ class BaseSunSAL(BaseUnmixer):
             normalize_abundances(out)
         return solution.largest
 
+    def endmember_abundances(self, X):
+        """Estimate the abundances of all endmembers, also if `predict` sums them by group.
+
+        `inverse_transform` reconstructs spectra from them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pixels, n_bands)
+            Spectra, one per row.
+
+        Returns
+        -------
+        abundances : ndarray of shape (n_pixels, n_endmembers)
+            In the order of `endmembers_`.
+
+        Raises
+        ------
+        ValueError
+            If the number of bands is not that of `fit`, or there is a NaN.
+        """
+        return self._abundances(X)
+
     def optimality(self, X):
         """Return the KKT residuals of the solutions, which certify them.
 

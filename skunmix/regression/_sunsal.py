@@ -1,6 +1,6 @@
 """Sparse unmixing by constrained regression, for a given λ."""
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import ClassVar
 
 from ..endmembers import ENDMEMBERS
@@ -28,6 +28,13 @@ class SunSALRegressor(BaseSunSAL):
         squares from the pairs given to `fit`. An extractor, which is any estimator that has
         `endmembers_` after ``fit(X)``, is cloned and fitted to the spectra given to `fit`; see
         :mod:`skunmix.extraction`.
+
+    groups : array-like of shape (n_endmembers,), str or int, default=None
+        A label for each endmember, such as its material. `predict` and `transform` then return the
+        sum of the abundances of each group, and abundances given to `fit` and `score` have a column
+        for each group. Labels of a Series, or keys of a dict, are matched to the names of the
+        endmembers. A string is the name of a level of the index (or of a column or coordinate) of
+        `endmembers`, or "class" for the classes of a library. An int is the number of a level.
 
     lam : float, default=1e-3
         λ ≥ 0, the weight of the sparsity term, in the units of the spectra squared. It has no
@@ -65,6 +72,9 @@ class SunSALRegressor(BaseSunSAL):
 
     n_endmembers_ : int
         Number of endmembers.
+
+    groups_ : ndarray of shape (n_groups,)
+        Names of the groups, in the order of their first endmember, if `groups` is given.
 
     extractor_ : estimator
         The fitted extractor, if `endmembers` is one.
@@ -109,6 +119,7 @@ class SunSALRegressor(BaseSunSAL):
 
     _parameter_constraints: ClassVar[dict] = {
         "endmembers": list(ENDMEMBERS),
+        "groups": ["array-like", str, Integral, None],
         "lam": [Interval(Real, 0, None, closed="left")],
         "sum_to_one": ["boolean", StrOptions({"normalize"})],
         **SOLVER_CONSTRAINTS,
@@ -118,6 +129,7 @@ class SunSALRegressor(BaseSunSAL):
         self,
         endmembers=None,
         *,
+        groups=None,
         lam=1e-3,
         sum_to_one=False,
         solver="auto",
@@ -127,6 +139,7 @@ class SunSALRegressor(BaseSunSAL):
         n_jobs=None,
     ):
         self.endmembers = endmembers
+        self.groups = groups
         self.lam = lam
         self.sum_to_one = sum_to_one
         self.solver = solver
@@ -168,7 +181,7 @@ class SunSALRegressor(BaseSunSAL):
             If the extractor has no `endmembers_` after its `fit`.
         """
         with restored_on_error(self):
-            self._fit_endmembers(X, y, endmembers)
+            self._fit_endmembers(X, y, endmembers, groups=self.groups)
             self._prepare()
         return self
 
