@@ -18,7 +18,9 @@ class SunSALRegressor(BaseSunSAL):
 
     where the columns of A are the endmembers: a few, or a spectral library of hundreds. With
     ``lam=0`` this is non-negative least squares (NNLS), and with ``sum_to_one=True`` fully
-    constrained least squares (FCLS). If the endmembers are given, `fit` needs no abundances.
+    constrained least squares (FCLS). ``positive=False`` drops x ≥ 0: with ``lam=0`` this is
+    unconstrained least squares (UCLS), or sum-constrained least squares (SCLS). If the endmembers
+    are given, `fit` needs no abundances.
 
     Parameters
     ----------
@@ -44,6 +46,13 @@ class SunSALRegressor(BaseSunSAL):
         False does not constrain the sum, and True constrains it to one. "normalize" solves without
         the constraint and rescales the solution; a pixel whose solution is zero then gets
         1 / n_endmembers of each endmember.
+
+    positive : bool, default=True
+        Whether to constrain the abundances to be at least 0. If not, negative abundances show
+        noise, or a material that is not among the endmembers. The solution is then in closed form
+        for ``lam=0``, and the lasso for ``lam > 0``, which is not possible with
+        ``sum_to_one=True``. If the endmembers are linearly dependent, `fit` warns, and abundances
+        are those of the smallest norm.
 
     solver : {"auto", "active-set", "admm"}, default="auto"
         "active-set" is exact. "admm" is SUnSAL itself, the alternating direction method of
@@ -122,6 +131,7 @@ class SunSALRegressor(BaseSunSAL):
         "groups": ["array-like", str, Integral, None],
         "lam": [Interval(Real, 0, None, closed="left")],
         "sum_to_one": ["boolean", StrOptions({"normalize"})],
+        "positive": ["boolean"],
         **SOLVER_CONSTRAINTS,
     }
 
@@ -132,6 +142,7 @@ class SunSALRegressor(BaseSunSAL):
         groups=None,
         lam=1e-3,
         sum_to_one=False,
+        positive=True,
         solver="auto",
         mu=None,
         max_iter=10_000,
@@ -142,6 +153,7 @@ class SunSALRegressor(BaseSunSAL):
         self.groups = groups
         self.lam = lam
         self.sum_to_one = sum_to_one
+        self.positive = positive
         self.solver = solver
         self.mu = mu
         self.max_iter = max_iter
