@@ -10,11 +10,13 @@ from .admm import ADMMFactorization, csr_admm
 from .ista import csr_ista
 from .least_squares import LeastSquaresFactorization, lasso, least_squares
 from .optimality import csr_objective, csr_optimality
+from .whitening import Whitening
 
 __all__ = [
     "ADMMFactorization",
     "CSRSolution",
     "LeastSquaresFactorization",
+    "Whitening",
     "csr_active_set",
     "csr_admm",
     "csr_ista",
