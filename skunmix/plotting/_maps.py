@@ -5,6 +5,7 @@ from textwrap import fill
 import numpy as np
 
 from ..utils.estimators import last_step
+from ..utils.images import place, split_pixels, values_last
 from ..utils.optional import require_pyplot
 from ._common import (
     as_image,
@@ -15,10 +16,7 @@ from ._common import (
     draw_image,
     estimator_names,
     is_flat,
-    place,
-    split_pixels,
     value_labels,
-    values_last,
 )
 from ._panels import make_panels
 

@@ -1,6 +1,6 @@
 """Sparse unmixing by constrained regression, for a given λ."""
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import ClassVar
 
 from ..endmembers import ENDMEMBERS
@@ -18,7 +18,9 @@ class SunSALRegressor(BaseSunSAL):
 
     where the columns of A are the endmembers: a few, or a spectral library of hundreds. With
     ``lam=0`` this is non-negative least squares (NNLS), and with ``sum_to_one=True`` fully
-    constrained least squares (FCLS). If the endmembers are given, `fit` needs no abundances.
+    constrained least squares (FCLS). ``positive=False`` drops x ≥ 0: with ``lam=0`` this is
+    unconstrained least squares (UCLS), or sum-constrained least squares (SCLS). If the endmembers
+    are given, `fit` needs no abundances.
 
     Parameters
     ----------
@@ -29,6 +31,13 @@ class SunSALRegressor(BaseSunSAL):
         `endmembers_` after ``fit(X)``, is cloned and fitted to the spectra given to `fit`; see
         :mod:`skunmix.extraction`.
 
+    groups : array-like of shape (n_endmembers,), str or int, default=None
+        A label for each endmember, such as its material. `predict` and `transform` then return the
+        sum of the abundances of each group, and abundances given to `fit` and `score` have a column
+        for each group. Labels of a Series, or keys of a dict, are matched to the names of the
+        endmembers. A string is the name of a level of the index (or of a column or coordinate) of
+        `endmembers`, or "class" for the classes of a library. An int is the number of a level.
+
     lam : float, default=1e-3
         λ ≥ 0, the weight of the sparsity term, in the units of the spectra squared. It has no
         effect if ``sum_to_one=True``, because ‖x‖₁ is then 1 for every x.
@@ -37,6 +46,23 @@ class SunSALRegressor(BaseSunSAL):
         False does not constrain the sum, and True constrains it to one. "normalize" solves without
         the constraint and rescales the solution; a pixel whose solution is zero then gets
         1 / n_endmembers of each endmember.
+
+    positive : bool, default=True
+        Whether to constrain the abundances to be at least 0. If not, negative abundances show
+        noise, or a material that is not among the endmembers. The solution is then in closed form
+        for ``lam=0``, and the lasso for ``lam > 0``, which is not possible with
+        ``sum_to_one=True``. If the endmembers are linearly dependent, `fit` warns, and abundances
+        are those of the smallest norm.
+
+    band_weights : array-like of shape (n_bands,), default=None
+        Weights w ≥ 0 of the bands, with which ½Σ w (y − Ax)² replaces ½‖y − Ax‖². A band of weight
+        0 is left out. Labels, as of a Series, are matched to those of the bands. `lam` has the
+        units of the weighted squares.
+
+    noise_covariance : array-like of shape (n_bands, n_bands), default=None
+        Covariance C of the noise of the bands, symmetric and positive definite, with which
+        ½(y − Ax)ᵀC⁻¹(y − Ax) replaces ½‖y − Ax‖². It is used instead of `band_weights`, which are
+        1 / variance for noise that is not correlated. `lam` then has no unit.
 
     solver : {"auto", "active-set", "admm"}, default="auto"
         "active-set" is exact. "admm" is SUnSAL itself, the alternating direction method of
@@ -65,6 +91,9 @@ class SunSALRegressor(BaseSunSAL):
 
     n_endmembers_ : int
         Number of endmembers.
+
+    groups_ : ndarray of shape (n_groups,)
+        Names of the groups, in the order of their first endmember, if `groups` is given.
 
     extractor_ : estimator
         The fitted extractor, if `endmembers` is one.
@@ -109,8 +138,12 @@ class SunSALRegressor(BaseSunSAL):
 
     _parameter_constraints: ClassVar[dict] = {
         "endmembers": list(ENDMEMBERS),
+        "groups": ["array-like", str, Integral, None],
         "lam": [Interval(Real, 0, None, closed="left")],
         "sum_to_one": ["boolean", StrOptions({"normalize"})],
+        "positive": ["boolean"],
+        "band_weights": ["array-like", None],
+        "noise_covariance": ["array-like", None],
         **SOLVER_CONSTRAINTS,
     }
 
@@ -118,8 +151,12 @@ class SunSALRegressor(BaseSunSAL):
         self,
         endmembers=None,
         *,
+        groups=None,
         lam=1e-3,
         sum_to_one=False,
+        positive=True,
+        band_weights=None,
+        noise_covariance=None,
         solver="auto",
         mu=None,
         max_iter=10_000,
@@ -127,8 +164,12 @@ class SunSALRegressor(BaseSunSAL):
         n_jobs=None,
     ):
         self.endmembers = endmembers
+        self.groups = groups
         self.lam = lam
         self.sum_to_one = sum_to_one
+        self.positive = positive
+        self.band_weights = band_weights
+        self.noise_covariance = noise_covariance
         self.solver = solver
         self.mu = mu
         self.max_iter = max_iter
@@ -163,13 +204,14 @@ class SunSALRegressor(BaseSunSAL):
             If neither endmembers nor abundances are given, endmembers fit neither layout or hold
             a fill value, the same spectrum twice or, without ``sum_to_one=True``, a zero spectrum,
             abundances are negative or given with an extractor, whose order of endmembers is
-            unknown, or there is a NaN.
+            unknown, there is a NaN, or groups, weights, a covariance or ``positive=False`` do not
+            fit.
         TypeError
             If the extractor has no `endmembers_` after its `fit`.
         """
         with restored_on_error(self):
-            self._fit_endmembers(X, y, endmembers)
-            self._prepare()
+            self._fit_endmembers(X, y, endmembers, groups=self.groups)
+            self._prepare(band_weights=self.band_weights, noise_covariance=self.noise_covariance)
         return self
 
     def _lam(self):

@@ -9,10 +9,14 @@ from .labels import axis_labels, order_among, same_labels, take_columns
 
 
 def best_of(estimator):
-    """Return the best estimator of a fitted search, or the estimator itself."""
-    while hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
-    return estimator
+    """Return what a fitted search, or an estimator of intervals, predicts with, or itself."""
+    while True:
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif hasattr(estimator, "predict_interval") and hasattr(estimator, "estimator_"):
+            estimator = estimator.estimator_
+        else:
+            return estimator
 
 
 def steps_of(estimator):
@@ -34,6 +38,12 @@ def endmember_names(estimator):
     if not (hasattr(estimator, "endmembers_") and hasattr(estimator, "get_feature_names_out")):
         return None
     return list(estimator.get_feature_names_out())
+
+
+def spectra_names(unmixer):
+    """Return the names of the rows of `endmembers_`, which are not those of groups, as a list."""
+    names = getattr(unmixer, "_endmember_names", None)
+    return list(unmixer.get_feature_names_out() if names is None else names)
 
 
 def check_order_is_known(estimator, abundances, caller):
@@ -72,6 +82,30 @@ def fitted_bands(estimator):
     return [list(labels) for labels in found if labels is not None]
 
 
+def endmember_abundances(estimator, X):
+    """Return the abundances of all endmembers, also if `predict` sums them by group.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted unmixer, or a pipeline or search that ends in one.
+    X : array-like of shape (n_pixels, n_bands)
+
+    Returns
+    -------
+    abundances : ndarray of shape (n_pixels, n_endmembers)
+    """
+    estimator = best_of(estimator)
+    unmixer = last_step(estimator)
+    if not (hasattr(unmixer, "groups_") and hasattr(unmixer, "endmember_abundances")):
+        return estimator.predict(X)
+    for _, step in steps_of(estimator)[:-1]:
+        X = X if step is None or step == "passthrough" else step.transform(X)
+    if unmixer is not estimator:
+        return endmember_abundances(steps_of(estimator)[-1][1], X)
+    return unmixer.endmember_abundances(X)
+
+
 def pure_spectra(unmixer):
     """Return the spectra of pure pixels: the endmembers, times the usual sum of abundances.
 
@@ -83,8 +117,8 @@ def pure_spectra(unmixer):
     return unmixer.endmembers_ * (getattr(unmixer, "_usual_sum", 1.0) or 1.0)
 
 
-def reconstruct_spectra(estimator, X, caller):
-    """Return spectra and their reconstruction, in the first space that has both.
+def unmix_and_reconstruct(estimator, X, caller):
+    """Return abundances, spectra and their reconstruction, in the first space that has both.
 
     Parameters
     ----------
@@ -97,6 +131,8 @@ def reconstruct_spectra(estimator, X, caller):
 
     Returns
     -------
+    abundances : ndarray of shape (n_pixels, n_endmembers)
+        Those of all endmembers, also if `predict` sums them by group.
     spectra, rebuilt : array-like of shape (n_pixels, n_features)
         `X` and its reconstruction if all steps can be inverted. Otherwise the input of the last
         step and its reconstruction.
@@ -109,15 +145,21 @@ def reconstruct_spectra(estimator, X, caller):
     # for a fitted search, use its best pipeline
     estimator = best_of(estimator)
     if hasattr(estimator, "inverse_transform"):
-        return X, estimator.inverse_transform(estimator.predict(X))
+        abundances = endmember_abundances(estimator, X)
+        return abundances, X, estimator.inverse_transform(abundances)
     if isinstance(estimator, Pipeline):
         seen = estimator[:-1].transform(X) if len(estimator) > 1 else X
-        return reconstruct_spectra(estimator[-1], seen, caller)
+        return unmix_and_reconstruct(estimator[-1], seen, caller)
     raise TypeError(
         f"{caller} expected an estimator with inverse_transform, which reconstructs spectra from "
         f"abundances, got {type(estimator).__name__} without it; pass an unmixer, or a Pipeline "
         f"that ends in one."
     )
+
+
+def reconstruct_spectra(estimator, X, caller):
+    """Return spectra and their reconstruction, as `unmix_and_reconstruct` does."""
+    return unmix_and_reconstruct(estimator, X, caller)[1:]
 
 
 def comparable_endmembers(estimator, endmembers):

@@ -112,6 +112,12 @@ def name_labels(labels):
     return [str(label) for label in labels]
 
 
+def label_numbers(labels):
+    """Return labels as an array of numbers if all are numbers and do not only count, or None."""
+    numbers = _numbers(labels) if are_known(labels) else None
+    return None if numbers is None else numbers[0]
+
+
 def same_labels(found, expected):
     """Return whether two lists hold the same labels, in any order."""
     return _permutation(found, expected) is not None
