@@ -5,7 +5,7 @@ import re
 import numpy as np
 from sklearn.utils import check_array
 
-from .labels import are_known, as_numbers
+from .labels import _numbers, are_known
 
 # number of nanometres in each unit
 _NANOMETRES = {"nm": 1.0, "um": 1000.0, "µm": 1000.0, "μm": 1000.0}
@@ -149,7 +149,7 @@ def wavelengths_in(labels):
     """
     if not are_known(labels):
         return None
-    found = as_numbers(labels)
+    found = _numbers(labels)
     if found is None:
         return None
     values, in_nm = found
