@@ -7,6 +7,7 @@ For each spectrum y, they minimise ½‖y − Ax‖² + λ‖x‖₁ subject to 
 from ._solution import CSRSolution, normalize_abundances
 from .active_set import csr_active_set, csr_path
 from .admm import ADMMFactorization, csr_admm
+from .intervals import least_squares_intervals
 from .ista import csr_ista
 from .least_squares import LeastSquaresFactorization, lasso, least_squares
 from .optimality import csr_objective, csr_optimality
@@ -25,5 +26,6 @@ __all__ = [
     "csr_path",
     "lasso",
     "least_squares",
+    "least_squares_intervals",
     "normalize_abundances",
 ]
