@@ -1,7 +1,8 @@
 """Solvers of constrained sparse regression (CSR): arrays in, arrays out.
 
 For each spectrum y, they minimise ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0, and optionally to Σx = 1.
-`least_squares` and `lasso` do so without x ≥ 0. `mesma` chooses from a library with groups of spectra.
+`least_squares` and `lasso` do so without x ≥ 0. `mesma` chooses
+from a library with several spectra in each group.
 """
 
 from ._solution import CSRSolution, normalize_abundances

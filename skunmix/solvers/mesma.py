@@ -205,9 +205,7 @@ def mesma(
         )
         chosen, x = np.full((len(rows), size), -1, np.int64), np.empty((len(rows), size))
         decrease = float(min_rmse_decrease)
-        choose(
-            rows, atoms, correlations, norms, gram, decrease, found, chosen, x, rmse[block]
-        )
+        choose(rows, atoms, correlations, norms, gram, decrease, found, chosen, x, rmse[block])
         fractions[block][chosen[:, 0] >= 0] = 0.0
         pixels, places = np.nonzero(chosen >= 0)
         spectrum = chosen[pixels, places]
