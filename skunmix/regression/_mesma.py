@@ -145,7 +145,7 @@ class MESMARegressor(BaseUnmixer):
     >>> import numpy as np
     >>> from skunmix import MESMARegressor
     >>> library = np.array([[0.05, 0.5, 0.3], [0.04, 0.4, 0.2], [0.2, 0.3, 0.4], [0.3, 0.4, 0.6]])
-    >>> spectra = np.array([[0.116, 0.36, 0.3], [0.024, 0.24, 0.12]])
+    >>> spectra = np.array([[0.096, 0.28, 0.24], [0.024, 0.24, 0.12]])
     >>> groups = ["grass", "grass", "soil", "soil"]
     >>> mesma = MESMARegressor(library, groups=groups, append=["shade"])
     >>> mesma.fit(spectra).predict(spectra).round(3)
