@@ -74,6 +74,10 @@ class BaseUnmixer(
         Return a number that no magnitude in X exceeds, or None if that takes another pass over X.
         """
 
+    def _n_columns(self):
+        """Return the number of columns that `_unmix` writes."""
+        return self.n_endmembers_
+
     def predict(self, X):
         """Estimate the abundances of spectra.
 
@@ -238,7 +242,7 @@ class BaseUnmixer(
 
     def _abundances(self, X):
         X = self._checked_spectra(X, finite=self._checks_finite)
-        out = np.empty((len(X), self.n_endmembers_), dtype=output_dtype(X))
+        out = np.empty((len(X), self._n_columns()), dtype=output_dtype(X))
         try:
             bound = self._unmix(X, out)
         except ValueError:

@@ -25,6 +25,7 @@ MAY_KNOW = {
     "model_selection": {"unrolled"},
     "solvers": set(),
     "networks": set(),
+    "libraries": set(),
     "metrics": set(),
     "datasets": set(),
     "plotting": {"extraction", "metrics"},

@@ -1,7 +1,8 @@
 """Solvers of constrained sparse regression (CSR): arrays in, arrays out.
 
 For each spectrum y, they minimise ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0, and optionally to Σx = 1.
-`least_squares` and `lasso` do so without x ≥ 0.
+`least_squares` and `lasso` do so without x ≥ 0. `mesma` chooses
+from a library with several spectra in each group.
 """
 
 from ._solution import CSRSolution, normalize_abundances
@@ -10,6 +11,7 @@ from .admm import ADMMFactorization, csr_admm
 from .intervals import least_squares_intervals
 from .ista import csr_ista
 from .least_squares import LeastSquaresFactorization, lasso, least_squares
+from .mesma import MESMASolution, count_models, mesma
 from .optimality import csr_objective, csr_optimality
 from .whitening import Whitening
 
@@ -18,6 +20,8 @@ __all__ = [
     "CSRSolution",
     "LeastSquaresFactorization",
     "Whitening",
+    "MESMASolution",
+    "count_models",
     "csr_active_set",
     "csr_admm",
     "csr_ista",
@@ -27,5 +31,6 @@ __all__ = [
     "lasso",
     "least_squares",
     "least_squares_intervals",
+    "mesma",
     "normalize_abundances",
 ]
