@@ -75,7 +75,8 @@ def _load_skops(path, trusted):
 def _is_known(name):
     """Return whether a name is a class of scikit-learn, or an estimator or metric of skunmix.
 
-    The classes of the solvers, which fitted estimators hold, have nothing but arrays.
+    The classes of the solvers and of libraries, which estimators hold, have nothing but arrays and
+    text.
     """
     module, _, name = name.rpartition(".")
     package = module.split(".")[0]
@@ -88,7 +89,8 @@ def _is_known(name):
     if isinstance(found, type):
         if package == "sklearn" or issubclass(found, BaseEstimator):
             return True
-        return found in vars(import_module("skunmix.solvers")).values()
+        holders = (import_module(f"skunmix.{room}") for room in ("solvers", "libraries"))
+        return any(found in vars(holder).values() for holder in holders)
     return package == "skunmix" and name in import_module("skunmix.metrics").__all__
 
 

@@ -34,9 +34,17 @@ class _KeyAndValue(click.ParamType):
     "--band-dim", default="band", metavar="NAME", help="Dimension of the bands in netCDF and Zarr."
 )
 @click.option(
+<<<<<<< ours
     "--variable",
     metavar="NAME",
     help="Variable in netCDF, HDF5 and Zarr, as NAME or GROUP/NAME, if several have bands.",
+=======
+    "--method",
+    type=click.Choice(list(METHODS)),
+    help="How to unmix with --endmembers: fcls (abundances that sum to one; the default), nnls "
+    "(non-negative), sunsal (sparse), mesma (one spectrum of each material in a pixel; spectra of "
+    "a material have the same class, or the same name).",
+>>>>>>> theirs
 )
 @click.option(
     "--mask",

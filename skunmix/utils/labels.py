@@ -71,6 +71,11 @@ def dimension_labels(array, dim):
     return found
 
 
+def is_library(data):
+    """Return whether data are a spectral library, which can resample itself."""
+    return all(hasattr(data, name) for name in ("wavelengths", "resample", "unique_names"))
+
+
 def column_labels(data):
     """Return the labels of the columns of a frame or DataArray, or None."""
     return axis_labels(data)[1]
