@@ -276,7 +276,9 @@ def unmix_file(
 
 def _unmixer_of(estimator, source, decoding):
     """Return what unmixes the blocks of a scene on disk."""
-    return BlockUnmixer(estimator, source.shape[2], decoding, source.where, source.band_labels())
+    return BlockUnmixer(
+        estimator, source.shape[2], decoding, source.where, source.band_labels(), source.bands()
+    )
 
 
 class WindowTask:
