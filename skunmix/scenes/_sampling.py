@@ -20,7 +20,7 @@ from ._cubes import bands_last, block_reader, is_dataarray
 from ._drawing import draw_pixels
 from ._masks import open_mask, read_masked
 from .io.decoding import decoding_of
-from .io.sources import open_source
+from .io.opening import open_source
 
 _logger = logging.getLogger(__name__)
 # Pixels that an estimator is fitted to, if it is not fitted.
@@ -39,6 +39,7 @@ def sample_pixels(
     scale_factor=None,
     add_offset=None,
     random_state=0,
+    open_options=None,
 ):
     """Draw spectra of valid pixels at random from all over a scene.
 
@@ -84,6 +85,9 @@ def sample_pixels(
     random_state : int, RandomState instance or None, default=0
         Determines which pixels are drawn. With an int, the same pixels are drawn each time.
 
+    open_options : dict, default=None
+        Options of the reader of a sensor's product, as for :func:`unmix_file`.
+
     Returns
     -------
     spectra : ndarray or pandas.DataFrame of shape (n_pixels, n_bands)
@@ -121,7 +125,7 @@ def sample_pixels(
     overrides = {"nodata": nodata, "scale_factor": scale_factor, "add_offset": add_offset}
     drawn = {"n_pixels": n_pixels, "estimator": estimator, "random_state": random_state}
     if isinstance(scene, (str, Path)):
-        source = open_source(scene, band_dim=band_dim, variable=variable)
+        source = open_source(scene, band_dim=band_dim, variable=variable, options=open_options)
         decoding = source.decoding(**overrides)
         return sample_source(source, decoding, mask=open_mask(mask, source), **drawn)
     if is_dataarray(scene):
@@ -199,7 +203,7 @@ def _sample(
     estimator=None,
     random_state=0,
 ):
-    """Return a labelled sample; `bands` are lists of labels of the bands, and `facts` their Bands."""
+    """Return a labelled sample; `bands` are lists of labels, and `facts` is a Bands or None."""
     check_scalar(n_pixels, "n_pixels", Integral, min_val=1)
     kept = bands_to_fit(_searched(estimator), shape[-1], bands, facts)
     labels = _labels_for(estimator, bands, kept)
