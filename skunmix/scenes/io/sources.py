@@ -14,7 +14,7 @@ from .decoding import decoding_of, with_netcdf_fill
 from .envi import data_file_of, raw_layout, read_header, scaling_of
 from .gdal import FORMATS, GDAL_CACHE, gdal_cache, open_raster
 from .grids import grid_of
-from .groups import open_variable, variables_of
+from .groups import OPENING, open_variable, variables_of
 from .windows import chunk_bytes
 
 _REFLECTANCE_FACTOR = "reflectance_scale_factor"
@@ -24,7 +24,6 @@ _XARRAY_SUFFIXES = {".nc", ".nc4", ".cdf", ".zarr", *_HDF5_SUFFIXES}
 # First bytes of netCDF and HDF5 files, for other suffixes.
 _XARRAY_SIGNATURES = (b"CDF\1", b"CDF\2", b"CDF\5", b"\x89HDF\r\n\x1a\n")
 _HANDLES = {"_local", "_opened"}  # attributes that stay in their process
-_OPENING = threading.Lock()
 
 
 def is_of_xarray(path):
@@ -331,9 +330,7 @@ class XarraySource(Source):
         return found[0]
 
     def _scene(self):
-        # One dataset for all threads: netCDF4 crashes if a thread opens a file while another one
-        # opens or reads, and xarray locks reading only.
-        with _OPENING:
+        with OPENING:  # one dataset for all threads
             if self._opened is None:
                 self._opened = open_variable(self.path, self._variable)
             return self._opened

@@ -133,7 +133,7 @@ class DlrSource(RasterSource):
         """Return which bands have data, as those that absorb are filled in all pixels, or None."""
         decoding = self.decoding()
         n_rows, n_cols, n_bands = self.shape
-        height, width = (min(n, size) for n, size in zip(self.chunk_shape, self.shape))
+        height, width = min(n_rows, 8), min(n_cols, 256)
         has_data, n_seen = np.zeros(n_bands, dtype=bool), 0
         # from the middle outwards, as the corners of the map are empty
         for i in np.argsort(np.abs(np.arange(_WINDOWS) - _WINDOWS // 2), kind="stable"):

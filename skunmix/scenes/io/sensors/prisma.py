@@ -6,7 +6,7 @@ import numpy as np
 
 from ....utils.optional import require
 from ..bands import Bands
-from ..groups import open_group, open_variable
+from ..groups import OPENING, open_group, open_variable
 from ..options import take_flag
 from ..sources import Source
 from ..windows import chunk_bytes
@@ -46,6 +46,7 @@ class PrismaSource(Source):
     """
 
     kind = "HDF-EOS5"
+    _opened = None
     open_options = ("error_matrix",)
 
     def __init__(self, path, cubes, variables, errors):
@@ -57,8 +58,7 @@ class PrismaSource(Source):
         if errors:
             beside = {c: c.replace("_Cube", f"_PIXEL_{self._level[:2]}_ERR_MATRIX") for c in cubes}
             self._errors = {cube: name for cube, name in beside.items() if name in variables}
-        self._opened = {}
-        self._facts = {k: v for k, v in open_group(path).attrs.items()}
+        self._facts = dict(open_group(path).attrs)
         parts = [self._band_facts(_FIELDS.fullmatch(name)[2], name) for name in cubes]
         self._kept = [np.flatnonzero(present) for present, *_ in parts]
         sizes = {shape for *_, shape in parts}
@@ -130,13 +130,14 @@ class PrismaSource(Source):
 
     def _array(self, name):
         """Return a variable (rows, bands, cols), unread; each is opened once."""
-        found = self._opened.get(name)
-        if found is None:
-            found = self._opened[name] = open_variable(self.path, name)
-            if found.ndim != 3:
-                raise OSError(
-                    f"{name} of {self.path.name} has shape {found.shape}, expected 3 axes."
-                )
+        with OPENING:
+            if self._opened is None:
+                self._opened = {}
+            if name not in self._opened:
+                self._opened[name] = open_variable(self.path, name)
+            found = self._opened[name]
+        if found.ndim != 3:
+            raise OSError(f"{name} has shape {found.shape}, expected rows, bands and columns.")
         return found
 
     def decoding(self, **overrides):

@@ -24,7 +24,9 @@ GEOTRANSFORM = (-62.5, 5.42e-4, 0.0, -39.3, 0.0, -5.42e-4)
 WKT = rasterio.crs.CRS.from_epsg(4326).to_wkt()
 
 
-def write(path, *, missing=(), chunks=None, packed=False, order=("downtrack", "crosstrack", "bands")):
+def write(
+    path, *, missing=(), chunks=None, packed=False, order=("downtrack", "crosstrack", "bands")
+):
     rng = np.random.default_rng(0)
     endmembers = rng.uniform(0.05, 0.6, (3, BANDS))
     cube = (rng.dirichlet(np.ones(3), ROWS * COLS) @ endmembers).reshape(ROWS, COLS, BANDS)
@@ -46,7 +48,7 @@ def write(path, *, missing=(), chunks=None, packed=False, order=("downtrack", "c
                 chunksizes=chunks,
             )
             variable.units = "unitless"
-            axes = ["downtrack crosstrack bands".split().index(dim) for dim in order]
+            axes = [["downtrack", "crosstrack", "bands"].index(dim) for dim in order]
             if packed:
                 variable.set_auto_maskandscale(False)
                 variable.setncatts({"scale_factor": 1e-4, "add_offset": 0.0})
@@ -131,7 +133,8 @@ def test_layouts(expected, tmp_path, options):
     model, abundances = expected
     path, *_ = write(tmp_path / "scene.nc", **options)
     output = unmix_file(model, path, tmp_path / "out.npy", n_jobs=2 if "chunks" in options else 1)
-    np.testing.assert_allclose(np.load(output), abundances, atol=2e-3 if "packed" in options else 1e-5)
+    atol = 2e-3 if "packed" in options else 1e-5
+    np.testing.assert_allclose(np.load(output), abundances, atol=atol)
 
 
 def test_bad_bands_are_left_out_of_samples_and_found_again(scene, tmp_path):
@@ -155,7 +158,9 @@ def test_bad_bands_are_left_out_of_samples_and_found_again(scene, tmp_path):
 def test_a_model_of_all_bands_warns_which_are_bad(scene, tmp_path):
     path, endmembers, *_ = scene
     model = SunSALRegressor(endmembers=endmembers).fit(endmembers)
-    with pytest.warns(UserWarning, match=r"uses 3 of the 3 bands .* \(1309 to 1491, 2036 nm\); fit"):
+    with pytest.warns(
+        UserWarning, match=r"uses 3 of the 3 bands .* \(1309 to 1491, 2036 nm\); fit"
+    ):
         unmix_file(model, path, tmp_path / "out.npy")
 
 
@@ -223,5 +228,7 @@ def test_a_file_without_wavelengths_says_how_to_read_it(expected, tmp_path):
 
 
 def test_an_unknown_option_is_refused(scene, expected, tmp_path):
-    with pytest.raises(ValueError, match="no option 'ortho', expected one of its open_options: orth"):
+    with pytest.raises(
+        ValueError, match="no option 'ortho', expected one of its open_options: orth"
+    ):
         unmix_file(expected[0], scene[0], tmp_path / "o.tif", open_options={"ortho": True})
