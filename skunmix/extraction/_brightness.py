@@ -7,11 +7,14 @@ from ..solvers import csr_active_set
 from ..solvers.noise import noise_variances
 from ..utils.spectra import to_unit_length
 
-# A pixel darker than this many standard deviations of the noise has no direction.
+# The direction of a pixel darker than this many standard deviations of the noise is not known.
 _DARKEST = 5.0
 # Brightness varies if its variance is this share of the noise's, and this many standard errors.
 # Variation of 3 to 5 % is found at 15 dB, and of 1 % at 30 dB.
 _LEAST_SHARE, _N_ERRORS = 0.05, 5.0
+# A variance that is a larger share of the mean square is not one of brightness, but of spectra
+# whose mean was subtracted.
+_LARGEST = 0.5
 
 
 def brightness_varies(moments, n_endmembers, least_noise=0.0):
@@ -43,18 +46,20 @@ def brightness_varies(moments, n_endmembers, least_noise=0.0):
     w = mean / (energies - 1)
     variance, noise = 1 - mean @ w, w @ w
     error = noise * np.sqrt(2 / moments.n_pixels)
-    return bool(variance > max(_LEAST_SHARE * noise, _N_ERRORS * error))
+    return bool(max(_LEAST_SHARE * noise, _N_ERRORS * error) < variance < _LARGEST)
 
 
 def perspective(Y, weight, noise):
     """Divide spectra by their brightness: project them on a plane, from the origin.
 
-    A mixture of any brightness falls on the mixture of the endmembers' projections. The weights
-    are multiplied by the brightness squared, as dividing by it has made the noise that much larger.
+    A mixture of any brightness falls on a mixture of the endmembers' projections. Dividing makes
+    the noise of dark pixels larger, but they keep their weights: otherwise dark endmembers have
+    too little, and their errors on simulated scenes are larger.
 
     Parameters
     ----------
     Y : ndarray of shape (n_pixels, n_bands)
+        Not all zeros.
     weight : ndarray of shape (n_pixels,)
     noise : float
         Variance of the noise of a band.
@@ -62,25 +67,25 @@ def perspective(Y, weight, noise):
     Returns
     -------
     projected : ndarray of shape (n_kept, n_bands)
-        Without the pixels that are as dark as the noise.
+        Without the pixels that are as dark as the noise, at most the darker half.
     weight : ndarray of shape (n_kept,)
 
     Raises
     ------
     ValueError
-        If there is no other pixel.
+        If the spectra at unit length have a mean of zero.
     """
     direction = weight @ to_unit_length(Y)
     length = np.linalg.norm(direction)
-    brightness = Y @ (direction / (length if length else 1.0))
-    kept = brightness > _DARKEST * np.sqrt(noise)
-    if not kept.any():
+    if not length:
         raise ValueError(
-            f"Expected pixels that are not zero, and brighter than their noise, got "
-            f"n_samples={len(Y)} others; pass spectra."
+            "Expected spectra whose brightness is above 0, got spectra whose mean direction is 0; "
+            "do not subtract their mean."
         )
-    brightness = brightness[kept]
-    return Y[kept] / brightness[:, np.newaxis], weight[kept] * np.square(brightness)
+    brightness = Y @ (direction / length)
+    least = min(_DARKEST * np.sqrt(noise), np.median(brightness))
+    kept = (brightness >= least) & (brightness > 0)
+    return Y[kept] / brightness[kept, np.newaxis], weight[kept]
 
 
 def as_bright_as(Y, weight, endmembers):
@@ -92,6 +97,6 @@ def as_bright_as(Y, weight, endmembers):
     root = np.sqrt(weight / weight.sum())
     sums = nnls(coefficients * root[:, np.newaxis], root)[0]
     # an endmember that no pixel needs keeps the scale of the others
-    sums = np.where(sums > 0, sums, sums.mean())
+    sums = np.where(sums > 0, sums, sums[sums > 0].mean())
     sums /= np.average(coefficients @ sums, weights=weight)
     return endmembers / sums[:, np.newaxis]

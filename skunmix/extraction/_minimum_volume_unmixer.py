@@ -147,7 +147,9 @@ class MinimumVolume(BaseBlindUnmixer):
         Y, weight = distinct_pixels(X, weight, self.max_samples, rng)
         if not self.varying_brightness:
             return self._smallest_simplex(Y, weight, n_endmembers, rng)
-        beyond = signal_subspace(Y, n_endmembers, weight=weight).energies[n_endmembers:]
+        subspace = signal_subspace(Y, n_endmembers, weight=weight)
+        check_dims(subspace, n_endmembers, len(Y))
+        beyond = subspace.energies[n_endmembers:]
         projected, shares = perspective(Y, weight, beyond.mean() if len(beyond) else 0.0)
         endmembers = self._smallest_simplex(projected, shares, n_endmembers, rng)
         return as_bright_as(Y, weight, endmembers)
