@@ -31,7 +31,7 @@ MAY_KNOW = {
     "preprocessing": {"solvers"},
     "scenes": set(),
     "utils": set(),
-    "cli": {"scenes", "__init__"},
+    "cli": {"scenes", "extraction", "plotting", "regression", "unrolled", "__init__"},
     "__main__": {"cli"},
 }
 MAY_IMPORT_TORCH = {"networks", "unrolled"}

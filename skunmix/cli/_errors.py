@@ -1,8 +1,41 @@
-"""Error messages of the command line, which name flags."""
+"""Errors and warnings of the command line: one sentence each, which names flags."""
 
 import re
+import warnings
+from functools import wraps
 
 import click
+
+
+def in_one_sentence(function):
+    """Add --quiet and --traceback to a command, and print its errors and warnings as sentences.
+
+    The command takes `quiet`, and returns what to print unless it is quiet.
+    """
+
+    @click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")
+    @click.option("--traceback", is_flag=True, help="Print errors with their traceback.")
+    @wraps(function)
+    def run(*args, quiet, traceback, **kwargs):
+        command = click.get_current_context().command
+
+        def show(message, *args, **kwargs):
+            click.echo(f"Warning: {in_terms_of_flags(sentence(message), command)}", err=True)
+
+        try:
+            with warnings.catch_warnings():
+                warnings.showwarning = show
+                result = function(*args, quiet=quiet, **kwargs)
+        except click.ClickException:
+            raise
+        except Exception as error:
+            if traceback:
+                raise
+            raise click.ClickException(in_terms_of_flags(sentence(error), command)) from error
+        if not quiet:
+            click.echo(result)
+
+    return run
 
 
 def in_terms_of_flags(message, command):

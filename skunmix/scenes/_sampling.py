@@ -228,6 +228,11 @@ def _labels_for(estimator, bands):
     return known[0] if known else None
 
 
+def band_columns(source):
+    """Return the labels by which the bands of a scene on disk are told apart, or None."""
+    return _labels_for(None, source.band_labels())
+
+
 def _labelled(spectra, labels):
     if labels is None:
         return spectra

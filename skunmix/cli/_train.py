@@ -1,0 +1,76 @@
+"""``skunmix train SCENE --labels LABELS -o MODEL``."""
+
+import click
+
+from ..utils.optional import require
+from ._errors import in_one_sentence
+from ._options import overwrite_option, reading_options, seed_option
+from ._outputs import check_apart, check_writable, replacing
+
+# name -> class in skunmix
+_METHODS = {"uadmm": "UADMMRegressor", "ista": "ISTANetRegressor"}
+
+
+@click.command(short_help="Train a network on pixels whose abundances are known.")
+@click.argument("scene", metavar="SCENE", type=click.Path())
+@click.option(
+    "--labels",
+    metavar="TABLE|RASTER",
+    type=click.Path(),
+    required=True,
+    help="Known abundances. A table (.csv) has the columns row and col, from 0, or x and y in the "
+    "CRS of the scene, and one for each endmember. A raster on the grid of the scene has a band "
+    "for each endmember, NaN or no-data where unknown.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="MODEL",
+    type=click.Path(),
+    required=True,
+    help="File of the model (.skops).",
+)
+@click.option(
+    "--method",
+    type=click.Choice(list(_METHODS)),
+    default="uadmm",
+    show_default=True,
+    help="Network: unrolled ADMM or unrolled ISTA.",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Passes over the labelled pixels, instead of the method's own number.",
+)
+@reading_options
+@seed_option
+@overwrite_option
+@in_one_sentence
+def train(scene, labels, output, method, epochs, *, seed, overwrite, quiet, **reading):
+    """Train a network on the pixels of SCENE whose abundances are known, and save it as MODEL.
+
+    `skunmix unmix SCENE -o OUT --model MODEL` unmixes with it.
+    """
+    sio = require("skops.io", "Saving a model", "skops")
+    if not output.lower().endswith(".skops"):
+        raise ValueError(f"Expected a model with the suffix .skops, got {output}; rename it.")
+    output = check_writable(output, overwrite=overwrite, what="the model")
+    check_apart(output, {"the scene": scene, "the file of labels": labels})
+    from ..scenes import labelled_pixels
+
+    spectra, abundances = labelled_pixels(scene, labels, **reading)
+    model = _make_network(method, epochs, seed)
+    model.fit(spectra, abundances)
+    with replacing(output) as (temporary,):
+        sio.dump(model, temporary)
+    n_pixels, n_endmembers = abundances.shape
+    return f"{output}: {n_endmembers} endmembers, trained on {n_pixels} pixels"
+
+
+def _make_network(method, epochs, seed):
+    """Return an untrained network."""
+    import skunmix
+
+    kind = getattr(skunmix, _METHODS[method])
+    return kind(random_state=seed, **({} if epochs is None else {"max_epochs": epochs}))
