@@ -6,6 +6,7 @@ import click
 
 from .. import __version__
 from ._endmembers import endmembers
+from ._info import info
 from ._train import train
 from ._unmix import unmix
 
@@ -18,7 +19,7 @@ def commands():
     """Hyperspectral unmixing in scikit-learn."""
 
 
-for command in (endmembers, unmix, train):
+for command in (info, endmembers, unmix, train):
     commands.add_command(command)
 
 

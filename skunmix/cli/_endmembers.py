@@ -4,7 +4,6 @@ from inspect import signature
 
 import click
 
-from ._bands import bands_of
 from ._errors import in_one_sentence
 from ._options import overwrite_option, reading_options, seed_option
 from ._outputs import check_apart
@@ -93,9 +92,9 @@ def endmembers(
         plot = check_picture(plot, overwrite=overwrite, flag="--plot")
         check_apart(plot, {**files, "the output": output})
     from .. import extraction
-    from ..scenes import sample_pixels
+    from ..scenes import describe_scene, sample_pixels
 
-    bands = bands_of(scene, band_dim=reading["band_dim"], variable=reading["variable"])
+    bands = describe_scene(scene, band_dim=reading["band_dim"], variable=reading["variable"])
     kind = getattr(extraction, _METHODS[method])
     seeded = {"random_state": seed} if "random_state" in signature(kind).parameters else {}
     pixels = sample_pixels(scene, n_pixels, random_state=seed, **reading)

@@ -72,12 +72,13 @@ def labelled_pixels(
     >>> from skunmix.datasets import make_scene
     >>> from skunmix.scenes import labelled_pixels
     >>> scene = make_scene(random_state=0)
+    >>> table = ["row,col,soil,tree", "3,5,1,0", "7,2,0.4,0.6"]
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     np.save(Path(folder, "scene.npy"), scene.spectra.reshape(*scene.shape, -1))
-    ...     _ = Path(folder, "labels.csv").write_text("row,col,soil,tree\\n3,5,1,0\\n7,2,0.4,0.6\\n")
-    ...     spectra, abundances = labelled_pixels(
-    ...         Path(folder, "scene.npy"), Path(folder, "labels.csv")
-    ...     )
+    ...     path, labels = Path(folder, "scene.npy"), Path(folder, "labels.csv")
+    ...     np.save(path, scene.spectra.reshape(*scene.shape, -1))
+    ...     with open(labels, "w") as file:
+    ...         print(*table, sep=chr(10), file=file)
+    ...     spectra, abundances = labelled_pixels(path, labels)
     >>> spectra.shape
     (2, 224)
     >>> abundances

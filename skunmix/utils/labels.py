@@ -25,8 +25,6 @@ _WAVELENGTH = re.compile(
 # Numbers are equal if they differ by less than this, relatively and as a fraction of the smallest
 # distance between two labels, because files round wavelengths.
 _SAME, _SAME_STEP = 1e-4, 0.1
-# Wavelengths in nm, from the ultraviolet to the far infrared.
-_SHORTEST, _LONGEST = 100.0, 60_000.0
 
 
 def axis_labels(data):
@@ -93,27 +91,6 @@ def band_axis(data, rows, columns):
         if sum(hold) == 1:
             return hold.index(True)
     return None
-
-
-def wavelengths_of(labels):
-    """Return labels as wavelengths in nm, or None if they are not.
-
-    Numbers without a unit are in nm if they are at least 100, and in µm otherwise, if they do not
-    only count.
-
-    Returns
-    -------
-    wavelengths : ndarray of shape (n_labels,), or None
-    """
-    found = _numbers(labels)
-    if found is None or not len(labels):
-        return None
-    wavelengths, has_unit = found
-    if not has_unit:
-        if _is_weak(labels):
-            return None
-        wavelengths = wavelengths if wavelengths.min() >= _SHORTEST else wavelengths * 1000
-    return wavelengths if _SHORTEST <= wavelengths.min() <= wavelengths.max() <= _LONGEST else None
 
 
 def string_labels(labels):

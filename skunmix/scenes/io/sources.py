@@ -8,9 +8,10 @@ import numpy as np
 from ...utils.dimensions import rows_and_columns
 from ...utils.labels import dimension_labels
 from ...utils.optional import require
+from .bands import Bands, bands_of_coordinates, bands_of_header, bands_of_raster
 from .decoding import decoding_of, with_netcdf_fill
 from .envi import data_file_of, raw_layout, read_header, scaling_of
-from .gdal import GDAL_CACHE, gdal_cache, open_raster
+from .gdal import FORMATS, GDAL_CACHE, gdal_cache, open_raster
 from .grids import grid_of
 from .groups import open_variable, variables_of
 from .windows import chunk_bytes
@@ -82,8 +83,13 @@ class Source:
         Dimensions of rows and columns in the template.
     where : str
         Description of the scene's bands, for error messages.
+    kind : str
+        The format.
+    sensor : str or None
+        The sensor or product, if the file tells.
     """
 
+    kind = sensor = None
     chunk_shape = (1, 1)
     chunk_bytes = 0
     in_one_piece = False
@@ -130,6 +136,10 @@ class Source:
         """Return the labels of the bands, as lists of names, wavelengths or numbers."""
         return []
 
+    def bands(self):
+        """Return what the file says about its bands, as `Bands`."""
+        return Bands()
+
     def grid(self):
         """Return the georeference of the scene, a dict for rasterio, which may be empty."""
         return {}
@@ -144,6 +154,8 @@ class Source:
 
 class NumpySource(Source):
     """A cube (rows, cols, n_bands) in NumPy's format, without a georeference."""
+
+    kind = "NumPy"
 
     def __init__(self, path):
         super().__init__(path)
@@ -186,12 +198,16 @@ class RasterSource(Source):
             "scales": dataset.scales,
             "offsets": dataset.offsets,
         }
+        self.kind = FORMATS[dataset.driver]
         self._is_envi = dataset.driver == "ENVI"
         if self._is_envi:
             header = read_header(self._header_of(dataset, path))
+            self._bands = bands_of_header(header, dataset.count)
+            self.sensor = header.get("sensor type") or None
             self.attributes |= scaling_of(header, dataset.count, self.path)
             self.raw = raw_layout(dataset, self.path, header)
         else:  # it may have the tags of an ENVI scene
+            self._bands = bands_of_raster(dataset)
             tags = {**dataset.tags(), **dataset.tags(ns="ENVI")}
             tags = {name.lower(): value for name, value in tags.items()}
             if _REFLECTANCE_FACTOR in tags:
@@ -257,6 +273,10 @@ class RasterSource(Source):
         found = (list(dataset.descriptions), wavelengths)
         return [labels for labels in found if len(labels) == dataset.count and all(labels)]
 
+    def bands(self):
+        """Return what the header or the tags say about the bands."""
+        return self._bands
+
     def grid(self):
         """Return CRS and transform or ground control points, as a dict for rasterio."""
         dataset = self._dataset()
@@ -299,6 +319,7 @@ class XarraySource(Source):
         if path.is_file() and path.suffix.lower() not in _HDF5_SUFFIXES:
             self.attributes = with_netcdf_fill(self.attributes, self.dtype)
         self.where = f"dimension {band_dim!r} of {path.name}"
+        self.kind = _kind_of(path)
         chunks = scene.encoding.get("preferred_chunks") or {}
         self.chunk_shape = tuple(int(chunks.get(dim, 1)) for dim in self.dims)
         self.chunk_bytes = chunk_bytes(scene)
@@ -346,6 +367,10 @@ class XarraySource(Source):
         """Return the coordinates of the bands."""
         return dimension_labels(self._scene(), self._band_dim)
 
+    def bands(self):
+        """Return what the coordinates of the bands say about them."""
+        return bands_of_coordinates(self._scene().coords, self._band_dim)
+
     def grid(self):
         """Return CRS and transform from rioxarray, as a dict for rasterio."""
         return grid_of(self._scene(), self.dims, self.path.name)
@@ -353,6 +378,16 @@ class XarraySource(Source):
     def template(self):
         """Return the unread variable."""
         return self._scene()
+
+
+def _kind_of(path):
+    """Return the name of the format of a file or folder that xarray reads."""
+    if path.is_dir():
+        return "Zarr"
+    with open(path, "rb") as file:
+        if file.read(3) == b"CDF":
+            return "netCDF-3"
+    return "HDF5" if path.suffix.lower() in _HDF5_SUFFIXES else "netCDF-4"
 
 
 def _listed(variables):
