@@ -30,8 +30,8 @@ class _KeyAndValue(click.ParamType):
 @click.command(
     short_help="Unmix a scene into maps of abundances.",
     epilog="The form `skunmix unmix MODEL SCENE OUT` is the same as `skunmix unmix SCENE -o OUT "
-    "--model MODEL`. MODEL is a file of skops. A pickle, such as joblib's, can run any code when it "
-    "is loaded: use --allow-pickle only for files that you trust.",
+    "--model MODEL`. MODEL is a file of skops. A pickle, such as joblib's, can run any code when "
+    "it is loaded: use --allow-pickle only for files that you trust.",
 )
 @click.argument("paths", metavar="SCENE", nargs=-1, type=click.Path())
 @click.option("-o", "--output", metavar="OUT", type=click.Path(), help="File of the maps.")

@@ -121,7 +121,7 @@ def _of_table(path, source):
         line = np.flatnonzero(unknown)[0]
         column = table.columns[np.flatnonzero(~np.isfinite(values[line]))[0]]
         raise ValueError(
-            f"Expected numbers in {path.name}, got {table[column].iloc[line]!r} in column "
+            f"Expected numbers in {path.name}, got '{table[column].iloc[line]}' in column "
             f"{column!r} of entry {line} ({np.count_nonzero(unknown)} of {len(values)} entries "
             f"have such); fill in or drop these entries."
         )
@@ -152,7 +152,9 @@ def _positions(source, x, y):
             f"{source.path.name} has no georeference, expected one for labels with x and y; give "
             f"row and col, counted from 0."
         )
-    col, row = ~transform * (x, y)
+    inverse = ~transform
+    col = inverse.a * x + inverse.b * y + inverse.c
+    row = inverse.d * x + inverse.e * y + inverse.f
     return np.floor(row), np.floor(col)
 
 
