@@ -5,6 +5,7 @@ from inspect import signature
 import click
 
 from ._errors import in_one_sentence
+from ._kinds import check_is_scene
 from ._options import overwrite_option, reading_options, seed_option
 from ._outputs import check_apart
 from ._quicklook import check_picture, save_picture
@@ -85,6 +86,7 @@ def endmembers(
     SCENE is a file as for `skunmix unmix`, which takes FILE as --endmembers. Wavelengths are
     written in nm.
     """
+    check_is_scene(scene)
     output = check_spectra_output(output, overwrite=overwrite)
     files = {"the scene": scene, "the scene's mask": reading["mask"]}
     check_apart(output, files)

@@ -6,7 +6,8 @@ import click
 
 from ..scenes import describe_scene
 from ._errors import in_one_sentence
-from ._models import describe_model, is_model, load_model
+from ._kinds import is_model
+from ._models import describe_model, load_model
 
 _SHOWN = 8
 

@@ -12,11 +12,6 @@ from ..utils.optional import require
 _EXPECTED = "expected a fitted estimator or pipeline saved by skops.io.dump(model, path)"
 
 
-def is_model(path):
-    """Return whether a file seems to hold a model of skops."""
-    return Path(path).is_file() and zipfile.is_zipfile(path)
-
-
 def describe_model(model):
     """Return the facts of a fitted estimator or pipeline as a dict."""
     unmixer = last_step(model)

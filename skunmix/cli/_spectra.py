@@ -5,17 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..scenes.io.envi import list_of_names, read_header
+from ..scenes.io.envi import list_of_names
+from ._kinds import is_library_header
 from ._outputs import check_writable, replacing
 
 _SUFFIXES = (".sli", ".csv", ".npy")
-_LIBRARY = "ENVI Spectral Library"
-
-
-def is_library_header(path):
-    """Return whether a file is the header of an ENVI spectral library."""
-    path = Path(path)
-    return path.is_file() and read_header(path).get("file type", "").lower() == _LIBRARY.lower()
 
 
 def check_spectra_output(path, *, overwrite):
@@ -96,7 +90,7 @@ def _envi_header(shape, names, wavelengths, fwhm):
         "lines": shape[0],
         "bands": 1,
         "header offset": 0,
-        "file type": _LIBRARY,
+        "file type": "ENVI Spectral Library",
         "data type": 5,
         "interleave": "bsq",
         "byte order": 0,

@@ -4,6 +4,7 @@ import click
 
 from ..utils.optional import require
 from ._errors import in_one_sentence
+from ._kinds import check_is_scene
 from ._options import overwrite_option, reading_options, seed_option
 from ._outputs import check_apart, check_writable, replacing
 
@@ -55,6 +56,7 @@ def train(scene, labels, output, method, epochs, *, seed, overwrite, quiet, **re
     sio = require("skops.io", "Saving a model", "skops")
     if not output.lower().endswith(".skops"):
         raise ValueError(f"Expected a model with the suffix .skops, got {output}; rename it.")
+    check_is_scene(scene)
     output = check_writable(output, overwrite=overwrite, what="the model")
     check_apart(output, {"the scene": scene, "the file of labels": labels})
     from ..scenes import labelled_pixels

@@ -7,6 +7,7 @@ import click
 from ..utils.estimators import endmember_names
 from ..utils.optional import require
 from ._errors import in_one_sentence
+from ._kinds import check_is_scene
 from ._models import load_model
 from ._options import overwrite_option, reading_options, seed_option
 from ._outputs import check_apart
@@ -124,6 +125,7 @@ def unmix(
     Give exactly one of --endmembers and --model.
     """
     scene, output, model = _scene_output_model(paths, output, model, endmembers)
+    check_is_scene(scene)
     _check_method(method, lam, model)
     options["creation_options"] = dict(options.pop("creation_option"))
     if quicklook is not None:

@@ -1,0 +1,43 @@
+"""What kind of file a path names: a scene, a spectral library or a model."""
+
+import zipfile
+from pathlib import Path
+
+from ..scenes.io.envi import read_header
+
+_LIBRARY = "envi spectral library"
+
+
+def is_model(path):
+    """Return whether a file seems to hold a model of skops."""
+    return Path(path).is_file() and zipfile.is_zipfile(path)
+
+
+def is_library_header(path):
+    """Return whether a file is the header of an ENVI spectral library."""
+    path = Path(path)
+    if not path.is_file() or path.suffix.lower() != ".hdr":
+        return False
+    return read_header(path).get("file type", "").lower() == _LIBRARY
+
+
+def is_envi_library(path):
+    """Return whether a path names an ENVI spectral library, by its data or its header."""
+    path = Path(path)
+    return any(map(is_library_header, (path, path.with_suffix(".hdr"), Path(f"{path}.hdr"))))
+
+
+def check_is_scene(path):
+    """Check that a path does not name another file that skunmix writes.
+
+    Raises
+    ------
+    ValueError
+        If it is a model or a spectral library.
+    """
+    for is_other, what in ((is_model, "a model"), (is_envi_library, "a spectral library")):
+        if is_other(path):
+            raise ValueError(
+                f"Expected a scene, got {path}, which is {what}; pass the scene as SCENE, and "
+                f"{'the model as --model' if is_other is is_model else 'spectra as --endmembers'}."
+            )
