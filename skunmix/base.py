@@ -19,6 +19,7 @@ from .endmembers import (
     is_extractor,
 )
 from .utils.estimators import check_order_is_known, pure_spectra
+from .utils.groups import index_groups, split_groups, sum_groups
 from .utils.labels import (
     axis_labels,
     check_columns,
@@ -27,6 +28,7 @@ from .utils.labels import (
     name_labels,
     order_of_columns,
     refuse_masked,
+    same_labels,
     take_columns,
 )
 from .utils.magnitudes import (
@@ -62,6 +64,8 @@ class BaseUnmixer(
     _learns_from_pairs = False
     # whether spectra are checked for NaN before `_unmix`, or in it
     _checks_finite = True
+    # the group of each endmember, if `predict` sums abundances by group
+    _group_of = None
 
     @abstractmethod
     def _unmix(self, X, out):
@@ -69,6 +73,10 @@ class BaseUnmixer(
 
         Return a number that no magnitude in X exceeds, or None if that takes another pass over X.
         """
+
+    def _n_columns(self):
+        """Return the number of columns that `_unmix` writes."""
+        return self.n_endmembers_
 
     def predict(self, X):
         """Estimate the abundances of spectra.
@@ -89,7 +97,7 @@ class BaseUnmixer(
         ValueError
             If the number of bands is not that of `fit`, or there is a NaN.
         """
-        abundances = self._abundances(X)
+        abundances = self._by_group(self._abundances(X))
         return abundances[:, 0] if self._predict_1d else abundances
 
     def transform(self, X):
@@ -110,7 +118,7 @@ class BaseUnmixer(
         ValueError
             If the number of bands is not that of `fit`, or there is a NaN.
         """
-        return self._abundances(X)
+        return self._by_group(self._abundances(X))
 
     def inverse_transform(self, X):
         """Reconstruct spectra from abundances, as mixtures of the endmembers.
@@ -131,7 +139,7 @@ class BaseUnmixer(
             If the number of columns is not that of the endmembers, or there is a NaN.
         """
         check_is_fitted(self)
-        X = self._in_order_of_endmembers(X, "X")
+        X = self._in_order_of_endmembers(X)
         X = check_array(X, ensure_2d=False, dtype=[np.float64, np.float32], input_name="X")
         if X.ndim == 1:
             X = X[:, np.newaxis]
@@ -170,7 +178,7 @@ class BaseUnmixer(
         check_rows(X, y, "X", "y")
         check_rows(sample_weight, y, "sample_weight", "y")
         check_order_is_known(self, y, "score")
-        return super().score(X, self._in_order_of_endmembers(y, "y"), sample_weight)
+        return super().score(X, self._in_order_of_outputs(y), sample_weight)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the endmembers.
@@ -192,18 +200,30 @@ class BaseUnmixer(
                 "input_features should have length equal to number of features "
                 f"({self.n_features_in_}), got {len(input_features)}"
             )
-        return self._endmember_names.copy()
+        return (self._endmember_names if self._group_of is None else self.groups_).copy()
 
-    def _in_order_of_endmembers(self, abundances, what):
+    def _by_group(self, abundances):
+        """Return the sums of abundances over groups, or abundances if there are no groups."""
+        return abundances if self._group_of is None else sum_groups(abundances, self._group_of)
+
+    def _in_order_of_outputs(self, y):
+        """Return abundances with their columns in the order of those that `predict` returns."""
+        against = "the endmembers" if self._group_of is None else "the groups"
+        return _ordered(y, "y", list(self.get_feature_names_out()), against)
+
+    def _in_order_of_endmembers(self, X):
         """Return abundances with their columns in the order of the endmembers."""
-        refuse_masked(abundances, what)
-        order = order_of_columns(
-            axis_labels(abundances),
-            list(self._endmember_names),
-            f"the columns of {what}",
-            "the endmembers",
-        )
-        return take_columns(abundances, order)
+        if self._group_of is not None:
+            shape, n_groups = np.shape(X), len(self.groups_)
+            if n_groups < self.n_endmembers_ and len(shape) == 2 and shape[1] == n_groups:
+                raise ValueError(
+                    f"X has {n_groups} columns, which are sums over the groups of "
+                    f"{self.n_endmembers_} endmembers and do not determine the spectra, expected "
+                    f"an abundance for each endmember; pass the result of endmember_abundances."
+                )
+            if same_labels(axis_labels(X)[1], list(self.groups_)):
+                return self._in_order_of_outputs(X)  # each endmember is a group
+        return _ordered(X, "X", list(self._endmember_names), "the endmembers")
 
     def _checked_spectra(self, X, *, finite=True):
         """Return spectra as an array, after their bands are compared with those of `fit`.
@@ -221,7 +241,7 @@ class BaseUnmixer(
 
     def _abundances(self, X):
         X = self._checked_spectra(X, finite=self._checks_finite)
-        out = np.empty((len(X), self.n_endmembers_), dtype=output_dtype(X))
+        out = np.empty((len(X), self._n_columns()), dtype=output_dtype(X))
         try:
             bound = self._unmix(X, out)
         except ValueError:
@@ -237,7 +257,7 @@ class BaseUnmixer(
         warn_of_suspects(X, pure_spectra(self), out, bound, stacklevel=3)
         return out
 
-    def _fit_endmembers(self, X, y, endmembers, *, reset=True):
+    def _fit_endmembers(self, X, y, endmembers, *, groups=None, reset=True):
         """Check the arguments of `fit`, and set the fitted attributes that all unmixers have.
 
         Parameters
@@ -247,6 +267,8 @@ class BaseUnmixer(
         endmembers : array-like, extractor or None
             Argument of `fit`. None takes the parameter of the same name, or else the least-squares
             estimate from the pairs.
+        groups : array-like, str, int or None
+            Groups of the endmembers, by which `predict` sums abundances, as `y` does.
         reset : bool
             Whether this is a new fit, and not further training of the same model.
 
@@ -257,6 +279,10 @@ class BaseUnmixer(
         """
         given = self._given_endmembers(endmembers)
         extracts = is_extractor(given)
+        if groups is not None:
+            if given is None or extracts:
+                raise ValueError(self._message_groups(given))
+            groups, given = split_groups(groups, given)
         if y is None and (given is None or self._learns_from_pairs) and not extracts:
             raise ValueError(self._message_y_missing())
         if given is not None and not self._learns_from_pairs and _are_labels(y, given):
@@ -266,7 +292,7 @@ class BaseUnmixer(
         x_labels, y_labels = _checked_labels(X, y)
         spectra_as_given = X
         if not reset:
-            y = self._in_order_of_endmembers(y, "y")
+            y = self._in_order_of_outputs(y)
         if y is None:
             X = validate_data(self, X, dtype="numeric", reset=reset)
             check_numbers(X, "X")
@@ -301,16 +327,20 @@ class BaseUnmixer(
             spectra, names = check_endmembers(
                 given, X.shape[1], x_labels[1], y_labels[1], shade=shade
             )
-            if y is not None and y.shape[1] != len(spectra):
-                raise ValueError(_message_columns(y, len(spectra)))
             differ = warn_of_units(magnitudes(X), spectra, stacklevel=4)
             if y is None and not differ:
                 warn_of_suspects(X, spectra, None, largest_bound(X), stacklevel=4)
         default = [f"endmember{i}" for i in range(len(spectra))]
+        outputs, what = names or default, "endmembers"
+        vars(self).pop("groups_", None)
+        vars(self).pop("_group_of", None)
+        if groups is not None:
+            self.groups_, self._group_of = index_groups(groups, names or default)
+            outputs, what = list(self.groups_), "groups"
         if given is not None and y is not None:
-            y = take_columns(
-                y, order_of_columns(y_labels, names or default, "the columns of y", "endmembers")
-            )
+            if y.shape[1] != len(outputs):
+                raise ValueError(_message_columns(y, len(outputs), what))
+            y = take_columns(y, order_of_columns(y_labels, outputs, "the columns of y", what))
         bands = band_labels(given, X.shape[1], x_labels[1], y_labels[1])
         check_columns(x_labels, bands, "the bands of X", "those of the endmembers")
         self._endmembers_estimated = given is None
@@ -319,9 +349,9 @@ class BaseUnmixer(
         self.endmembers_ = spectra
         self.n_endmembers_ = len(spectra)
         self.band_labels_ = bands
-        self._endmember_names = np.asarray(
-            names or name_labels(y_labels[1]) or default, dtype=object
-        )
+        if names is None and groups is None:
+            names = name_labels(y_labels[1])
+        self._endmember_names = np.asarray(names or default, dtype=object)
         self._predict_1d = predict_1d
         return X, y
 
@@ -372,6 +402,13 @@ class BaseUnmixer(
             f"{name}(…).fit(X).endmembers_, find their order by "
             f"order = skunmix.metrics.match_endmembers(known_spectra, E), and pass "
             f"endmembers=E[order]."
+        )
+
+    def _message_groups(self, given):
+        return (
+            f"Expected the spectra of endmembers with groups, got endmembers="
+            f"{'None' if given is None else type(given).__name__}, whose endmembers are not known "
+            f"before `fit`; pass endmembers as an array or DataFrame, or groups=None."
         )
 
     def _message_y_missing(self):
@@ -535,8 +572,16 @@ def _are_labels(y, endmembers):
     return y is not None and np.asarray(y).ndim == 1 and 1 not in np.shape(endmembers)
 
 
-def _message_columns(y, n_endmembers):
+def _ordered(abundances, what, expected, against):
+    """Return abundances with their columns in the order of the expected labels."""
+    refuse_masked(abundances, what)
+    labels = axis_labels(abundances)
+    order = order_of_columns(labels, expected, f"the columns of {what}", against)
+    return take_columns(abundances, order)
+
+
+def _message_columns(y, n_columns, what="endmembers"):
     return (
-        f"y has {y.shape[1]} columns, but there are {n_endmembers} endmembers: pass abundances of "
-        f"shape ({len(y)}, {n_endmembers})."
+        f"y has {y.shape[1]} columns, but there are {n_columns} {what}: pass abundances of "
+        f"shape ({len(y)}, {n_columns})."
     )

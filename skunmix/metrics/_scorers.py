@@ -6,6 +6,7 @@ from sklearn.base import BaseEstimator
 from ..utils.estimators import (
     check_order_is_known,
     comparable_endmembers,
+    endmember_abundances,
     endmember_names,
     reconstruct_spectra,
 )
@@ -124,7 +125,7 @@ class MatchedAbundanceScorer(AbundanceScorer):
             y, order_of_columns(axis_labels(y), names, "the columns of y", "endmembers_true")
         )
         order = match_endmembers(*comparable_endmembers(estimator, self.endmembers_true))
-        abundances = np.asarray(estimator.predict(X))
+        abundances = np.asarray(endmember_abundances(estimator, X))
         # `order` points behind the last column where an endmember was not found
         abundances = np.column_stack([abundances, np.zeros(len(abundances), abundances.dtype)])
         return -self.error(np.asarray(y), abundances[:, order], sample_weight=sample_weight)

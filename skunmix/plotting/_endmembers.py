@@ -3,10 +3,10 @@
 import numpy as np
 
 from ..metrics import spectral_angle_distance
-from ..utils.estimators import last_step
+from ..utils.estimators import last_step, spectra_names
 from ..utils.labels import axis_labels, check_wavelength_labels, order_of
 from ..utils.optional import require_pyplot
-from ._common import as_floats, check_names, estimator_names
+from ._common import as_floats, check_names
 
 # Colours of Okabe and Ito, which colour-blind readers can distinguish, without yellow, which is too
 # faint on white.
@@ -158,7 +158,7 @@ class EndmemberDisplay:
                 f"Expected a fitted unmixer, got {type(unmixer).__name__} without endmembers_; "
                 f"call `fit` first, or use from_predictions."
             )
-        names = estimator_names(unmixer, len(unmixer.endmembers_))
+        names = spectra_names(unmixer) if hasattr(unmixer, "n_endmembers_") else None
         return cls(
             unmixer.endmembers_,
             reference=_aligned(reference, names, getattr(unmixer, "band_labels_", None)),

@@ -10,9 +10,12 @@ from sklearn.utils import gen_batches
 from ..base import BaseUnmixer
 from ..solvers import (
     ADMMFactorization,
+    LeastSquaresFactorization,
     csr_active_set,
     csr_admm,
     csr_optimality,
+    lasso,
+    least_squares,
     normalize_abundances,
 )
 from ..utils import Interval, StrOptions
@@ -36,11 +39,20 @@ class BaseSunSAL(BaseUnmixer):
     """Base class of SunSALRegressor and SunSALRegressorCV: solves for one λ."""
 
     _checks_finite = False  # the solvers check
+    positive = True
 
     def _prepare(self):
         """Prepare what the solver uses in every call."""
         self.n_iter_ = 1
         self._constrained = self.sum_to_one is True
+        self._least_squares = None
+        if not self.positive:
+            self._check_unsigned()
+            self._least_squares = LeastSquaresFactorization(
+                self.endmembers_, sum_to_one=self._constrained
+            )
+            if self._lam() == 0:
+                self._least_squares.warn_if_not_unique(stacklevel=4)
         # "auto" is the active set, which is faster in all cases of benchmarks/sunsal.py
         self._factorization = (
             ADMMFactorization(self.endmembers_, sum_to_one=self._constrained, mu=self.mu)
@@ -51,6 +63,8 @@ class BaseSunSAL(BaseUnmixer):
     def _solve(self, X, lam, out=None):
         """Return the solution of the CSR problem, before rescaling."""
         options = {"lam": lam, "max_iter": self.max_iter, "n_jobs": self.n_jobs, "out": out}
+        if not self.positive:
+            return self._solve_unsigned(X, options)
         if self._factorization is None:
             return csr_active_set(X, self.endmembers_, sum_to_one=self._constrained, **options)
         solution = csr_admm(
@@ -71,11 +85,64 @@ class BaseSunSAL(BaseUnmixer):
             )
         return solution
 
+    def _solve_unsigned(self, X, options):
+        """Return the solution of the problem without x ≥ 0."""
+        self._check_unsigned()  # again, because λ may have been set after `fit`
+        if options["lam"] > 0:
+            return lasso(X, self.endmembers_, **options)
+        return least_squares(
+            X,
+            self.endmembers_,
+            factorization=self._least_squares,
+            n_jobs=options["n_jobs"],
+            out=options["out"],
+        )
+
+    def _check_unsigned(self):
+        """Check the parameters of the problem without x ≥ 0."""
+        for name, wrong, expected, why in (
+            ("sum_to_one", self.sum_to_one == "normalize", "True or False", "a sum may be zero"),
+            ("solver", self.solver == "admm", "'auto' or 'active-set'", "ADMM keeps x ≥ 0"),
+            (
+                "lam",
+                self._constrained and self._lam() > 0,
+                "0 for sum_to_one=True",
+                "‖x‖₁ is not constant, and no solver has both",
+            ),
+        ):
+            if wrong:
+                raise ValueError(
+                    f"Expected {name}={expected} with positive=False, got "
+                    f"{getattr(self, name)!r}, because {why}; change {name}, or set positive=True."
+                )
+
     def _unmix(self, X, out):
         solution = self._solve(X, self._lam(), out)
         if self.sum_to_one == "normalize":
             normalize_abundances(out)
         return solution.largest
+
+    def endmember_abundances(self, X):
+        """Estimate the abundances of all endmembers, also if `predict` sums them by group.
+
+        `inverse_transform` reconstructs spectra from them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pixels, n_bands)
+            Spectra, one per row.
+
+        Returns
+        -------
+        abundances : ndarray of shape (n_pixels, n_endmembers)
+            In the order of `endmembers_`.
+
+        Raises
+        ------
+        ValueError
+            If the number of bands is not that of `fit`, or there is a NaN.
+        """
+        return self._abundances(X)
 
     def optimality(self, X):
         """Return the KKT residuals of the solutions, which certify them.
@@ -106,6 +173,7 @@ class BaseSunSAL(BaseUnmixer):
                 self._solve(X[block], self._lam()).abundances,
                 lam=self._lam(),
                 sum_to_one=self._constrained,
+                positive=self.positive,
             )
         return residual
 

@@ -1,6 +1,6 @@
 """Sparse unmixing by constrained regression, for a given λ."""
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import ClassVar
 
 from ..endmembers import ENDMEMBERS
@@ -18,7 +18,9 @@ class SunSALRegressor(BaseSunSAL):
 
     where the columns of A are the endmembers: a few, or a spectral library of hundreds. With
     ``lam=0`` this is non-negative least squares (NNLS), and with ``sum_to_one=True`` fully
-    constrained least squares (FCLS). If the endmembers are given, `fit` needs no abundances.
+    constrained least squares (FCLS). ``positive=False`` drops x ≥ 0: with ``lam=0`` this is
+    unconstrained least squares (UCLS), or sum-constrained least squares (SCLS). If the endmembers
+    are given, `fit` needs no abundances.
 
     Parameters
     ----------
@@ -29,6 +31,13 @@ class SunSALRegressor(BaseSunSAL):
         `endmembers_` after ``fit(X)``, is cloned and fitted to the spectra given to `fit`; see
         :mod:`skunmix.extraction`.
 
+    groups : array-like of shape (n_endmembers,), str or int, default=None
+        A label for each endmember, such as its material. `predict` and `transform` then return the
+        sum of the abundances of each group, and abundances given to `fit` and `score` have a column
+        for each group. Labels of a Series, or keys of a dict, are matched to the names of the
+        endmembers. A string is the name of a level of the index (or of a column or coordinate) of
+        `endmembers`, or "class" for the classes of a library. An int is the number of a level.
+
     lam : float, default=1e-3
         λ ≥ 0, the weight of the sparsity term, in the units of the spectra squared. It has no
         effect if ``sum_to_one=True``, because ‖x‖₁ is then 1 for every x.
@@ -37,6 +46,13 @@ class SunSALRegressor(BaseSunSAL):
         False does not constrain the sum, and True constrains it to one. "normalize" solves without
         the constraint and rescales the solution; a pixel whose solution is zero then gets
         1 / n_endmembers of each endmember.
+
+    positive : bool, default=True
+        Whether to constrain the abundances to be at least 0. If not, negative abundances show
+        noise, or a material that is not among the endmembers. The solution is then in closed form
+        for ``lam=0``, and the lasso for ``lam > 0``, which is not possible with
+        ``sum_to_one=True``. If the endmembers are linearly dependent, `fit` warns, and abundances
+        are those of the smallest norm.
 
     solver : {"auto", "active-set", "admm"}, default="auto"
         "active-set" is exact. "admm" is SUnSAL itself, the alternating direction method of
@@ -65,6 +81,9 @@ class SunSALRegressor(BaseSunSAL):
 
     n_endmembers_ : int
         Number of endmembers.
+
+    groups_ : ndarray of shape (n_groups,)
+        Names of the groups, in the order of their first endmember, if `groups` is given.
 
     extractor_ : estimator
         The fitted extractor, if `endmembers` is one.
@@ -109,8 +128,10 @@ class SunSALRegressor(BaseSunSAL):
 
     _parameter_constraints: ClassVar[dict] = {
         "endmembers": list(ENDMEMBERS),
+        "groups": ["array-like", str, Integral, None],
         "lam": [Interval(Real, 0, None, closed="left")],
         "sum_to_one": ["boolean", StrOptions({"normalize"})],
+        "positive": ["boolean"],
         **SOLVER_CONSTRAINTS,
     }
 
@@ -118,8 +139,10 @@ class SunSALRegressor(BaseSunSAL):
         self,
         endmembers=None,
         *,
+        groups=None,
         lam=1e-3,
         sum_to_one=False,
+        positive=True,
         solver="auto",
         mu=None,
         max_iter=10_000,
@@ -127,8 +150,10 @@ class SunSALRegressor(BaseSunSAL):
         n_jobs=None,
     ):
         self.endmembers = endmembers
+        self.groups = groups
         self.lam = lam
         self.sum_to_one = sum_to_one
+        self.positive = positive
         self.solver = solver
         self.mu = mu
         self.max_iter = max_iter
@@ -168,7 +193,7 @@ class SunSALRegressor(BaseSunSAL):
             If the extractor has no `endmembers_` after its `fit`.
         """
         with restored_on_error(self):
-            self._fit_endmembers(X, y, endmembers)
+            self._fit_endmembers(X, y, endmembers, groups=self.groups)
             self._prepare()
         return self
 

@@ -34,6 +34,13 @@ class SunSALRegressorCV(BaseSunSAL):
         after ``fit(X)``, is cloned and fitted to the spectra given to `fit`; see
         :mod:`skunmix.extraction`.
 
+    groups : array-like of shape (n_endmembers,), str or int, default=None
+        A label for each endmember, such as its material. `predict` and `transform` then return the
+        sum of the abundances of each group, and abundances given to `fit` and `score` have a column
+        for each group. Labels of a Series, or keys of a dict, are matched to the names of the
+        endmembers. A string is the name of a level of the index (or of a column or coordinate) of
+        `endmembers`, or "class" for the classes of a library. An int is the number of a level.
+
     lams : int or array-like of shape (n_lams,), default=12
         The λ ≥ 0 to choose from, or their number. A number gives logarithmically spaced λ from the
         smallest λ for which all abundances are zero down to `eps` times it.
@@ -89,6 +96,9 @@ class SunSALRegressorCV(BaseSunSAL):
     n_endmembers_ : int
         Number of endmembers.
 
+    groups_ : ndarray of shape (n_groups,)
+        Names of the groups, in the order of their first endmember, if `groups` is given.
+
     extractor_ : estimator
         The fitted extractor, if `endmembers` is one.
 
@@ -127,6 +137,7 @@ class SunSALRegressorCV(BaseSunSAL):
 
     _parameter_constraints: ClassVar[dict] = {
         "endmembers": list(ENDMEMBERS),
+        "groups": ["array-like", str, Integral, None],
         "lams": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "eps": [Interval(Real, 0, 1, closed="neither")],
         "sum_to_one": [StrOptions({"normalize"}), "boolean"],
@@ -138,6 +149,7 @@ class SunSALRegressorCV(BaseSunSAL):
         self,
         endmembers=None,
         *,
+        groups=None,
         lams=12,
         eps=1e-6,
         sum_to_one=False,
@@ -149,6 +161,7 @@ class SunSALRegressorCV(BaseSunSAL):
         n_jobs=None,
     ):
         self.endmembers = endmembers
+        self.groups = groups
         self.lams = lams
         self.eps = eps
         self.sum_to_one = sum_to_one
@@ -193,7 +206,7 @@ class SunSALRegressorCV(BaseSunSAL):
                 "effect, as ‖x‖₁ is then 1 for every x; use SunSALRegressor."
             )
         with restored_on_error(self):
-            X, y = self._fit_endmembers(X, y, endmembers)
+            X, y = self._fit_endmembers(X, y, endmembers, groups=self.groups)
             check_magnitudes(X, "X")
             self._prepare()
             self.lam_path_ = self._path(X)
@@ -271,8 +284,10 @@ class SunSALRegressorCV(BaseSunSAL):
             for k, abundances in enumerate(path):
                 if mix is not None:
                     abundances = abundances @ mix
-                elif self.sum_to_one == "normalize":
-                    normalize_abundances(abundances)
+                else:
+                    if self.sum_to_one == "normalize":
+                        normalize_abundances(abundances)
+                    abundances = self._by_group(abundances)
                 total[k] += np.sqrt(((abundances - y[block]) ** 2).mean(axis=1)).sum()
         return total / len(X)
 

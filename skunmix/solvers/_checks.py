@@ -60,6 +60,15 @@ def check_lam(lam):
         raise ValueError(f"Expected lam as a finite number, got {lam}; pass 0 for no penalty.")
 
 
+def check_unsigned(lam, sum_to_one):
+    """Check the problem without x ≥ 0, in which ‖x‖₁ is not 1 although Σx = 1."""
+    if lam > 0 and sum_to_one is not False:
+        raise ValueError(
+            f"Expected lam=0 for sum_to_one={sum_to_one!r} with positive=False, got {lam:g}, which "
+            f"has no solver, as ‖x‖₁ is not constant; pass lam=0."
+        )
+
+
 def row_norms(rows):
     """Return the norm of each row, which is accurate even if squares overflow or vanish."""
     largest = np.abs(rows).max(axis=1)

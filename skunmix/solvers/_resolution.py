@@ -12,7 +12,7 @@ import numpy as np
 # certificate promises, because rounding also changes the estimate of it.
 LARGEST_SHARE = 5e-9
 # Rounding error of a residual, relative to the terms that are subtracted.
-_ROUNDING = 2e-15
+ROUNDING = 2e-15
 # Rounding error of a direction, relative to the sine of the angle between the terms.
 _ROUNDING_OF_DIRECTION = 1e-15
 # In float64, endmembers with a smaller sine to the others count as linearly dependent.
@@ -48,7 +48,7 @@ class Resolution:
         result is False), the norms of the spectrum and of the residual, x, y − Ax, the gradient
         with λ or, with the constraint, its multiplier, the objective, and λ.
         """
-        rounding = _ROUNDING * (length + np.abs(x) @ self.norms)
+        rounding = ROUNDING * (length + np.abs(x) @ self.norms)
         allowed = 2 * LARGEST_SHARE * objective
         # for λ = 0, a residual within rounding is the optimum
         open_ = seems & ((lam > 0) | (distance > rounding))

@@ -12,7 +12,7 @@ class CSRSolution:
     Attributes
     ----------
     abundances : ndarray of shape (n_pixels, n_endmembers)
-        Non-negative. Rows sum to one if the solver has this constraint.
+        Non-negative, and rows sum to one, if the problem has these constraints.
     n_iter : ndarray of shape (n_pixels,), int
         Number of iterations of each pixel.
     converged : ndarray of shape (n_pixels,), bool

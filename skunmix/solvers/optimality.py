@@ -4,8 +4,9 @@ import numpy as np
 from sklearn.utils import check_array, extmath, gen_batches
 
 from ..utils.validation import check_same_bands
-from ._checks import check_labels, check_lam, row_norms, units
-from ._resolution import Resolution
+from ._checks import check_labels, check_lam, check_unsigned, row_norms, units
+from ._resolution import LARGEST_SHARE, ROUNDING, Resolution
+from .least_squares import LeastSquaresFactorization
 
 # Size of all arrays of a block, in bytes.
 _BLOCK_BYTES = 2**23
@@ -49,7 +50,7 @@ def csr_objective(spectra, endmembers, abundances, *, lam=0.0):
     return objective
 
 
-def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False):
+def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False, positive=True):
     """Return the KKT residual of constrained sparse regression, which is zero at the optimum.
 
     With the gradient g = Aᵀ(Ax − y) + λ1 (+ ν1 with the constraint), x is optimal if and only if
@@ -73,6 +74,11 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
     rounding hides whether they could. (A distance ‖y − Ax‖ of about 1e-15 of the spectrum is an
     exact fit, and endmembers at an angle of 1e-13 to others are linear combinations of them.)
 
+    Without x ≥ 0 and λ, the residual is that of the normal equations: the distance of Ax from that
+    of the optimum, which is the projection of y − Ax on the endmembers (with the constraint, on
+    their differences), divided by the same scale. With λ, it is that of the equivalent problem for
+    the endmembers and their negatives.
+
     Parameters
     ----------
     spectra, endmembers, lam
@@ -84,6 +90,9 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
     sum_to_one : bool, default=False
         Whether Σx = 1 is part of the problem.
 
+    positive : bool, default=True
+        Whether x ≥ 0 is part of the problem.
+
     Returns
     -------
     residual : ndarray of shape (n_pixels,)
@@ -93,7 +102,8 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
     Raises
     ------
     ValueError
-        If the shapes do not fit, λ is negative, or there is a NaN.
+        If the shapes do not fit, λ is negative, or there is a NaN; or for λ > 0 with
+        ``sum_to_one=True, positive=False``, which no solver solves.
 
     See Also
     --------
@@ -108,6 +118,12 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
     array([0.   , 0.131])
     """
     spectra, endmembers, abundances = _check(spectra, endmembers, abundances, lam)
+    if not positive:
+        if lam == 0:
+            return _least_squares_optimality(spectra, endmembers, abundances, sum_to_one)
+        check_unsigned(lam, sum_to_one)
+        abundances = np.hstack([np.maximum(abundances, 0), np.maximum(-abundances, 0)])
+        endmembers = np.vstack([endmembers, -endmembers])
     norms = row_norms(endmembers)
     norms[norms == 0] = norms.max() or 1.0  # an endmember of zeros has no scale of its own
     unit = units(np.median(norms))
@@ -144,6 +160,29 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
         )
         kkt[doubtful] = _DOUBTFUL
         # give no certificate if squares overflow in spite of the units
+        result[block] = np.where(np.isfinite(kkt + scale), kkt, np.inf)
+    return result
+
+
+def _least_squares_optimality(spectra, endmembers, abundances, sum_to_one):
+    """Return the distance of Ax from the optimum, which is a projection of the residual."""
+    norms = row_norms(endmembers)
+    basis = LeastSquaresFactorization(endmembers, sum_to_one=sum_to_one).basis
+    result = np.empty(len(spectra))
+    for block, y, x in _blocks(spectra, endmembers, abundances):
+        reconstruction = x @ endmembers
+        residual = y - reconstruction
+        length, distance = extmath.row_norms(y), extmath.row_norms(residual)
+        size = np.abs(x) @ norms
+        rounding = ROUNDING * (length + size)
+        scale = np.maximum(length, size if sum_to_one else extmath.row_norms(reconstruction))
+        scale[scale == 0] = 1.0
+        excess = extmath.row_norms(residual @ basis.T)
+        kkt = excess / scale
+        doubtful = excess**2 > 2 * LARGEST_SHARE * distance**2 + rounding**2
+        kkt[doubtful] = np.maximum(kkt[doubtful], _DOUBTFUL)
+        if sum_to_one:
+            kkt = np.maximum(kkt, np.abs(x.sum(axis=1) - 1.0))
         result[block] = np.where(np.isfinite(kkt + scale), kkt, np.inf)
     return result
 

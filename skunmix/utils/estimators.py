@@ -36,6 +36,12 @@ def endmember_names(estimator):
     return list(estimator.get_feature_names_out())
 
 
+def spectra_names(unmixer):
+    """Return the names of the rows of `endmembers_`, which are not those of groups, as a list."""
+    names = getattr(unmixer, "_endmember_names", None)
+    return list(unmixer.get_feature_names_out() if names is None else names)
+
+
 def check_order_is_known(estimator, abundances, caller):
     """Check that the endmembers of a fitted estimator have an order that abundances can have, too.
 
@@ -70,6 +76,30 @@ def fitted_bands(estimator):
         for name in ("feature_names_in_", "band_labels_", "_wavelength_labels")
     )
     return [list(labels) for labels in found if labels is not None]
+
+
+def endmember_abundances(estimator, X):
+    """Return the abundances of all endmembers, also if `predict` sums them by group.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted unmixer, or a pipeline or search that ends in one.
+    X : array-like of shape (n_pixels, n_bands)
+
+    Returns
+    -------
+    abundances : ndarray of shape (n_pixels, n_endmembers)
+    """
+    estimator = best_of(estimator)
+    unmixer = last_step(estimator)
+    if not (hasattr(unmixer, "groups_") and hasattr(unmixer, "endmember_abundances")):
+        return estimator.predict(X)
+    for _, step in steps_of(estimator)[:-1]:
+        X = X if step is None or step == "passthrough" else step.transform(X)
+    if unmixer is not estimator:
+        return endmember_abundances(steps_of(estimator)[-1][1], X)
+    return unmixer.endmember_abundances(X)
 
 
 def pure_spectra(unmixer):
@@ -109,7 +139,7 @@ def reconstruct_spectra(estimator, X, caller):
     # for a fitted search, use its best pipeline
     estimator = best_of(estimator)
     if hasattr(estimator, "inverse_transform"):
-        return X, estimator.inverse_transform(estimator.predict(X))
+        return X, estimator.inverse_transform(endmember_abundances(estimator, X))
     if isinstance(estimator, Pipeline):
         seen = estimator[:-1].transform(X) if len(estimator) > 1 else X
         return reconstruct_spectra(estimator[-1], seen, caller)
