@@ -27,11 +27,20 @@ MAY_KNOW = {
     "networks": set(),
     "metrics": set(),
     "datasets": set(),
-    "plotting": {"extraction", "metrics"},
+    "plotting": {"extraction", "metrics", "scenes"},
     "preprocessing": {"solvers"},
     "scenes": set(),
     "utils": set(),
-    "cli": {"scenes", "extraction", "plotting", "regression", "unrolled", "__init__"},
+    "cli": {
+        "scenes",
+        "extraction",
+        "libraries",
+        "preprocessing",
+        "plotting",
+        "regression",
+        "unrolled",
+        "__init__",
+    },
     "__main__": {"cli"},
 }
 MAY_IMPORT_TORCH = {"networks", "unrolled"}

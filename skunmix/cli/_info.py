@@ -3,16 +3,18 @@
 import json
 
 import click
+import numpy as np
 
 from ..scenes import describe_scene
 from ._errors import in_one_sentence
-from ._kinds import is_model
+from ._kinds import is_library, is_model
 from ._models import describe_model, load_model
+from ._unmixers import load_library
 
 _SHOWN = 8
 
 
-@click.command(short_help="Show what a scene or a model holds.")
+@click.command(short_help="Show what a scene, a spectral library or a model holds.")
 @click.argument("file", metavar="FILE", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all values.")
 @click.option("--band-dim", default="band", metavar="NAME", help="As for skunmix unmix.")
@@ -23,15 +25,35 @@ _SHOWN = 8
 def info(file, as_json, band_dim, variable, allow_pickle, trusted, *, quiet):
     """Show size, bands, wavelengths, units, no-data values and names of FILE.
 
-    FILE is a scene or a model, as for `skunmix unmix`. The values of a scene are not read.
+    FILE is a scene, a spectral library or a model, as for `skunmix unmix`. The values of a scene are not read.
     """
-    if is_model(file) or allow_pickle:
+    if is_library(file):
+        library = load_library(file)
+        facts = facts_of_library(library)
+        text = as_text({"library": file, **{name: _short(value) for name, value in facts.items()}})
+    elif is_model(file) or allow_pickle:
         facts = describe_model(load_model(file, allow_pickle=allow_pickle, trusted=trusted))
         text = as_text({"model": file, **{name: _short(value) for name, value in facts.items()}})
     else:
         scene = describe_scene(file, band_dim=band_dim, variable=variable)
         facts, text = facts_of_scene(scene), str(scene)
     return as_json_text({"path": file, **facts}) if as_json else text
+
+
+def facts_of_library(library):
+    """Return the facts of a SpectralLibrary as a dict of plain values."""
+    n_spectra, n_bands = library.shape
+    return {
+        "kind": "library",
+        "n_spectra": n_spectra,
+        "n_bands": n_bands,
+        "wavelengths": library.wavelengths,
+        "fwhm": library.fwhm,
+        "names": list(library.names),
+        "classes": None if library.classes is None else list(library.classes),
+        "missing": int(np.isnan(library.spectra).sum()),
+        "range": [float(np.nanmin(library.spectra)), float(np.nanmax(library.spectra))],
+    }
 
 
 def facts_of_scene(scene):
@@ -65,6 +87,8 @@ def as_text(facts):
 
 def _short(value):
     """Return the value of a fact as text that fits on a line, or None."""
+    if isinstance(value, np.ndarray):
+        return f"{value.min():.6g} to {value.max():.6g} nm"
     if isinstance(value, dict):
         value = [f"{name}={one!r}" for name, one in value.items()]
     if isinstance(value, list):

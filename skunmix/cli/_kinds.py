@@ -3,8 +3,12 @@
 import zipfile
 from pathlib import Path
 
+import numpy as np
+
 from ..scenes.io.envi import read_header
 
+# Suffixes of libraries that no scene has.
+_LIBRARIES = {".sli", ".slb", ".csv", ".tsv", ".txt", ".asd", ".sig", ".sed", ".npz"}
 _LIBRARY = "envi spectral library"
 
 
@@ -25,6 +29,14 @@ def is_envi_library(path):
     """Return whether a path names an ENVI spectral library, by its data or its header."""
     path = Path(path)
     return any(map(is_library_header, (path, path.with_suffix(".hdr"), Path(f"{path}.hdr"))))
+
+
+def is_library(path):
+    """Return whether a path seems to name a spectral library, of any format."""
+    path = Path(path)
+    if path.suffix.lower() == ".npy" and path.is_file():
+        return np.lib.format.open_memmap(path, mode="r").ndim < 3
+    return (path.suffix.lower() in _LIBRARIES and path.exists()) or is_envi_library(path)
 
 
 def check_is_scene(path):

@@ -63,3 +63,25 @@ seed_option = click.option(
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace existing files when the new ones are complete."
 )
+
+
+_LIBRARY = (
+    click.option(
+        "--wavelengths",
+        metavar="FILE",
+        type=click.Path(exists=True, dir_okay=False),
+        help="Wavelengths of the spectra of --endmembers, one per line, if their file has none.",
+    ),
+    click.option(
+        "--unit",
+        type=click.Choice(["nm", "um", "cm-1"]),
+        help="Unit of these wavelengths, instead of that of the file.",
+    ),
+)
+
+
+def library_options(function):
+    """Add the options that say how a library is read: `wavelengths` and `unit`."""
+    for option in reversed(_LIBRARY):
+        function = option(function)
+    return function

@@ -2,11 +2,14 @@
 
 import click
 
+from ..scenes import describe_scene, labelled_pixels
 from ..utils.optional import require
 from ._errors import in_one_sentence
 from ._kinds import check_is_scene
-from ._options import overwrite_option, reading_options, seed_option
+from ._matching import match_bands
+from ._options import library_options, overwrite_option, reading_options, seed_option
 from ._outputs import check_apart, check_writable, replacing
+from ._unmixers import load_library, within
 
 # name -> class in skunmix
 _METHODS = {"uadmm": "UADMMRegressor", "ista": "ISTANetRegressor"}
@@ -32,6 +35,13 @@ _METHODS = {"uadmm": "UADMMRegressor", "ista": "ISTANetRegressor"}
     help="File of the model (.skops).",
 )
 @click.option(
+    "--endmembers",
+    metavar="FILE",
+    type=click.Path(),
+    help="Spectra of the endmembers, named as in the labels. They are estimated from the labels if "
+    "there are none.",
+)
+@click.option(
     "--method",
     type=click.Choice(list(_METHODS)),
     default="uadmm",
@@ -44,26 +54,48 @@ _METHODS = {"uadmm": "UADMMRegressor", "ista": "ISTANetRegressor"}
     metavar="N",
     help="Passes over the labelled pixels, instead of the method's own number.",
 )
+@library_options
 @reading_options
 @seed_option
 @overwrite_option
 @in_one_sentence
-def train(scene, labels, output, method, epochs, *, seed, overwrite, quiet, **reading):
+def train(
+    scene,
+    labels,
+    output,
+    endmembers,
+    method,
+    epochs,
+    *,
+    wavelengths,
+    unit,
+    seed,
+    overwrite,
+    quiet,
+    **reading,
+):
     """Train a network on the pixels of SCENE whose abundances are known, and save it as MODEL.
 
     `skunmix unmix SCENE -o OUT --model MODEL` unmixes with it.
     """
     sio = require("skops.io", "Saving a model", "skops")
+    check_is_scene(scene)
     if not output.lower().endswith(".skops"):
         raise ValueError(f"Expected a model with the suffix .skops, got {output}; rename it.")
-    check_is_scene(scene)
     output = check_writable(output, overwrite=overwrite, what="the model")
     check_apart(output, {"the scene": scene, "the file of labels": labels})
-    from ..scenes import labelled_pixels
-
+    match = None
+    if endmembers is not None:
+        of_scene = {name: reading[name] for name in ("band_dim", "variable")}
+        library = load_library(endmembers, wavelengths=wavelengths, unit=unit)
+        match = match_bands(library, describe_scene(scene, **of_scene))
+        if match.report and not quiet:
+            click.echo(match.report, err=True)
+    elif (wavelengths, unit) != (None, None):
+        raise click.UsageError("Expected --wavelengths and --unit with --endmembers, got none.")
     spectra, abundances = labelled_pixels(scene, labels, **reading)
-    model = _make_network(method, epochs, seed)
-    model.fit(spectra, abundances)
+    network = _make_network(method, epochs, seed)
+    model = _fitted(network, spectra, abundances, match)
     with replacing(output) as (temporary,):
         sio.dump(model, temporary)
     n_pixels, n_endmembers = abundances.shape
@@ -76,3 +108,14 @@ def _make_network(method, epochs, seed):
 
     kind = getattr(skunmix, _METHODS[method])
     return kind(random_state=seed, **({} if epochs is None else {"max_epochs": epochs}))
+
+
+def _fitted(network, spectra, abundances, match):
+    """Return the trained network, in a pipeline if bands are left out."""
+    if match is None:
+        return network.fit(spectra, abundances)
+    model = within(match, network)
+    # by `fit`, because skops saves no library
+    if model is network:
+        return model.fit(spectra, abundances, endmembers=match.library)
+    return model.fit(spectra, abundances, **{f"{model.steps[-1][0]}__endmembers": match.library})

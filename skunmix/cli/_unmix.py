@@ -9,10 +9,10 @@ from ..utils.optional import require
 from ._errors import in_one_sentence
 from ._kinds import check_is_scene
 from ._models import load_model
-from ._options import overwrite_option, reading_options, seed_option
+from ._options import library_options, overwrite_option, reading_options, seed_option
 from ._outputs import check_apart
 from ._quicklook import check_picture, draw_maps
-from ._unmixers import METHODS, make_unmixer
+from ._unmixers import METHODS, is_count, make_unmixer
 
 
 class _KeyAndValue(click.ParamType):
@@ -45,8 +45,8 @@ class _KeyAndValue(click.ParamType):
     "--method",
     type=click.Choice(list(METHODS)),
     help="How to unmix with --endmembers: fcls (abundances that sum to one; the default), nnls "
-    "(non-negative), sunsal (sparse)"
-    + (", mesma (a spectrum of each material in each pixel)." if "mesma" in METHODS else "."),
+    "(non-negative), sunsal (sparse), mesma (one spectrum of each material in a pixel; spectra of a "
+    "material have the same class, or the same name).",
 )
 @click.option(
     "--lam",
@@ -62,6 +62,7 @@ class _KeyAndValue(click.ParamType):
     type=click.Path(),
     help="Also draw the maps into a picture (.png, .pdf, .svg, …).",
 )
+@library_options
 @reading_options
 @seed_option
 @click.option("-j", "--n-jobs", type=int, metavar="N", help="Processes; -1 means all processors.")
@@ -109,6 +110,8 @@ def unmix(
     model,
     quicklook,
     *,
+    wavelengths,
+    unit,
     seed,
     scheduler,
     allow_pickle,
@@ -127,6 +130,7 @@ def unmix(
     scene, output, model = _scene_output_model(paths, output, model, endmembers)
     check_is_scene(scene)
     _check_method(method, lam, model)
+    _check_library(endmembers, wavelengths, unit)
     options["creation_options"] = dict(options.pop("creation_option"))
     if quicklook is not None:
         quicklook = check_picture(quicklook, overwrite=options["overwrite"], flag="--quicklook")
@@ -139,7 +143,15 @@ def unmix(
         else:
             reading = {name: options[name] for name in ("band_dim", "variable")}
             estimator = make_unmixer(
-                endmembers, scene, method=method, lam=lam, seed=seed, **reading
+                endmembers,
+                scene,
+                method=method,
+                lam=lam,
+                seed=seed,
+                quiet=quiet,
+                reading=reading,
+                wavelengths=wavelengths,
+                unit=unit,
             )
         path = unmix_file(estimator, scene, output, progress=not quiet, **options)
     if quicklook is None:
@@ -184,6 +196,14 @@ def _check_method(method, lam, model):
         raise click.UsageError(
             f"Expected --lam with --method sunsal, got --method {method or 'fcls'}, which has no "
             f"λ; drop --lam, or pass --method sunsal."
+        )
+
+
+def _check_library(endmembers, wavelengths, unit):
+    if (wavelengths, unit) != (None, None) and (endmembers is None or is_count(endmembers)):
+        flag = "--unit" if wavelengths is None else "--wavelengths"
+        raise click.UsageError(
+            f"Expected {flag} with a file as --endmembers, got none; drop the option."
         )
 
 

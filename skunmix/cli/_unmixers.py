@@ -1,16 +1,30 @@
 """Unmixers by the names that the command line gives them."""
 
-from ..regression import SunSALRegressor
+from pathlib import Path
 
-# name -> parameters of SunSALRegressor
+import click
+import numpy as np
+from sklearn.pipeline import make_pipeline
+
+from ..libraries import read_library
+from ..preprocessing import BandSelector
+from ..regression import MESMARegressor, SunSALRegressor
+from ..scenes import describe_scene
+from ._kinds import is_model
+from ._matching import match_bands
+
+# name -> class, and its parameters
 METHODS = {
-    "fcls": {"lam": 0, "sum_to_one": True},
-    "nnls": {"lam": 0},
-    "sunsal": {},
+    "fcls": (SunSALRegressor, {"lam": 0, "sum_to_one": True}),
+    "nnls": (SunSALRegressor, {"lam": 0}),
+    "sunsal": (SunSALRegressor, {}),
+    "mesma": (MESMARegressor, {}),
 }
 
 
-def make_unmixer(endmembers, scene, *, method=None, lam=None, seed=0, **reading):
+def make_unmixer(
+    endmembers, scene, *, method=None, lam=None, seed=0, quiet=False, reading=None, **library
+):
     """Return an unmixer that is not fitted yet.
 
     Parameters
@@ -24,20 +38,74 @@ def make_unmixer(endmembers, scene, *, method=None, lam=None, seed=0, **reading)
         λ of "sunsal".
     seed : int, default=0
         Of the extractor.
-    **reading : dict
+    quiet : bool, default=False
+        Whether to keep silent about bands that are left out.
+    reading : dict, default=None
         `band_dim` and `variable` of the scene.
+    **library : dict
+        `wavelengths` and `unit` of the library.
 
     Returns
     -------
     estimator : object
     """
-    parameters = METHODS[method or "fcls"] | ({} if lam is None else {"lam": lam})
-    if _is_count(endmembers):
+    kind, parameters = METHODS[method or "fcls"]
+    parameters = parameters | ({} if lam is None else {"lam": lam})
+    if is_count(endmembers):
         from ..extraction import VCA
 
-        return SunSALRegressor(VCA(int(endmembers), random_state=seed), **parameters)
-    raise NotImplementedError
+        return kind(VCA(int(endmembers), random_state=seed), **parameters)
+    match = match_bands(load_library(endmembers, **library), describe_scene(scene, **reading or {}))
+    if match.report and not quiet:
+        click.echo(match.report, err=True)
+    if method == "mesma":
+        # libraries without classes have the same name for the spectra of a material
+        parameters["groups"] = list(match.library.classes or match.library.names)
+    return within(match, kind(match.library.unique_names(), **parameters))
 
 
-def _is_count(endmembers):
+def within(match, unmixer):
+    """Return an unmixer of the bands that a library and a scene have in common."""
+    if len(match.kept) == match.n_bands:
+        return unmixer
+    return make_pipeline(BandSelector(match.kept), unmixer)
+
+
+def is_count(endmembers):
+    """Return whether --endmembers is a number, not a file."""
     return endmembers.isascii() and endmembers.lstrip("+-").isdecimal()
+
+
+def load_library(path, wavelengths=None, unit=None):
+    """Read a spectral library, after checking that it is none of the other kinds of files."""
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(
+            f"There is no spectral library at {path}; check the path, or pass a whole number to "
+            f"extract as many endmembers from the scene."
+        )
+    if is_model(path):
+        raise ValueError(
+            f"Expected a spectral library, got {path}, which is a model; pass it as --model."
+        )
+    if wavelengths is not None:
+        wavelengths = _read_numbers(wavelengths)
+    library = read_library(path, wavelengths=wavelengths, unit=unit)
+    zero = np.flatnonzero(~np.nan_to_num(library.spectra).any(axis=1))
+    if len(zero):
+        raise ValueError(
+            f"Expected spectra that are not zero in all bands, got {library.names[zero[0]]!r} in "
+            f"{path}; drop it from the library."
+        )
+    return library
+
+
+def _read_numbers(path):
+    """Return the numbers of a text file."""
+    try:
+        return np.loadtxt(path, delimiter=None, comments=("#", ";"), ndmin=1, dtype=float).ravel()
+    except ValueError as error:
+        raise ValueError(
+            f"Expected wavelengths in {path}, one number per line, got text that is not ({error}); "
+            f"correct the file."
+        ) from error

@@ -9,10 +9,8 @@ import pytest
 from skops import io as sio
 
 from skunmix import SunSALRegressor
-from skunmix.cli._quicklook import thinned
 from skunmix.extraction import VCA
 from skunmix.scenes import sample_pixels
-from skunmix.scenes.io.sources import open_source
 
 rasterio = pytest.importorskip("rasterio")
 METHODS = {
@@ -84,20 +82,6 @@ def test_a_quicklook_of_each_format(user, model, out, monkeypatch):
     for i, ax in enumerate(panels):
         image = ax.get_images()[0].get_array()
         np.testing.assert_allclose(image, expected[:, i].reshape(12, 10), atol=1e-5)
-
-
-@pytest.mark.parametrize("tiles", [{}, {"tiled": True, "blockxsize": 16, "blockysize": 32}])
-@pytest.mark.parametrize("side", [1, 7, 50, 1000])
-def test_every_kth_pixel(tmp_path, monkeypatch, tiles, side):
-    monkeypatch.setattr("skunmix.cli._quicklook._BLOCK_PIXELS", 600)
-    values = np.random.RandomState(0).uniform(size=(83, 61, 2)).astype("f4")
-    profile = {"driver": "GTiff", "height": 83, "width": 61, "count": 2, "dtype": "float32"}
-    profile["transform"] = rasterio.transform.from_origin(0, 0, 2, 2)
-    with rasterio.open(tmp_path / "a.tif", "w", **profile, **tiles) as dataset:
-        dataset.write(np.moveaxis(values, -1, 0))
-    step = -(-83 // side)
-    image = thinned(open_source(tmp_path / "a.tif"), side)
-    np.testing.assert_array_equal(image, values[::step, ::step])
 
 
 @pytest.mark.parametrize(
