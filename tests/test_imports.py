@@ -25,6 +25,7 @@ MAY_KNOW = {
     "model_selection": {"unrolled"},
     "solvers": set(),
     "networks": set(),
+    "libraries": {"plotting", "scenes"},
     "metrics": set(),
     "datasets": set(),
     "plotting": {"extraction", "metrics", "scenes"},
@@ -182,7 +183,7 @@ import skunmix
 A = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
 skunmix.SunSALRegressor(endmembers=A).fit(A).predict(A)
 import skunmix.metrics, skunmix.datasets, skunmix.plotting, skunmix.preprocessing
-import skunmix.scenes, skunmix.cli, skunmix.model_selection
+import skunmix.scenes, skunmix.cli, skunmix.model_selection, skunmix.libraries
 skunmix.scenes.unmix(skunmix.SunSALRegressor(endmembers=A).fit(A), A[np.newaxis])
 heavy = {"torch", "skorch", "matplotlib", "pooch", "xarray", "dask", "rasterio"}
 heavy &= set(sys.modules)

@@ -375,7 +375,7 @@ def _comparable(found, expected):
 
     A number without a unit may be in either unit if the other one has a unit.
     """
-    a, b = _numbers(found), _numbers(expected)
+    a, b = as_numbers(found), as_numbers(expected)
     if a is None or b is None:
         yield _strings(found), _strings(expected), np.equal
         return
@@ -402,7 +402,7 @@ def _strings(labels):
     return np.array([str(label) for label in labels])
 
 
-def _numbers(labels):
+def as_numbers(labels):
     """Return labels as numbers if all are numbers, also in strings, and whether they are in nm.
 
     Returns
@@ -433,12 +433,12 @@ def _numbers(labels):
 
 
 def _kind(labels):
-    return "strings" if _numbers(labels) is None else "numbers"
+    return "strings" if as_numbers(labels) is None else "numbers"
 
 
 def _counts(labels):
     """Return whether labels are the numbers of a count, in any order."""
-    numbers = _numbers(labels)
+    numbers = as_numbers(labels)
     return numbers is not None and _is_weak(sorted(numbers[0]))
 
 
@@ -465,7 +465,7 @@ def _look_like_bands(labels):
     """Return whether labels look like wavelengths, or are numbered names such as "b1" and "b2"."""
     if not are_known(labels):
         return False
-    numbers = _numbers(labels)
+    numbers = as_numbers(labels)
     if numbers is not None:
         values, in_nm = numbers
         ascend = (np.diff(values) > 0).all() or (np.diff(values) < 0).all()
