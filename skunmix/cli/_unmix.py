@@ -45,8 +45,8 @@ class _KeyAndValue(click.ParamType):
     "--method",
     type=click.Choice(list(METHODS)),
     help="How to unmix with --endmembers: fcls (abundances that sum to one; the default), nnls "
-    "(non-negative), sunsal (sparse), mesma (one spectrum of each material in a pixel; spectra of a "
-    "material have the same class, or the same name).",
+    "(non-negative), sunsal (sparse), mesma (one spectrum of each material in a pixel; spectra of "
+    "a material have the same class, or the same name).",
 )
 @click.option(
     "--lam",
