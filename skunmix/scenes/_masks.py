@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from ._blocks import check_mask
-from .io.sources import RasterSource, open_source
+from .io.opening import open_source
+from .io.sources import RasterSource
 
 
 def open_mask(mask, source):

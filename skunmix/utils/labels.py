@@ -203,6 +203,31 @@ def order_among(found, expected, what, against):
     return None
 
 
+def positions_among(found, expected):
+    """Return the positions at which the expected labels are found among more labels, or None.
+
+    Parameters
+    ----------
+    found, expected : list of lists
+        All labels of each: names, wavelengths. Labels that only count are ignored.
+
+    Returns
+    -------
+    positions : ndarray of int, or None
+        None unless labels of one kind are found once each.
+    """
+    found = [one for labels in found for one in spellings_of(labels) if are_known(one)]
+    for wanted in expected:
+        for labels in found if are_known(wanted) else ():
+            for a, b, equal in _comparable(labels, wanted):
+                if len({x.dtype.kind for x in (a, b)}) > 1:
+                    continue
+                is_same = equal(a[:, np.newaxis], b)
+                if (is_same.sum(axis=0) == 1).all() and (is_same.sum(axis=1) <= 1).all():
+                    return is_same.argmax(axis=0)
+    return None
+
+
 def order_of_columns(labels, expected, what, against):
     """Return the positions of the columns with the expected labels, as `order_of` does.
 

@@ -1,9 +1,14 @@
 """Variables of netCDF, HDF5 and Zarr, in any group."""
 
+import threading
 import warnings
 from importlib.util import find_spec
 
 from ...utils.optional import require
+
+# netCDF4 crashes if a thread opens a file while another one opens or reads; xarray locks reading
+# only. This lock guards the opening of what the threads of a source share.
+OPENING = threading.Lock()
 
 
 def netcdf_engine():
