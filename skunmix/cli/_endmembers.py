@@ -3,10 +3,11 @@
 from inspect import signature
 
 import click
+import numpy as np
 
 from ._errors import in_one_sentence
 from ._kinds import check_is_scene
-from ._options import overwrite_option, reading_options, seed_option
+from ._options import opening_of, overwrite_option, reading_options, seed_option
 from ._outputs import check_apart
 from ._quicklook import check_picture, save_picture
 from ._spectra import check_spectra_output, write_spectra
@@ -96,19 +97,26 @@ def endmembers(
     from .. import extraction
     from ..scenes import describe_scene, sample_pixels
 
-    bands = describe_scene(scene, band_dim=reading["band_dim"], variable=reading["variable"])
+    bands = describe_scene(scene, **opening_of(reading))
     kind = getattr(extraction, _METHODS[method])
     seeded = {"random_state": seed} if "random_state" in signature(kind).parameters else {}
     pixels = sample_pixels(scene, n_pixels, random_state=seed, **reading)
     extractor = kind(n_endmembers, **seeded).fit(pixels)
     found, names = extractor.endmembers_, list(extractor.get_feature_names_out())
-    write_spectra(output, found, names, bands.wavelengths, bands.fwhm, bands.names)
+    kept = np.arange(bands.n_bands)
+    if found.shape[1] < bands.n_bands:  # a sample has no bad bands
+        kept = np.delete(kept, bands.bad_bands)
+    wavelengths, fwhm, band_names = (
+        None if values is None else np.asarray(values)[kept]
+        for values in (bands.wavelengths, bands.fwhm, bands.names)
+    )
+    write_spectra(output, found, names, wavelengths, fwhm, band_names)
     if plot is None:
         return output
     from ..plotting import EndmemberDisplay
 
     display = EndmemberDisplay.from_predictions(
-        found, wavelengths=bands.wavelengths, unit="nm", endmember_names=names
+        found, wavelengths=wavelengths, unit="nm", endmember_names=names
     )
     save_picture(display.figure_, plot)
     return f"{output}\n{plot}"

@@ -19,8 +19,15 @@ def in_one_sentence(function):
     def run(*args, quiet, traceback, **kwargs):
         command = click.get_current_context().command
 
+        shown = set()
+
         def show(message, *args, **kwargs):
-            click.echo(f"Warning: {in_terms_of_flags(sentence(message), command)}", err=True)
+            text = in_terms_of_flags(sentence(message), command)
+            # the sample and the scene may give the same warning with other numbers
+            kind = re.sub(r"[\d.]+", "", text)
+            if kind not in shown:
+                click.echo(f"Warning: {text}", err=True)
+            shown.add(kind)
 
         try:
             with warnings.catch_warnings():

@@ -9,6 +9,7 @@ from ..scenes import describe_scene
 from ._errors import in_one_sentence
 from ._kinds import is_library, is_model
 from ._models import describe_model, load_model
+from ._options import opening_options
 from ._unmixers import load_library
 
 _SHOWN = 8
@@ -17,15 +18,15 @@ _SHOWN = 8
 @click.command(short_help="Show what a scene, a spectral library or a model holds.")
 @click.argument("file", metavar="FILE", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all values.")
-@click.option("--band-dim", default="band", metavar="NAME", help="As for skunmix unmix.")
-@click.option("--variable", metavar="NAME", help="As for skunmix unmix.")
+@opening_options
 @click.option("--allow-pickle", is_flag=True, help="As for skunmix unmix.")
 @click.option("--trust", "trusted", multiple=True, metavar="TYPE", help="As for skunmix unmix.")
 @in_one_sentence
-def info(file, as_json, band_dim, variable, allow_pickle, trusted, *, quiet):
+def info(file, as_json, allow_pickle, trusted, *, quiet, **opening):
     """Show size, bands, wavelengths, units, no-data values and names of FILE.
 
-    FILE is a scene, a spectral library or a model, as for `skunmix unmix`. The values of a scene are not read.
+    FILE is a scene, a spectral library or a model, as for `skunmix unmix`. The values of a scene
+    are not read.
     """
     if is_library(file):
         library = load_library(file)
@@ -35,7 +36,7 @@ def info(file, as_json, band_dim, variable, allow_pickle, trusted, *, quiet):
         facts = describe_model(load_model(file, allow_pickle=allow_pickle, trusted=trusted))
         text = as_text({"model": file, **{name: _short(value) for name, value in facts.items()}})
     else:
-        scene = describe_scene(file, band_dim=band_dim, variable=variable)
+        scene = describe_scene(file, **opening)
         facts, text = facts_of_scene(scene), str(scene)
     return as_json_text({"path": file, **facts}) if as_json else text
 

@@ -14,7 +14,10 @@ _LIBRARY = "envi spectral library"
 
 def is_model(path):
     """Return whether a file seems to hold a model of skops."""
-    return Path(path).is_file() and zipfile.is_zipfile(path)
+    if not Path(path).is_file() or not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:  # NumPy's .npz is one, too
+        return "schema.json" in archive.namelist()
 
 
 def is_library_header(path):

@@ -1,6 +1,6 @@
 """The bands that a spectral library and a scene have in common."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,6 +33,10 @@ class Match:
     kept: np.ndarray
     n_bands: int
     report: str | None = None
+
+    def among(self, bands):
+        """Return the match for a scene of only these bands, which include those that are kept."""
+        return replace(self, kept=np.searchsorted(bands, self.kept), n_bands=len(bands))
 
 
 def match_bands(library, scene):
@@ -81,21 +85,16 @@ def match_bands(library, scene):
     kept = np.flatnonzero(covered & ~bad)
     if not len(kept):
         raise ValueError(
-            f"Expected a library that covers bands of the scene, from {_range(scene)}, got one from "
-            f"{_range(library)}; check the units of the wavelengths."
+            f"Expected a library that covers bands of the scene, from {_range(scene)}, got one "
+            f"from {_range(library)}; check the units of the wavelengths."
         )
-    left_out = [
-        f"{count} {why}"
-        for count, why in (
-            (np.count_nonzero(bad), "that the scene marks as bad"),
-            (np.count_nonzero(~covered & ~bad), "that the library does not cover"),
-        )
-        if count
-    ]
     report = [resampled] if resampled else []
-    if left_out:
+    if len(kept) < n_bands:
+        why = [f"the scene marks {bad.sum()} as bad"] if bad.any() else []
+        if not covered.all():
+            why.append(f"the library does not cover {np.count_nonzero(~covered)}")
         report.append(
-            f"{n_bands - len(kept)} of {n_bands} bands are left out: {' and '.join(left_out)}"
+            f"{n_bands - len(kept)} of {n_bands} bands are not used, as {' and '.join(why)}"
         )
     matched = type(library)(spectra[:, kept], library.names, classes=library.classes)
     return Match(matched, kept, n_bands, "; ".join(report) + "." if report else None)

@@ -1,6 +1,35 @@
 """Options that several commands share."""
 
+import json
+
 import click
+
+
+class KeyAndValue(click.ParamType):
+    """An option KEY=VALUE."""
+
+    name = "KEY=VALUE"
+
+    def convert(self, value, param, ctx):
+        """Split at the first equals sign."""
+        if isinstance(value, tuple):
+            return value
+        key, separator, value = value.partition("=")
+        if not separator or not key:
+            self.fail(f"expected KEY=VALUE, got {key!r}", param, ctx)
+        return key, value
+
+
+def _typed(ctx, param, pairs):
+    """Return KEY=VALUE as a dict whose values are bool or numbers if they read so, or None."""
+
+    def typed(value):
+        try:
+            return json.loads(value.lower())
+        except ValueError:
+            return value
+
+    return {key: typed(value) for key, value in pairs} or None
 
 
 def _list_or_none(ctx, param, values):
@@ -8,8 +37,8 @@ def _list_or_none(ctx, param, values):
     return list(values) or None
 
 
-# How a scene is read: the parameters that `unmix_file` and `sample_pixels` have in common.
-_READING = (
+# How a scene is opened: the parameters of `describe_scene`.
+_OPENING = (
     click.option(
         "--band-dim",
         default="band",
@@ -21,6 +50,17 @@ _READING = (
         metavar="NAME",
         help="Variable in netCDF, HDF5 and Zarr, as NAME or GROUP/NAME, if several have bands.",
     ),
+    click.option(
+        "--open-option",
+        "open_options",
+        type=KeyAndValue(),
+        multiple=True,
+        callback=_typed,
+        help="Option of the reader of a sensor, such as orthorectify=true for EMIT; repeatable.",
+    ),
+)
+# What becomes of its values: further parameters of `unmix_file` and `sample_pixels`.
+_DECODING = (
     click.option(
         "--mask",
         metavar="FILE",
@@ -45,11 +85,25 @@ _READING = (
 )
 
 
-def reading_options(function):
-    """Add the options that say how a scene is read, which the command takes as `**reading`."""
-    for option in reversed(_READING):
+def _adding(options, function):
+    for option in reversed(options):
         function = option(function)
     return function
+
+
+def opening_options(function):
+    """Add the options that say how a scene is opened, which the command takes as `**opening`."""
+    return _adding(_OPENING, function)
+
+
+def reading_options(function):
+    """Add the options that say how a scene is read, which the command takes as `**reading`."""
+    return _adding((*_OPENING, *_DECODING), function)
+
+
+def opening_of(reading):
+    """Return the options of `opening_options` among those of `reading_options`."""
+    return {option: reading[option] for option in ("band_dim", "variable", "open_options")}
 
 
 seed_option = click.option(
@@ -82,6 +136,4 @@ _LIBRARY = (
 
 def library_options(function):
     """Add the options that say how a library is read: `wavelengths` and `unit`."""
-    for option in reversed(_LIBRARY):
-        function = option(function)
-    return function
+    return _adding(_LIBRARY, function)

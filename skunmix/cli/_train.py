@@ -1,13 +1,20 @@
 """``skunmix train SCENE --labels LABELS -o MODEL``."""
 
 import click
+import numpy as np
 
 from ..scenes import describe_scene, labelled_pixels
 from ..utils.optional import require
 from ._errors import in_one_sentence
 from ._kinds import check_is_scene
 from ._matching import match_bands
-from ._options import library_options, overwrite_option, reading_options, seed_option
+from ._options import (
+    library_options,
+    opening_of,
+    overwrite_option,
+    reading_options,
+    seed_option,
+)
 from ._outputs import check_apart, check_writable, replacing
 from ._unmixers import load_library, within
 
@@ -86,20 +93,33 @@ def train(
     check_apart(output, {"the scene": scene, "the file of labels": labels})
     match = None
     if endmembers is not None:
-        of_scene = {name: reading[name] for name in ("band_dim", "variable")}
         library = load_library(endmembers, wavelengths=wavelengths, unit=unit)
-        match = match_bands(library, describe_scene(scene, **of_scene))
+        facts = describe_scene(scene, **opening_of(reading))
+        match = match_bands(library, facts)
         if match.report and not quiet:
             click.echo(match.report, err=True)
     elif (wavelengths, unit) != (None, None):
         raise click.UsageError("Expected --wavelengths and --unit with --endmembers, got none.")
     spectra, abundances = labelled_pixels(scene, labels, **reading)
+    if match is not None:
+        # labelled pixels have no bad bands
+        match = match.among(np.delete(np.arange(facts.n_bands), facts.bad_bands))
+        _check_names(match.library.names, abundances.columns, endmembers)
     network = _make_network(method, epochs, seed)
     model = _fitted(network, spectra, abundances, match)
     with replacing(output) as (temporary,):
         sio.dump(model, temporary)
     n_pixels, n_endmembers = abundances.shape
     return f"{output}: {n_endmembers} endmembers, trained on {n_pixels} pixels"
+
+
+def _check_names(found, expected, path):
+    """Raise unless the endmembers have the names that the labels have, in any order."""
+    if sorted(found) != sorted(map(str, expected)):
+        raise ValueError(
+            f"Expected spectra with the names of the labels, {', '.join(expected)}, in {path}, got "
+            f"{', '.join(found)}; rename them."
+        )
 
 
 def _make_network(method, epochs, seed):

@@ -9,23 +9,17 @@ from ..utils.optional import require
 from ._errors import in_one_sentence
 from ._kinds import check_is_scene
 from ._models import load_model
-from ._options import library_options, overwrite_option, reading_options, seed_option
+from ._options import (
+    KeyAndValue,
+    library_options,
+    opening_of,
+    overwrite_option,
+    reading_options,
+    seed_option,
+)
 from ._outputs import check_apart
 from ._quicklook import check_picture, draw_maps
 from ._unmixers import METHODS, is_count, make_unmixer
-
-
-class _KeyAndValue(click.ParamType):
-    name = "KEY=VALUE"
-
-    def convert(self, value, param, ctx):
-        """Split at the first equals sign."""
-        if isinstance(value, tuple):
-            return value
-        key, separator, value = value.partition("=")
-        if not separator or not key:
-            self.fail(f"expected KEY=VALUE, got {key!r}", param, ctx)
-        return key, value
 
 
 @click.command(
@@ -84,7 +78,7 @@ class _KeyAndValue(click.ParamType):
 @click.option(
     "--creation-option",
     "creation_option",
-    type=_KeyAndValue(),
+    type=KeyAndValue(),
     multiple=True,
     help="Option of the writer, such as compress=deflate; repeatable.",
 )
@@ -141,7 +135,6 @@ def unmix(
         if model is not None:
             estimator = load_model(model, allow_pickle=allow_pickle, trusted=trusted)
         else:
-            reading = {name: options[name] for name in ("band_dim", "variable")}
             estimator = make_unmixer(
                 endmembers,
                 scene,
@@ -149,7 +142,7 @@ def unmix(
                 lam=lam,
                 seed=seed,
                 quiet=quiet,
-                reading=reading,
+                opening=opening_of(options),
                 wavelengths=wavelengths,
                 unit=unit,
             )

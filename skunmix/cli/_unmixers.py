@@ -23,7 +23,7 @@ METHODS = {
 
 
 def make_unmixer(
-    endmembers, scene, *, method=None, lam=None, seed=0, quiet=False, reading=None, **library
+    endmembers, scene, *, method=None, lam=None, seed=0, quiet=False, opening=None, **library
 ):
     """Return an unmixer that is not fitted yet.
 
@@ -40,8 +40,8 @@ def make_unmixer(
         Of the extractor.
     quiet : bool, default=False
         Whether to keep silent about bands that are left out.
-    reading : dict, default=None
-        `band_dim` and `variable` of the scene.
+    opening : dict, default=None
+        How to open the scene.
     **library : dict
         `wavelengths` and `unit` of the library.
 
@@ -55,7 +55,7 @@ def make_unmixer(
         from ..extraction import VCA
 
         return kind(VCA(int(endmembers), random_state=seed), **parameters)
-    match = match_bands(load_library(endmembers, **library), describe_scene(scene, **reading or {}))
+    match = match_bands(load_library(endmembers, **library), describe_scene(scene, **opening or {}))
     if match.report and not quiet:
         click.echo(match.report, err=True)
     if method == "mesma":

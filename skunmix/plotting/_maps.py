@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils import check_scalar
 
 from ..scenes.io.gdal import gdal_warnings_off
-from ..scenes.io.sources import open_source
+from ..scenes.io.opening import open_source
 from ..scenes.io.thinning import thinned
 from ..utils.estimators import last_step
 from ..utils.labels import are_known

@@ -7,7 +7,7 @@ from ._blocks import decode_block
 from ._labels import read_labels
 from ._masks import open_mask, read_masked
 from ._sampling import band_columns
-from .io.sources import open_source
+from .io.opening import open_source
 from .io.windows import block_slices
 
 _BLOCK_PIXELS = 2**14
@@ -23,6 +23,7 @@ def labelled_pixels(
     nodata=None,
     scale_factor=None,
     add_offset=None,
+    open_options=None,
 ):
     """Read the spectra of the pixels of a scene whose abundances are known.
 
@@ -39,13 +40,14 @@ def labelled_pixels(
         of the scene, and a column of abundances for each endmember. Or a raster on the grid of the
         scene with a band for each endmember, where pixels without a label are NaN or no data.
 
-    band_dim, variable, mask, nodata, scale_factor, add_offset
+    band_dim, variable, mask, nodata, scale_factor, add_offset, open_options
         As for :func:`unmix_file`.
 
     Returns
     -------
     spectra : pandas.DataFrame of shape (n_pixels, n_bands)
-        In the order of the labels. The columns are the labels of the scene's bands.
+        In the order of the labels. The columns are the labels of the scene's bands, without those
+        that the file marks as bad.
 
     abundances : pandas.DataFrame of shape (n_pixels, n_endmembers)
         Its columns are the names of the endmembers.
@@ -87,15 +89,18 @@ def labelled_pixels(
     1   0.4   0.6
     """
     pd = require("pandas", "Reading labelled pixels")
-    source = open_source(scene, band_dim=band_dim, variable=variable)
+    source = open_source(scene, band_dim=band_dim, variable=variable, options=open_options)
     decoding = source.decoding(nodata=nodata, scale_factor=scale_factor, add_offset=add_offset)
     labels = read_labels(labels, source)
-    spectra = spectra_at(labels.rows, labels.cols, source, decoding, open_mask(mask, source))
+    good = source.bands().good
+    used = np.ones(source.shape[2], dtype=bool) if good is None else good
+    spectra = spectra_at(labels.rows, labels.cols, source, decoding, used, open_mask(mask, source))
+    columns = band_columns(source, np.flatnonzero(used))
     abundances = pd.DataFrame(labels.abundances, columns=labels.names)
-    return pd.DataFrame(spectra, columns=band_columns(source), copy=False), abundances
+    return pd.DataFrame(spectra[:, used], columns=columns, copy=False), abundances
 
 
-def spectra_at(rows, cols, source, decoding, mask=None):
+def spectra_at(rows, cols, source, decoding, used, mask=None):
     """Return the spectra of some pixels of a scene on disk.
 
     Parameters
@@ -104,6 +109,8 @@ def spectra_at(rows, cols, source, decoding, mask=None):
         Positions in the scene.
     source : Source
     decoding : Decoding
+    used : ndarray of shape (n_bands,), of bool
+        The bands that decide whether a pixel is valid.
     mask : Source, ndarray of bool or None
 
     Returns
@@ -115,7 +122,6 @@ def spectra_at(rows, cols, source, decoding, mask=None):
     ValueError
         If pixels have no data.
     """
-    used = np.ones(source.shape[2], dtype=bool)
     spectra = np.empty((len(rows), source.shape[2]), decoding.spectra_dtype)
     is_valid = np.ones(len(rows), dtype=bool)
     for window in block_slices(source.shape[:2], _BLOCK_PIXELS, source.chunk_shape):

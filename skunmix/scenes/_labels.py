@@ -8,7 +8,7 @@ import numpy as np
 from ..utils.labels import are_known
 from ..utils.optional import require
 from ._masks import check_grid
-from .io.sources import open_source
+from .io.opening import open_source
 from .io.windows import block_slices
 
 _TABLES = (".csv", ".txt", ".tsv")
