@@ -30,7 +30,7 @@ MAY_KNOW = {
     "datasets": set(),
     "plotting": {"extraction", "metrics", "scenes"},
     "preprocessing": {"solvers"},
-    "scenes": set(),
+    "scenes": {"preprocessing"},
     "utils": set(),
     "cli": {
         "scenes",

@@ -6,9 +6,10 @@ import numpy as np
 
 from ..utils.labels import axis_labels, name_labels, refuse_masked
 from ..utils.optional import require
+from ..utils.resampling import resample_spectra
 from ..utils.validation import fill_values
 from ..utils.wavelengths import check_wavelengths, to_nanometres, wavelengths_in
-from ._resampling import bands_of, resample_spectra
+from ._resampling import bands_of
 
 
 class SpectralLibrary:
@@ -268,6 +269,14 @@ class SpectralLibrary:
         """Return the library with spectra times a factor, such as 0.01 for percent."""
         return self._replaced(spectra=self.spectra * factor)
 
+    def with_names(self, names):
+        """Return the library with other names, one for each spectrum."""
+        return self._replaced(names=names)
+
+    def with_fwhm(self, fwhm):
+        """Return the library with widths of its bands at half maximum, in nm."""
+        return self._replaced(fwhm=fwhm)
+
     def unique_names(self):
         """Return the library with a number behind each repeated name: "grass", "grass (2)"."""
         taken, unique = set(self.names), []
@@ -390,7 +399,8 @@ class SpectralLibrary:
         Parameters
         ----------
         libraries : sequence of SpectralLibrary
-            Wavelengths may differ by rounding. `metadata` and `fwhm` are those of the first.
+            Wavelengths may differ by rounding. `fwhm` is that of the first. `metadata` keeps what
+            is equal in all, and the files.
 
         Returns
         -------
@@ -414,7 +424,16 @@ class SpectralLibrary:
         classes = None
         if any(library.classes for library in libraries):
             classes = [c for one in libraries for c in one.classes or [""] * len(one)]
+        metadata = {
+            key: value
+            for key, value in first.metadata.items()
+            if all(library.metadata.get(key) == value for library in libraries)
+        }
+        files = [library.metadata["file"] for library in libraries if "file" in library.metadata]
+        if files and "file" not in metadata:
+            metadata["files"] = files
         return first._replaced(
+            metadata=metadata,
             spectra=np.vstack([library.spectra for library in libraries]),
             names=[name for library in libraries for name in library.names],
             classes=classes,

@@ -56,8 +56,7 @@ class _Layout:
         header = rows[0]
         n_texts = 0  # leading columns that describe the spectra
         while n_texts < len(header) - 1 and (
-            number(header[n_texts]) is None
-            and not _LABEL.fullmatch(header[n_texts])
+            (number(header[n_texts]) is None and not _LABEL.fullmatch(header[n_texts]))
             or header[n_texts] == ""
             or any(number(row[n_texts]) is None for row in rows[1:])
         ):

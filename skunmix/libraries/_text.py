@@ -12,7 +12,7 @@ _MISSING = {"", "nan", "na", "n/a", "null", "none", "-"}
 def read_text(path):
     """Return the text of a file in UTF-8, UTF-16 with a byte order mark, or Latin-1.
 
-    Lines end with "\\n".
+    Lines end with a line feed.
     """
     data = Path(path).read_bytes()
     encoding = next((name for bom, name in _BOMS.items() if data.startswith(bom)), "utf-8")
@@ -29,7 +29,7 @@ def split_rows(text):
     The delimiter is that which splits most lines into the same number of cells. With a semicolon,
     a tab or spaces, numbers may have a decimal comma, which becomes a point.
     """
-    lines = [line for line in text.split("\n") if line.strip() and not line.lstrip()[:1] == "#"]
+    lines = [line for line in text.split("\n") if line.strip() and line.lstrip()[:1] != "#"]
     best, rows = 0, [[line] for line in lines]
     for delimiter in (";", "\t", ",", None):
         if delimiter is None:

@@ -15,6 +15,7 @@ from ._checkpoint import VERSION, Checkpoint, check_replaceable
 from ._identity import mask_identity, model_identity, scene_identity, unfitted_identity
 from ._inspection import Inspection
 from ._masks import open_mask, read_masked
+from ._matching import match_bands
 from ._run import by_cluster, by_processes, current_client, progress_bar, two_at_once
 from ._sampling import fit_to, must_be_fitted, sample_source
 from .io.opening import open_source
@@ -63,7 +64,11 @@ def unmix_file(
     estimator : object
         Estimator or pipeline with `predict`, from (n_pixels, n_bands) to (n_pixels, n_endmembers).
         If it is not fitted, and needs no abundances, a clone is fitted to the pixels of
-        :func:`sample_pixels`. A run that goes on uses the model of the interrupted run.
+        :func:`sample_pixels`. If its endmembers have wavelengths, as a
+        :class:`skunmix.libraries.SpectralLibrary` has, and the scene has too, they are resampled to
+        the scene's bands. Bands that they do not cover, or that the scene marks as bad, are left
+        out. The logger "skunmix.scenes" reports this at level INFO, and the output says so. A run
+        that goes on uses the model of the interrupted run.
 
     scene : str or path-like
         ENVI (its header or its data), GeoTIFF, JPEG 2000, PNG, netCDF (.nc), HDF5 (.h5, .he5),
@@ -191,7 +196,11 @@ def unmix_file(
     check_grid(output, source)
     decoding = source.decoding(nodata=nodata, scale_factor=scale_factor, add_offset=add_offset)
     _logger.info("%s: %s", source.path.name, decoding)
-    unfitted = must_be_fitted(estimator)
+    unfitted, report = must_be_fitted(estimator), None
+    if unfitted:
+        estimator, report = match_bands(
+            estimator, source.shape[2], source.where, source.band_labels(), source.bands()
+        )
     unmixer = None if unfitted else _unmixer_of(estimator, source, decoding)
     mask = open_mask(mask, source)
     if isinstance(mask, Source):
@@ -278,6 +287,7 @@ def unmix_file(
             names=unmixer.names,
             working_memory=working_memory,
             creation_options=creation_options,
+            description=report,
         )
         checkpoint.finish(write, overwrite=overwrite)
     seen.warn(estimator, stacklevel=2)

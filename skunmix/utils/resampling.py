@@ -82,3 +82,38 @@ def usual_widths(centres):
     widths = np.empty(len(centres))
     widths[order] = np.clip(np.gradient(centres[order]), around / _UNUSUAL, around * _UNUSUAL)
     return widths
+
+
+def resample_spectra(spectra, source, target, fwhm):
+    """Resample spectra, each from its own measured bands.
+
+    Parameters
+    ----------
+    spectra : ndarray of shape (n_spectra, n_bands)
+        NaN where nothing was measured.
+    source : ndarray of shape (n_bands,)
+        Wavelengths in any order. Values of repeated ones, as where detectors overlap, are averaged.
+    target, fwhm : ndarray of shape (n_bands_out,)
+        Centres and widths.
+
+    Returns
+    -------
+    resampled : ndarray of shape (n_spectra, n_bands_out)
+        NaN in bands that a spectrum does not cover.
+    """
+    known = ~np.isnan(spectra)
+    patterns, which = np.unique(known, axis=0, return_inverse=True)
+    resampled = np.full((len(spectra), len(target)), np.nan)
+    for i, pattern in enumerate(patterns):
+        if not pattern.any():
+            continue
+        rows = np.flatnonzero(np.ravel(which) == i)
+        wavelengths, place = np.unique(source[pattern], return_inverse=True)
+        outside, in_gap = without_overlap(wavelengths, target, fwhm)
+        covered = ~(outside | in_gap)
+        if not covered.any():
+            continue
+        weights = gaussian_weights(wavelengths, target[covered], fwhm[covered])
+        weights = (weights / np.bincount(place))[:, place]
+        resampled[np.ix_(rows, covered)] = spectra[np.ix_(rows, pattern)] @ weights.T
+    return resampled
