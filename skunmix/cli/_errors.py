@@ -1,7 +1,9 @@
 """Errors and warnings of the command line: one sentence each, which names flags."""
 
+import logging
 import re
 import warnings
+from contextlib import contextmanager
 from functools import wraps
 
 import click
@@ -30,7 +32,7 @@ def in_one_sentence(function):
             shown.add(kind)
 
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _progress_on_stderr(quiet):
                 warnings.showwarning = show
                 result = function(*args, quiet=quiet, **kwargs)
         except click.ClickException:
@@ -43,6 +45,23 @@ def in_one_sentence(function):
             click.echo(result)
 
     return run
+
+
+@contextmanager
+def _progress_on_stderr(quiet):
+    """Return a context in which what scenes report of units and bands is printed, a line each."""
+    logger = logging.getLogger("skunmix.scenes")
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: click.echo(record.getMessage(), err=True)
+    level = logger.level
+    if not quiet:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def in_terms_of_flags(message, command):

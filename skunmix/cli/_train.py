@@ -1,13 +1,14 @@
 """``skunmix train SCENE --labels LABELS -o MODEL``."""
 
 import click
-import numpy as np
+from sklearn.pipeline import make_pipeline
 
+from ..preprocessing import BandSelector
 from ..scenes import describe_scene, labelled_pixels
 from ..utils.optional import require
 from ._errors import in_one_sentence
 from ._kinds import check_is_scene
-from ._matching import match_bands
+from ._matching import in_bands_of
 from ._options import (
     library_options,
     opening_of,
@@ -16,7 +17,7 @@ from ._options import (
     seed_option,
 )
 from ._outputs import check_apart, check_writable, replacing
-from ._unmixers import load_library, within
+from ._unmixers import load_library
 
 # name -> class in skunmix
 _METHODS = {"uadmm": "UADMMRegressor", "ista": "ISTANetRegressor"}
@@ -91,22 +92,24 @@ def train(
         raise ValueError(f"Expected a model with the suffix .skops, got {output}; rename it.")
     output = check_writable(output, overwrite=overwrite, what="the model")
     check_apart(output, {"the scene": scene, "the file of labels": labels})
-    match = None
+    if endmembers is None and (wavelengths, unit) != (None, None):
+        raise click.UsageError("Expected --wavelengths and --unit with --endmembers, got none.")
+    library = None
     if endmembers is not None:
         library = load_library(endmembers, wavelengths=wavelengths, unit=unit)
-        facts = describe_scene(scene, **opening_of(reading))
-        match = match_bands(library, facts)
-        if match.report and not quiet:
-            click.echo(match.report, err=True)
-    elif (wavelengths, unit) != (None, None):
-        raise click.UsageError("Expected --wavelengths and --unit with --endmembers, got none.")
     spectra, abundances = labelled_pixels(scene, labels, **reading)
-    if match is not None:
-        # labelled pixels have no bad bands
-        match = match.among(np.delete(np.arange(facts.n_bands), facts.bad_bands))
-        _check_names(match.library.names, abundances.columns, endmembers)
-    network = _make_network(method, epochs, seed)
-    model = _fitted(network, spectra, abundances, match)
+    model = _make_network(method, epochs, seed)
+    if library is None:
+        model.fit(spectra, abundances)
+    else:
+        _check_names(library.names, abundances.columns, endmembers)
+        library, covered = in_bands_of(library, describe_scene(scene, **opening_of(reading)))
+        if len(covered) < spectra.shape[1] and not quiet:
+            lost = spectra.shape[1] - len(covered)
+            click.echo(f"{lost} bands that the library does not cover are left out.", err=True)
+        # skops saves what `fit` makes of a library, but no library
+        model = make_pipeline(BandSelector(covered), model)
+        model.fit(spectra, abundances, **{f"{model.steps[-1][0]}__endmembers": library})
     with replacing(output) as (temporary,):
         sio.dump(model, temporary)
     n_pixels, n_endmembers = abundances.shape
@@ -128,14 +131,3 @@ def _make_network(method, epochs, seed):
 
     kind = getattr(skunmix, _METHODS[method])
     return kind(random_state=seed, **({} if epochs is None else {"max_epochs": epochs}))
-
-
-def _fitted(network, spectra, abundances, match):
-    """Return the trained network, in a pipeline if bands are left out."""
-    if match is None:
-        return network.fit(spectra, abundances)
-    model = within(match, network)
-    # by `fit`, because skops saves no library
-    if model is network:
-        return model.fit(spectra, abundances, endmembers=match.library)
-    return model.fit(spectra, abundances, **{f"{model.steps[-1][0]}__endmembers": match.library})

@@ -12,7 +12,6 @@ from ._models import load_model
 from ._options import (
     KeyAndValue,
     library_options,
-    opening_of,
     overwrite_option,
     reading_options,
     seed_option,
@@ -136,15 +135,7 @@ def unmix(
             estimator = load_model(model, allow_pickle=allow_pickle, trusted=trusted)
         else:
             estimator = make_unmixer(
-                endmembers,
-                scene,
-                method=method,
-                lam=lam,
-                seed=seed,
-                quiet=quiet,
-                opening=opening_of(options),
-                wavelengths=wavelengths,
-                unit=unit,
+                endmembers, method=method, lam=lam, seed=seed, wavelengths=wavelengths, unit=unit
             )
         path = unmix_file(estimator, scene, output, progress=not quiet, **options)
     if quicklook is None:

@@ -2,16 +2,11 @@
 
 from pathlib import Path
 
-import click
 import numpy as np
-from sklearn.pipeline import make_pipeline
 
 from ..libraries import read_library
-from ..preprocessing import BandSelector
 from ..regression import MESMARegressor, SunSALRegressor
-from ..scenes import describe_scene
 from ._kinds import is_model
-from ._matching import match_bands
 
 # name -> class, and its parameters
 METHODS = {
@@ -22,26 +17,19 @@ METHODS = {
 }
 
 
-def make_unmixer(
-    endmembers, scene, *, method=None, lam=None, seed=0, quiet=False, opening=None, **library
-):
+def make_unmixer(endmembers, *, method=None, lam=None, seed=0, **library):
     """Return an unmixer that is not fitted yet.
 
     Parameters
     ----------
     endmembers : str
         Path of a spectral library, or a number of endmembers to extract.
-    scene : path-like
     method : str, default=None
         None means "fcls".
     lam : float, default=None
         λ of "sunsal".
     seed : int, default=0
         Of the extractor.
-    quiet : bool, default=False
-        Whether to keep silent about bands that are left out.
-    opening : dict, default=None
-        How to open the scene.
     **library : dict
         `wavelengths` and `unit` of the library.
 
@@ -55,20 +43,11 @@ def make_unmixer(
         from ..extraction import VCA
 
         return kind(VCA(int(endmembers), random_state=seed), **parameters)
-    match = match_bands(load_library(endmembers, **library), describe_scene(scene, **opening or {}))
-    if match.report and not quiet:
-        click.echo(match.report, err=True)
+    spectra = load_library(endmembers, **library)
     if method == "mesma":
         # libraries without classes have the same name for the spectra of a material
-        parameters["groups"] = list(match.library.classes or match.library.names)
-    return within(match, kind(match.library.unique_names(), **parameters))
-
-
-def within(match, unmixer):
-    """Return an unmixer of the bands that a library and a scene have in common."""
-    if len(match.kept) == match.n_bands:
-        return unmixer
-    return make_pipeline(BandSelector(match.kept), unmixer)
+        parameters["groups"] = list(spectra.classes or spectra.names)
+    return kind(spectra, **parameters)
 
 
 def is_count(endmembers):
