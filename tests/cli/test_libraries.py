@@ -135,8 +135,8 @@ def test_wavelengths_may_be_given(user, fine):
     wavelengths, spectra = fine
     np.save("spectra.npy", spectra)
     error = user.run("unmix", user.scene, "-o", "a.tif", "--endmembers", "spectra.npy", status=1)
-    assert "300 bands of the library for 20 of the scene" in error
-    assert "pass them as --wavelengths" in error
+    assert "in the 20 bands of the spectra, got SpectralLibrary(3 spectra × 300 bands)" in error
+    assert "pass --wavelengths … when you read or make the library" in error
     np.savetxt("centres.txt", 1e4 / (wavelengths / 1e3), header="wavenumbers")
     options = ["--wavelengths", "centres.txt", "--unit", "cm-1"]
     maps, *_ = maps_of(user, "spectra.npy", *options)
@@ -152,7 +152,7 @@ def test_wavelengths_may_be_given(user, fine):
 def test_libraries_that_are_refused(user, write, tmp_path):
     command = ["unmix", user.scene, "-o", "a.tif", "--endmembers"]
     far = write("far.csv", user.wavelengths + 3000)
-    assert "check the units" in user.run(*command, far, status=1)
+    assert "check the unit of the wavelengths" in user.run(*command, far, status=1)
     assert "There is no spectral library" in user.run(*command, "nowhere.sli", status=1)
     assert "got an image" in user.run(*command, user.scene, status=1)
     np.save("cube.npy", user.cube)
