@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skunmix.scenes.io.sources import open_source
+from skunmix.scenes.io.opening import open_source
 from skunmix.scenes.io.thinning import thinned
 
 rasterio = pytest.importorskip("rasterio")
