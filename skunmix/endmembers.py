@@ -14,6 +14,7 @@ from .utils.labels import (
     axis_labels,
     band_axis,
     check_unique,
+    is_library,
     name_labels,
     order_of,
     refuse_masked,
@@ -75,11 +76,6 @@ def extract_endmembers(extractor, X):
         return fitted, endmembers, None
     names = list(fitted.get_feature_names_out())
     return fitted, endmembers, names if len(names) == len(endmembers) else None
-
-
-def is_library(endmembers):
-    """Return whether `endmembers=` is a spectral library, which can resample itself."""
-    return all(hasattr(endmembers, name) for name in ("wavelengths", "resample", "unique_names"))
 
 
 def _in_bands(library, n_bands, bands):

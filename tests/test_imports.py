@@ -30,6 +30,7 @@ MAY_KNOW = {
     "datasets": set(),
     "plotting": {"extraction", "metrics", "scenes"},
     "preprocessing": {"solvers"},
+    "uncertainty": set(),
     "scenes": {"preprocessing"},
     "utils": set(),
     "cli": {

@@ -95,7 +95,11 @@ def _load_skops(path, trusted):
 
 
 def _is_known(name):
-    """Return whether a name is a class of scikit-learn, an estimator or a metric of skunmix."""
+    """Return whether a name is a class of scikit-learn, or an estimator or metric of skunmix.
+
+    The classes of the solvers and of libraries, which estimators hold, have nothing but arrays and
+    text.
+    """
     module, _, name = name.rpartition(".")
     package = module.split(".")[0]
     if package not in ("sklearn", "skunmix"):
@@ -105,7 +109,10 @@ def _is_known(name):
     except (ImportError, AttributeError):
         return False
     if isinstance(found, type):
-        return package == "sklearn" or issubclass(found, BaseEstimator)
+        if package == "sklearn" or issubclass(found, BaseEstimator):
+            return True
+        holders = (import_module(f"skunmix.{room}") for room in ("solvers", "libraries"))
+        return any(found in vars(holder).values() for holder in holders)
     return package == "skunmix" and name in import_module("skunmix.metrics").__all__
 
 

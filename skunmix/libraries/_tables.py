@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..utils.wavelengths import to_nanometres, unit_of
+from ..utils.wavelengths import may_be_wavelengths, to_nanometres, unit_of
 from ._library import SpectralLibrary
-from ._text import number, numbers, read_text, split_rows
+from ._text import number, numbers, read_text, split_rows, usual_length
 
 _CLASSES = {"class", "classes", "category", "group", "material", "type", "level"}
 _NAMES = {"name", "names", "spectrum", "spectra", "sample", "id", "label", "endmember"}
@@ -26,7 +26,7 @@ def read_csv(path, *, wavelengths=None, unit=None, names=None):
         If it has no wavelengths and none are given, or both layouts are possible.
     """
     rows = split_rows(read_text(path))
-    width = _usual([len(row) for row in rows])
+    width = usual_length(rows)
     rows = [row for row in rows if len(row) == width]  # a preamble has other lengths
     if width < 2 or len(rows) < 2:
         raise ValueError(
@@ -82,8 +82,7 @@ class _Layout:
             return False  # they only count
         steps = np.diff(self.values)
         monotone = (steps > 0).all() or (steps < 0).all()
-        in_range = self.values.min() >= 0.1 and self.values.max() >= 0.3
-        return self.by_label or bool(monotone and in_range)
+        return self.by_label or bool(monotone and may_be_wavelengths(self.values))
 
     def library(self, path, unit, names):
         wavelengths = to_nanometres(
@@ -127,11 +126,23 @@ class _Layout:
             metadata={"file": str(path)},
         )
 
+    def _describes(self, column):
+        """Return whether a column describes the spectra: by its title, or as it is no number."""
+        title = self.rows[0][column].lower()
+        if title in ("", *_NAMES, *_CLASSES):
+            return True
+        return any(number(row[column]) is None for row in self.rows[1:])
+
     def without_header(self, wavelengths, names, path):
         """Return the library with given wavelengths, or None if they are not as many."""
-        if len(self.rows[0]) - self.n_texts != len(wavelengths):
+        n_texts = len(self.rows[0]) - len(wavelengths)
+        below = [row[max(n_texts, 0) :] for row in self.rows[1:]]
+        if n_texts < 0 or any(number(cell) is None for row in below for cell in row):
             return None
-        first = numbers(self.rows[0][self.n_texts :])
+        if not all(map(self._describes, range(n_texts))):
+            return None
+        self.n_texts = n_texts
+        first = numbers(self.rows[0][n_texts:])
         return self._with(wavelengths, self.rows[first is None :], names, path, None)
 
 
@@ -145,10 +156,6 @@ def _with_wavelengths(across, down, wavelengths, unit, names, path):
         f"Expected {len(across.rows[0])} or {len(down.rows[0])} wavelengths for the table in "
         f"{path}, less those of names, got {len(wavelengths)}; pass one for each band."
     )
-
-
-def _usual(lengths):
-    return max(set(lengths), key=lengths.count, default=0)
 
 
 def read_numpy(path, *, wavelengths=None, unit=None, names=None):

@@ -26,30 +26,33 @@ def read_text(path):
 def split_rows(text):
     """Return the rows of a table as lists of cells, without comments and empty lines.
 
-    The delimiter is that which splits most lines into the same number of cells. With a semicolon,
-    a tab or spaces, numbers may have a decimal comma, which becomes a point.
+    The delimiter is that which leaves the most numbers. With a semicolon, a tab or spaces, numbers
+    may have a decimal comma, which becomes a point.
     """
     lines = [line for line in text.split("\n") if line.strip() and line.lstrip()[:1] != "#"]
-    best, rows = 0, [[line] for line in lines]
+    best, rows = (0, 0), [[line] for line in lines]
     for delimiter in (";", "\t", ",", None):
         if delimiter is None:
             found = [line.split() for line in lines]
         else:
             found = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
-        lengths = [len(row) for row in found if len(row) > 1]
-        usual = max(set(lengths), key=lengths.count, default=0)
-        # a comma may be a decimal one only where another delimiter was found
-        if usual and lengths.count(usual) > best:
-            best, rows = lengths.count(usual), found
-            if delimiter != "," and best == len(lines):
-                break
-    comma = rows and any(_DECIMAL_COMMA.fullmatch(cell.strip()) for row in rows for cell in row)
-    rows = [[cell.strip() for cell in row] for row in rows]
-    if comma:
-        rows = [
-            [c.replace(",", ".") if _DECIMAL_COMMA.fullmatch(c) else c for c in row] for row in rows
-        ]
+        found = [[_with_point(cell.strip()) for cell in row] for row in found]
+        usual = usual_length(row for row in found if len(row) > 1)
+        of_usual = [row for row in found if len(row) == usual]
+        n_numbers = sum(number(cell) is not None for row in of_usual for cell in row)
+        if (n_numbers, len(of_usual)) > best:
+            best, rows = (n_numbers, len(of_usual)), found
     return rows
+
+
+def usual_length(rows):
+    """Return the most frequent number of cells of rows, or 0."""
+    lengths = [len(row) for row in rows]
+    return max(set(lengths), key=lengths.count, default=0)
+
+
+def _with_point(cell):
+    return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def number(cell):

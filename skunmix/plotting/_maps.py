@@ -10,6 +10,7 @@ from ..scenes.io.gdal import gdal_warnings_off
 from ..scenes.io.opening import open_source
 from ..scenes.io.thinning import thinned
 from ..utils.estimators import last_step
+from ..utils.images import place, split_pixels, values_last
 from ..utils.labels import are_known
 from ..utils.optional import require_pyplot
 from ._common import (
@@ -21,10 +22,7 @@ from ._common import (
     draw_image,
     estimator_names,
     is_flat,
-    place,
-    split_pixels,
     value_labels,
-    values_last,
 )
 from ._panels import make_panels
 

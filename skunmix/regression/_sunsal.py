@@ -54,6 +54,16 @@ class SunSALRegressor(BaseSunSAL):
         ``sum_to_one=True``. If the endmembers are linearly dependent, `fit` warns, and abundances
         are those of the smallest norm.
 
+    band_weights : array-like of shape (n_bands,), default=None
+        Weights w ≥ 0 of the bands, with which ½Σ w (y − Ax)² replaces ½‖y − Ax‖². A band of weight
+        0 is left out. Labels, as of a Series, are matched to those of the bands. `lam` has the
+        units of the weighted squares.
+
+    noise_covariance : array-like of shape (n_bands, n_bands), default=None
+        Covariance C of the noise of the bands, symmetric and positive definite, with which
+        ½(y − Ax)ᵀC⁻¹(y − Ax) replaces ½‖y − Ax‖². It is used instead of `band_weights`, which are
+        1 / variance for noise that is not correlated. `lam` then has no unit.
+
     solver : {"auto", "active-set", "admm"}, default="auto"
         "active-set" is exact. "admm" is SUnSAL itself, the alternating direction method of
         multipliers. "auto" takes the fastest, which is "active-set". numba compiles it on first
@@ -132,6 +142,8 @@ class SunSALRegressor(BaseSunSAL):
         "lam": [Interval(Real, 0, None, closed="left")],
         "sum_to_one": ["boolean", StrOptions({"normalize"})],
         "positive": ["boolean"],
+        "band_weights": ["array-like", None],
+        "noise_covariance": ["array-like", None],
         **SOLVER_CONSTRAINTS,
     }
 
@@ -143,6 +155,8 @@ class SunSALRegressor(BaseSunSAL):
         lam=1e-3,
         sum_to_one=False,
         positive=True,
+        band_weights=None,
+        noise_covariance=None,
         solver="auto",
         mu=None,
         max_iter=10_000,
@@ -154,6 +168,8 @@ class SunSALRegressor(BaseSunSAL):
         self.lam = lam
         self.sum_to_one = sum_to_one
         self.positive = positive
+        self.band_weights = band_weights
+        self.noise_covariance = noise_covariance
         self.solver = solver
         self.mu = mu
         self.max_iter = max_iter
@@ -188,13 +204,14 @@ class SunSALRegressor(BaseSunSAL):
             If neither endmembers nor abundances are given, endmembers fit neither layout or hold
             a fill value, the same spectrum twice or, without ``sum_to_one=True``, a zero spectrum,
             abundances are negative or given with an extractor, whose order of endmembers is
-            unknown, or there is a NaN.
+            unknown, there is a NaN, or groups, weights, a covariance or ``positive=False`` do not
+            fit.
         TypeError
             If the extractor has no `endmembers_` after its `fit`.
         """
         with restored_on_error(self):
             self._fit_endmembers(X, y, endmembers, groups=self.groups)
-            self._prepare()
+            self._prepare(band_weights=self.band_weights, noise_covariance=self.noise_covariance)
         return self
 
     def _lam(self):

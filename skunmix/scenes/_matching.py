@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 
 from ..preprocessing import BandSelector
 from ..utils.estimators import steps_of
-from ..utils.labels import are_known, axis_labels, same_labels, spellings_of
+from ..utils.labels import are_known, axis_labels, is_library, same_labels, spellings_of
 from ..utils.optional import require
 from ..utils.resampling import resample_spectra, usual_widths
 from ..utils.wavelengths import wavelengths_in, with_unit
@@ -57,13 +57,13 @@ def match_bands(estimator, n_bands, where, labels=(), facts=None):
     centres, widths = _bands_of(labels, facts)
     if centres is None:
         return estimator, None
-    is_library = hasattr(endmembers, "unique_names")
-    if not is_library and _agree(endmembers, labels):
+    of_library = is_library(endmembers)
+    if not of_library and _agree(endmembers, labels):
         return estimator, None  # aligned by their labels
 
     selected = _selected(selectors, n_bands)
     good = np.ones(n_bands, dtype=bool) if facts is None or facts.good is None else facts.good
-    if is_library:
+    if of_library:
         resampled = endmembers.unique_names()
         exact = resampled.resample(centres, widths, uncovered="nan")
         covered = np.isfinite(exact.spectra).all(axis=0)
@@ -81,7 +81,7 @@ def match_bands(estimator, n_bands, where, labels=(), facts=None):
             f"none of its {np.count_nonzero(selected & good)} good bands; check the unit of the "
             f"wavelengths, or drop spectra with gaps."
         )
-    if is_library:
+    if of_library:
         fitted = resampled.resample(centres[keep], widths[keep])
     else:
         pd = require("pandas", "Endmembers with other wavelengths than the scene", "pandas")
@@ -95,7 +95,7 @@ def match_bands(estimator, n_bands, where, labels=(), facts=None):
 
 def _wavelengths_of(endmembers):
     """Return wavelengths in nm, the labels of the spectra, and the axis of the bands, or None."""
-    if hasattr(endmembers, "unique_names"):
+    if is_library(endmembers):
         nm = endmembers.wavelengths
         return None if nm is None else (nm, None, 1)
     if getattr(endmembers, "ndim", 2) != 2 or callable(getattr(endmembers, "fit", None)):

@@ -12,12 +12,14 @@ from .ista import csr_ista
 from .least_squares import LeastSquaresFactorization, lasso, least_squares
 from .mesma import MESMASolution, count_models, mesma
 from .optimality import csr_objective, csr_optimality
+from .whitening import Whitening
 
 __all__ = [
     "ADMMFactorization",
     "CSRSolution",
     "LeastSquaresFactorization",
     "MESMASolution",
+    "Whitening",
     "count_models",
     "csr_active_set",
     "csr_admm",

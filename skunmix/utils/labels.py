@@ -71,6 +71,11 @@ def dimension_labels(array, dim):
     return found
 
 
+def is_library(data):
+    """Return whether data are a spectral library, which can resample itself."""
+    return all(hasattr(data, name) for name in ("wavelengths", "resample", "unique_names"))
+
+
 def column_labels(data):
     """Return the labels of the columns of a frame or DataArray, or None."""
     return axis_labels(data)[1]
@@ -105,6 +110,12 @@ def name_labels(labels):
     if labels is None or _is_weak(labels):
         return None
     return [str(label) for label in labels]
+
+
+def label_numbers(labels):
+    """Return labels as an array of numbers if all are numbers and do not only count, or None."""
+    numbers = _numbers(labels) if are_known(labels) else None
+    return None if numbers is None else numbers[0]
 
 
 def same_labels(found, expected):
@@ -400,7 +411,7 @@ def _comparable(found, expected):
 
     A number without a unit may be in either unit if the other one has a unit.
     """
-    a, b = as_numbers(found), as_numbers(expected)
+    a, b = _numbers(found), _numbers(expected)
     if a is None or b is None:
         yield _strings(found), _strings(expected), np.equal
         return
@@ -427,7 +438,7 @@ def _strings(labels):
     return np.array([str(label) for label in labels])
 
 
-def as_numbers(labels):
+def _numbers(labels):
     """Return labels as numbers if all are numbers, also in strings, and whether they are in nm.
 
     Returns
@@ -458,12 +469,12 @@ def as_numbers(labels):
 
 
 def _kind(labels):
-    return "strings" if as_numbers(labels) is None else "numbers"
+    return "strings" if _numbers(labels) is None else "numbers"
 
 
 def _counts(labels):
     """Return whether labels are the numbers of a count, in any order."""
-    numbers = as_numbers(labels)
+    numbers = _numbers(labels)
     return numbers is not None and _is_weak(sorted(numbers[0]))
 
 
@@ -490,7 +501,7 @@ def _look_like_bands(labels):
     """Return whether labels look like wavelengths, or are numbered names such as "b1" and "b2"."""
     if not are_known(labels):
         return False
-    numbers = as_numbers(labels)
+    numbers = _numbers(labels)
     if numbers is not None:
         values, in_nm = numbers
         ascend = (np.diff(values) > 0).all() or (np.diff(values) < 0).all()

@@ -5,7 +5,7 @@ import re
 import numpy as np
 from sklearn.utils import check_array
 
-from .labels import are_known, as_numbers
+from .labels import _numbers, are_known
 
 # number of nanometres in each unit
 _NANOMETRES = {"nm": 1.0, "um": 1000.0, "µm": 1000.0, "μm": 1000.0}
@@ -128,8 +128,14 @@ def to_nanometres(values, unit, name, *, allow_wavenumbers=False):
 
 
 def _fit(values, unit):
+    """Return whether numbers are wavelengths in a unit."""
     nanometres = values * _NANOMETRES[unit]
     return bool(((nanometres >= _SHORTEST) & (nanometres <= _LONGEST)).all())
+
+
+def may_be_wavelengths(values):
+    """Return whether numbers are wavelengths in nm or in µm."""
+    return any(_fit(np.asarray(values), unit) for unit in ("nm", "um"))
 
 
 def wavelengths_in(labels):
@@ -143,7 +149,7 @@ def wavelengths_in(labels):
     """
     if not are_known(labels):
         return None
-    found = as_numbers(labels)
+    found = _numbers(labels)
     if found is None:
         return None
     values, in_nm = found

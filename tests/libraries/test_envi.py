@@ -58,8 +58,10 @@ def test_numbers_as_spy_reads_them(tmp_path, spectra, nm, dtype):
 
 @pytest.mark.parametrize(
     ("data", "header"),
-    [("x.sli", "x.hdr"), ("X.SLI", "X.HDR"), ("x.sli", "x.sli.hdr"), ("x", "x.hdr")]
-    + [("x.esl", "x.HDR"), ("a.b.sli", "a.b.hdr")],
+    [
+        *(("x.sli", "x.hdr"), ("X.SLI", "X.HDR"), ("x.sli", "x.sli.hdr")),
+        *(("x", "x.hdr"), ("x.esl", "x.HDR"), ("a.b.sli", "a.b.hdr")),
+    ],
 )
 def test_names_of_files(tmp_path, spectra, nm, data, header):
     write(tmp_path / data, spectra, nm, header_name=tmp_path / header)
