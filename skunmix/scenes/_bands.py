@@ -100,6 +100,21 @@ def bands_to_fit(estimator, n_bands, labels=(), facts=None):
     return None if good is None else np.flatnonzero(good)
 
 
+def take_bands(spectra, order):
+    """Return some bands of spectra, by their positions; None is all.
+
+    Columns are copied in runs, which is several times faster than one by one.
+    """
+    if order is None:
+        return spectra
+    if spectra.flags.f_contiguous:
+        return spectra.T[order].T
+    runs = np.split(order, np.flatnonzero(np.diff(order) != 1) + 1)
+    if len(runs) > len(order) // 8:
+        return np.take(spectra, order, axis=1)
+    return np.concatenate([spectra[:, run[0] : run[-1] + 1] for run in runs], axis=1)
+
+
 def selects_bands(estimator):
     """Return whether the first step of a pipeline selects bands."""
     steps = steps_of(best_of(estimator))

@@ -15,7 +15,7 @@ from ..utils.magnitudes import (
     values_seen_to,
 )
 from ..utils.threads import torch_on_one_thread
-from ._bands import check_bad_bands, order_of_bands, selects_bands
+from ._bands import check_bad_bands, order_of_bands, selects_bands, take_bands
 from ._inspection import Inspection, limits_of
 
 
@@ -112,14 +112,14 @@ class BlockUnmixer:
         spectra, valid, n_too_large, bound = decode_block(block, mask, self.decoding, self.used)
         used = self.used
         if self.order is not None:
-            spectra, used = spectra[:, self.order], used[self.order]
+            spectra, used = take_bands(spectra, self.order), used[self.order]
         inspection = Inspection(n_too_large=n_too_large)
         there = spectra if valid is None else spectra[valid]
         inspection.see(there)
         stored = None
         if self.decoding.scaled:
             stored = self.decoding.stored_rows(np.ma.getdata(block))
-            stored = stored if self.order is None else stored[:, self.order]
+            stored = take_bands(stored, self.order)
             stored = stored if valid is None else stored[valid]
         suspects = suspect_pixels(there, self._limits, bound, np.flatnonzero(used), stored)
         if valid is not None:

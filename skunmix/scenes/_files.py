@@ -242,7 +242,8 @@ def unmix_file(
     chunks = {opened.path.name: opened.chunk_bytes for opened in sources}
     max_pixels = unmixer.pixels_in(memory_beside_chunks(chunks, working_memory, in_flight))
     if source.in_one_piece:
-        max_pixels = min(max_pixels, max(1, _WINDOW_BYTES // source.bytes_per_pixel()))
+        small = max(prod(source.chunk_shape), _WINDOW_BYTES // source.bytes_per_pixel())
+        max_pixels = min(max_pixels, small)
     state["max_pixels"] = max_pixels
     shape = (*source.shape[:2], len(unmixer.names))
     n_pixels = prod(shape[:2])

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..utils.estimators import last_step, steps_of
 from ..utils.labels import are_known, axis_labels, dimension_labels, same_labels, spellings_of
 from ..utils.optional import require
-from ._bands import bands_to_fit
+from ._bands import bands_to_fit, take_bands
 from ._blocks import check_mask, decode_block, no_valid_pixel, used_bands
 from ._cubes import bands_last, block_reader, is_dataarray
 from ._drawing import draw_pixels
@@ -217,7 +217,7 @@ def _sample(
 
     def decode(block, mask):
         spectra, valid, *_ = decode_block(block, mask, decoding, used)
-        return spectra if kept is None else spectra[:, kept], valid
+        return take_bands(spectra, kept), valid
 
     spectra = np.empty(0)
     if prod(shape[:-1]):

@@ -18,8 +18,10 @@ def netcdf_engine():
     return "h5netcdf" if find_spec("h5netcdf") and find_spec("h5py") else None
 
 
-def open_group(path, group=""):
+def open_group(path, group="", decode_coords="all"):
     """Return a group as an unread xarray.Dataset of stored values.
+
+    `decode_coords` is xarray's.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def open_group(path, group=""):
             cache=False,
             mask_and_scale=False,
             decode_times=False,
-            decode_coords="all",
+            decode_coords=decode_coords,
             **options,
         )
     except ValueError as error:
@@ -117,8 +119,13 @@ def open_variable(path, name):
     """
     xr = require("xarray", f"Reading {path.name}")
     *groups, name = name.split("/")
-    array = open_group(path, "/".join(groups))[name]
+    group = "/".join(groups)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Variable.* referenced in grid_mapping not in variables")
+        array = open_group(path, group)[name]
     mapping = array.attrs.get("grid_mapping", array.encoding.get("grid_mapping"))
+    if groups and mapping is None:  # xarray drops the name of a variable in another group
+        mapping = open_group(path, group, decode_coords=False)[name].attrs.get("grid_mapping")
     coords = dict(array.coords)
     for depth in reversed(range(len(groups))):
         around = open_group(path, "/".join(groups[:depth]))

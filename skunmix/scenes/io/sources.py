@@ -304,6 +304,7 @@ class XarraySource(Source):
         chunks = scene.encoding.get("preferred_chunks") or {}
         self.chunk_shape = tuple(int(chunks.get(dim, 1)) for dim in self.dims)
         self.chunk_bytes = chunk_bytes(scene)
+        self.in_one_piece = scene.dims[-1] == band_dim
 
     def _find(self, variable):
         """Return the name of the scene's variable, with its group."""
