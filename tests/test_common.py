@@ -72,10 +72,8 @@ class UADMMBlindGiven(UADMMBlindUnmixer):
         return _fit_known(super().fit, X, y)
 
 
-# models without bounds, as the checks' data are no reflectances, and outputs in the shape of y
-UNBOUNDED = dict.fromkeys(
-    ("min_fraction", "max_fraction", "min_shade", "max_shade", "max_rmse"), None
-) | {"append": ()}
+# models without bounds, as the checks' data are no reflectances
+UNBOUNDED = dict.fromkeys(("min_fraction", "max_fraction", "min_shade", "max_shade", "max_rmse"))
 
 # the checks warn on purpose, and their targets do not sum to one
 pytestmark = pytest.mark.filterwarnings("ignore")

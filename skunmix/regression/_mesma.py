@@ -78,10 +78,10 @@ class MESMARegressor(BaseUnmixer):
     shade : array-like of shape (n_bands,), default=None
         Spectrum of shade (*non-photometric shade*). None is photometric shade, which is zero.
 
-    append : sequence of str, default=("shade",)
-        Columns that `predict` adds to the fractions of the groups: "shade", its fraction; "rmse";
-        "n_endmembers", the number of groups in the model, without shade; "models", for each group
-        the position of its spectrum in `endmembers_`, or -1.
+    append : sequence of str, default=()
+        Columns that `predict` adds to the fractions of the groups: "shade", whose fraction is what
+        the others leave of 1; "rmse"; "n_endmembers", the number of groups in the model, without
+        shade; "models", for each group the position of its spectrum in `endmembers_`, or -1.
 
     max_models : int, default=1_000_000
         `fit` raises an error if there are more models. A core computes some 10⁸ models in a second.
@@ -145,8 +145,9 @@ class MESMARegressor(BaseUnmixer):
     >>> import numpy as np
     >>> from skunmix import MESMARegressor
     >>> library = np.array([[0.05, 0.5, 0.3], [0.04, 0.4, 0.2], [0.2, 0.3, 0.4], [0.3, 0.4, 0.6]])
-    >>> spectra = np.array([[0.116, 0.36, 0.3], [0.024, 0.24, 0.12]])
-    >>> mesma = MESMARegressor(library, groups=["grass", "grass", "soil", "soil"])
+    >>> spectra = np.array([[0.096, 0.28, 0.24], [0.024, 0.24, 0.12]])
+    >>> groups = ["grass", "grass", "soil", "soil"]
+    >>> mesma = MESMARegressor(library, groups=groups, append=["shade"])
     >>> mesma.fit(spectra).predict(spectra).round(3)
     array([[0.4, 0.4, 0.2],
            [0.6, 0. , 0.4]])
@@ -192,7 +193,7 @@ class MESMARegressor(BaseUnmixer):
         residual_bands=7,
         min_rmse_decrease=0.007,
         shade=None,
-        append=("shade",),
+        append=(),
         max_models=1_000_000,
         n_jobs=None,
     ):
@@ -253,7 +254,7 @@ class MESMARegressor(BaseUnmixer):
             self.n_models_ = self._checked_count()
             self.shade_ = self._checked_shade()
             self._warn_of_bounds()
-            self._solve(self.endmembers_[:1])  # checks the bounds
+            self._solve(self.endmembers_[:1], self.endmembers_[:1], [0])  # checks the bounds
         return self
 
     def predict(self, X):
@@ -306,7 +307,7 @@ class MESMARegressor(BaseUnmixer):
         """
         X = self._checked_spectra(X)
         check_magnitudes(X, "X")
-        return self._solve(X)
+        return self._solve(X, self.endmembers_, self.group_of_)
 
     def endmember_abundances(self, X):
         """Estimate the abundances of all spectra of the library.
@@ -410,7 +411,7 @@ class MESMARegressor(BaseUnmixer):
         return len(self.groups_) + len(self._appended_names())
 
     def _unmix(self, X, out):
-        solution = self._solve(X)
+        solution = self._solve(X, self.endmembers_, self.group_of_)
         n_groups = len(self.groups_)
         out[:, :n_groups] = solution.fractions
         out[:, n_groups:] = np.column_stack(
@@ -428,12 +429,12 @@ class MESMARegressor(BaseUnmixer):
             )
         return solution.largest
 
-    def _solve(self, X):
+    def _solve(self, X, endmembers, group_of):
         """Return the solution for checked spectra."""
         return mesma(
             X,
-            self.endmembers_,
-            self.group_of_,
+            endmembers,
+            group_of,
             shade=self.shade_,
             **{
                 name: getattr(self, name)

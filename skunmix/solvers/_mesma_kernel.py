@@ -77,6 +77,7 @@ def _expand(depth, first, leaf, factor, pivots, gram, model, reduced, z, squares
     """Compute the children of the model of `depth` spectra, and keep those that are the best."""
     n = len(gram)
     tried = np.empty(TILE)
+    low, high = bounds[MIN_FRACTION], bounds[MAX_FRACTION]
     for t in range(first, n):
         # the last entry of its row of L, and its squared distance to the model's spectra
         pivot, last = gram[t, t], 0.0
@@ -97,18 +98,24 @@ def _expand(depth, first, leaf, factor, pivots, gram, model, reduced, z, squares
         if depth == 0:
             for i in range(TILE):
                 c = reduced[0, t, i]
-                tried[i] = squares[0, i] - c * c * inverse
+                fraction = c * inverse
+                value = squares[0, i] - c * fraction
+                tried[i] = value if low <= fraction <= high else np.inf
                 n_better += tried[i] < best[0, i]
         elif leaf:
             for i in range(TILE):
                 c = reduced[depth - 1, t, i] - last * z[depth - 1, i]
-                tried[i] = squares[depth, i] - c * c * inverse
+                fraction = c * inverse
+                value = squares[depth, i] - c * fraction
+                tried[i] = value if low <= fraction <= high else np.inf
                 n_better += tried[i] < best[depth, i]
         else:
             for i in range(TILE):
                 c = reduced[depth - 1, t, i] - last * z[depth - 1, i]
                 reduced[depth, t, i] = c
-                tried[i] = squares[depth, i] - c * c * inverse
+                fraction = c * inverse
+                value = squares[depth, i] - c * fraction
+                tried[i] = value if low <= fraction <= high else np.inf
                 n_better += tried[i] < best[depth, i]
         if not n_better:
             continue

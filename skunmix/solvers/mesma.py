@@ -164,7 +164,7 @@ def mesma(
     >>> solution.models
     array([[0, 2]])
     >>> solution.fractions.round(2), solution.shade.round(2)
-    (array([[0.44, 0.46]]), array([0.1]))
+    (array([[0.44, 0.45]]), array([0.11]))
     """
     from ._correlation_kernel import correlate
     from ._mesma_kernel import choose, search
