@@ -245,6 +245,11 @@ def _labels_for(estimator, bands, kept=None):
     return known[0] if known else None
 
 
+def band_columns(source, kept):
+    """Return the labels of some bands of a scene on disk, by which they are told apart, or None."""
+    return _labels_for(None, source.band_labels(), kept)
+
+
 def _labelled(spectra, labels):
     if labels is None:
         return spectra
