@@ -10,6 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from ..utils import Interval, StrOptions, fit_context
 from ..utils.labels import axis_labels, check_unique, refuse_masked
+from ..utils.magnitudes import values_seen_to, warn_of_extremes
 from ..utils.random import generator
 from ..utils.state import restored_on_error
 from ._count import METHODS, count_endmembers
@@ -75,10 +76,12 @@ class BaseExtractor(BaseEstimator, metaclass=ABCMeta):
                 check_unique(bands, "the bands of X")
             X = validate_data(self, X, dtype="numeric")
             weight = check_weight(sample_weight, X)
+            warn_of_extremes(X, weight, stacklevel=3)
             n_endmembers = resolve_n_endmembers(self.n_endmembers, X, weight)
             rng = generator(getattr(self, "random_state", None))
             self.band_labels_ = bands
-            self.endmembers_ = self._extract(X, weight, n_endmembers, rng)
+            with values_seen_to():  # by extractors inside
+                self.endmembers_ = self._extract(X, weight, n_endmembers, rng)
             self.n_endmembers_ = len(self.endmembers_)
         return self
 

@@ -9,6 +9,7 @@ from ..solvers.moments import N_SAMPLE_OF_NOISE, second_moments
 from ..solvers.noise import noise_variances
 from ..utils import Interval, StrOptions, validate_params
 from ..utils.labels import refuse_masked
+from ..utils.magnitudes import warn_of_extremes
 from ._count import METHODS, count_endmembers
 from ._weights import check_weight
 
@@ -170,4 +171,6 @@ def estimate_n_endmembers(
 def _checked(X, sample_weight):
     refuse_masked(X, "X")
     X = check_array(X, dtype="numeric", input_name="X")
-    return X, check_weight(sample_weight, X)
+    weight = check_weight(sample_weight, X)
+    warn_of_extremes(X, weight, stacklevel=4)
+    return X, weight

@@ -8,6 +8,7 @@ from sklearn.utils import check_array
 from ..solvers.moments import floats_of, row_blocks
 from ..utils import Interval, validate_params
 from ..utils.labels import refuse_masked
+from ..utils.magnitudes import warn_of_extremes
 from ..utils.random import generator
 
 # Projections that are made at once.
@@ -76,6 +77,7 @@ def pixel_purity(X, n_projections=1000, *, threshold=0.0, random_state=None):
     """
     refuse_masked(X, "X")
     X = check_array(X, dtype="numeric", input_name="X")
+    warn_of_extremes(X, None, stacklevel=3)
     rng = generator(random_state)
     counts = np.zeros(len(X), dtype=np.intp)
     for first in range(0, n_projections, _AT_ONCE):

@@ -12,6 +12,7 @@ from ..solvers.moments import N_SAMPLE_OF_NOISE, second_moments, with_signs
 from ..solvers.noise import noise_variances
 from ..utils import Interval, fit_context
 from ..utils.labels import axis_labels, check_columns, column_labels, refuse_masked
+from ..utils.magnitudes import warn_of_extremes
 from ..utils.state import restored_on_error
 
 
@@ -126,6 +127,7 @@ class MinimumNoiseFraction(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             refuse_masked(X, "X")
             labels = column_labels(X)
             X = validate_data(self, X, dtype="numeric")
+            warn_of_extremes(X, None, stacklevel=3)
             n_bands = X.shape[1]
             n_components = n_bands if self.n_components is None else self.n_components
             if n_components > n_bands:
