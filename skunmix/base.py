@@ -20,13 +20,15 @@ from .endmembers import (
 )
 from .utils.estimators import check_order_is_known, pure_spectra
 from .utils.labels import (
+    ABUNDANCE_NAMES,
+    BAND_NAMES,
     axis_labels,
+    check_axes,
     check_columns,
     check_rows,
     check_unique,
     name_labels,
     order_of_columns,
-    refuse_masked,
     take_columns,
 )
 from .utils.magnitudes import (
@@ -39,7 +41,7 @@ from .utils.magnitudes import (
     warn_of_suspects,
     warn_of_units,
 )
-from .utils.validation import check_numbers
+from .utils.validation import check_numbers, check_sample_weight
 
 # Negative abundances of smaller magnitude are rounding errors of float32.
 _ROUNDING = 1e-6
@@ -166,9 +168,9 @@ class BaseUnmixer(
             in unknown order.
         """
         check_is_fitted(self)
-        refuse_masked(sample_weight, "sample_weight")
         check_rows(X, y, "X", "y")
         check_rows(sample_weight, y, "sample_weight", "y")
+        check_sample_weight(sample_weight, len(y))
         check_order_is_known(self, y, "score")
         return super().score(X, self._in_order_of_endmembers(y, "y"), sample_weight)
 
@@ -196,7 +198,7 @@ class BaseUnmixer(
 
     def _in_order_of_endmembers(self, abundances, what):
         """Return abundances with their columns in the order of the endmembers."""
-        refuse_masked(abundances, what)
+        check_axes(abundances, what, ABUNDANCE_NAMES)
         order = order_of_columns(
             axis_labels(abundances),
             list(self._endmember_names),
@@ -212,7 +214,7 @@ class BaseUnmixer(
         the order of `fit`.
         """
         check_is_fitted(self)
-        refuse_masked(X, "X")
+        check_axes(X, "X", BAND_NAMES)
         # keeps the type, because a memory-mapped scene of integers is converted block by block
         checked = validate_data(self, X, dtype="numeric", ensure_all_finite=finite, reset=False)
         check_numbers(checked, "X")
@@ -429,6 +431,7 @@ class BlindMixin:
         )
         self._refuse_abundances(y, "score", fix)
         spectra, rebuilt = self._reconstruction(X)
+        check_sample_weight(sample_weight, len(spectra))
         return r2_score(
             spectra, rebuilt, sample_weight=sample_weight, multioutput="variance_weighted"
         )
@@ -461,8 +464,8 @@ def output_dtype(X):
 
 def _checked_labels(X, y):
     """Return the labels of the rows and columns of spectra, and of abundances."""
-    refuse_masked(X, "X")
-    refuse_masked(y, "y")
+    check_axes(X, "X", BAND_NAMES)
+    check_axes(y, "y", ABUNDANCE_NAMES)
     check_rows(X, y, "X", "y")
     x_labels, y_labels = axis_labels(X), axis_labels(y)
     for (_, columns), what in ((x_labels, "the bands of X"), (y_labels, "the columns of y")):
