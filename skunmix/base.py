@@ -38,6 +38,7 @@ from .utils.magnitudes import (
     largest_bound,
     magnitudes,
     warn_of_fills,
+    warn_of_sums,
     warn_of_suspects,
     warn_of_units,
 )
@@ -172,7 +173,9 @@ class BaseUnmixer(
         check_rows(sample_weight, y, "sample_weight", "y")
         check_sample_weight(sample_weight, len(y))
         check_order_is_known(self, y, "score")
-        return super().score(X, self._in_order_of_endmembers(y, "y"), sample_weight)
+        y, y_pred = self._in_order_of_endmembers(y, "y"), self.predict(X)
+        warn_of_sums(np.asarray(y), y_pred, stacklevel=2)
+        return r2_score(y, y_pred, sample_weight=sample_weight)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the endmembers.

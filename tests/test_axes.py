@@ -1,12 +1,14 @@
 """Named axes and labelled rows are not read by position against their names."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from skunmix import SunSALRegressor, UADMMRegressor
+from skunmix import SunSALRegressor, SunSALRegressorCV, UADMMRegressor
 from skunmix.extraction import (
     SPA,
     VCA,
@@ -19,8 +21,10 @@ from skunmix.metrics import (
     abundance_rmse,
     abundance_rmse_scorer,
     match_endmembers,
+    signal_to_reconstruction_error,
     spectral_angle_distance,
 )
+from skunmix.plotting import EndmemberDisplay
 from skunmix.preprocessing import BandSelector, MinimumNoiseFraction, SpectralResampler
 from skunmix.solvers import csr_active_set
 
@@ -147,6 +151,43 @@ def test_selected_bands_in_another_order_are_refused(bands):
 def test_booleans_are_no_spectra(call):
     with pytest.raises(ValueError, match="Expected X as integers or floats, got .* bool"):
         call(X > 0.4)
+
+
+def test_spectra_may_be_named_by_their_materials():
+    spectra = xr.DataArray(E, dims=("material", "band"))
+    assert signal_to_reconstruction_error(spectra, spectra) == np.inf
+
+
+def test_abundances_in_percent_are_told():
+    for call in (
+        lambda: abundance_rmse(100 * Y, Y),
+        lambda: signal_to_reconstruction_error(Y, 100 * Y),
+        lambda: MODEL.score(X, 100 * Y),
+        lambda: abundance_rmse_scorer(MODEL, X, 100 * Y),
+    ):
+        with pytest.warns(UserWarning, match="sum to about .* such as percent"):
+            call()
+    with pytest.warns(UserWarning, match="mixed by y, go up to about .* such as percent"):
+        SunSALRegressorCV(E, lams=3, cv=2).fit(X, 100 * Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        SunSALRegressorCV(E, lams=3, cv=2).fit(X, Y)
+        SunSALRegressorCV(lams=3, cv=2).fit(X, 100 * Y)  # endmembers of percent
+        MODEL.score(X, Y)
+        abundance_rmse(Y, 0 * Y)
+
+
+@pytest.mark.parametrize("range_", [(1.3, 1.5), (np.nan, 900)])
+def test_excluded_ranges_in_another_unit_are_refused(range_):
+    """They would leave all bands."""
+    with pytest.raises(ValueError, match="Expected exclude between 100 and 60000 nm.*unit"):
+        BandSelector(exclude=[range_], wavelengths=WAVELENGTHS, unit="nm").fit(X)
+
+
+def test_wavelengths_of_a_figure_are_finite():
+    wavelengths = np.where(WAVELENGTHS > 2000, np.nan, WAVELENGTHS)
+    with pytest.raises(ValueError, match="Expected finite wavelengths, got nan for band 6"):
+        EndmemberDisplay(E, wavelengths=wavelengths).plot()
 
 
 @pytest.mark.parametrize("weight", [-1.0, 0.0, np.nan])

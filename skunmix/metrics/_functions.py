@@ -20,6 +20,7 @@ from ..utils.labels import (
     order_of_columns,
     take_columns,
 )
+from ..utils.magnitudes import warn_of_sums
 from ..utils.validation import check_sample_weight
 
 _ABUNDANCES = {
@@ -72,6 +73,7 @@ def abundance_rmse(y_true, y_pred, *, sample_weight=None, average=True):
     array([0.1, 0.3])
     """
     y_true, y_pred = _check_abundances(y_true, y_pred, sample_weight)
+    warn_of_sums(y_true, y_pred, stacklevel=3)
     return _mean(np.sqrt(np.mean((y_true - y_pred) ** 2, axis=1)), sample_weight, average)
 
 
@@ -274,6 +276,7 @@ def signal_to_reconstruction_error(y_true, y_pred, *, sample_weight=None):
     20.0
     """
     y_true, y_pred = _check_abundances(y_true, y_pred, sample_weight)
+    warn_of_sums(y_true, y_pred, stacklevel=3)
     weight = check_sample_weight(sample_weight, len(y_true))
     if weight is not None:
         root = np.sqrt(weight)[:, np.newaxis]

@@ -19,7 +19,7 @@ from ..utils.labels import (
     refuse_turned,
 )
 from ..utils.state import restored_on_error
-from ._wavelengths import UNITS, check_wavelengths, nanometres_in, with_unit
+from ._wavelengths import UNITS, check_range, check_wavelengths, nanometres_in, with_unit
 
 
 class BandSelector(SelectorMixin, BaseEstimator):
@@ -180,6 +180,7 @@ class BandSelector(SelectorMixin, BaseEstimator):
                     f"pairs."
                 )
             low, high = sorted(pair)
+            check_range(low, high, self.unit, name)
             factor = nanometres_in(self.unit)
             # include the ends in spite of rounding by a change of unit
             slack = 1e-9 * high * factor

@@ -111,7 +111,8 @@ def refuse_turned(data, name, held):
     axes = getattr(data, "dims", None) or [
         getattr(getattr(data, axis, None), "name", None) for axis in ("index", "columns")
     ]
-    if len(axes) == 2 and str(axes[0]).lower() in held and str(axes[1]).lower() not in held:
+    rows, columns = (str(axis).lower() for axis in axes) if len(axes) == 2 else ("", "")
+    if rows in held and columns not in held | BAND_NAMES:
         raise ValueError(
             f"Expected {name} with {axes[0]!r} in the columns, got it in the rows; transpose it."
         )

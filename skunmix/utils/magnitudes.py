@@ -189,6 +189,39 @@ def warn_of_units(pixels, endmembers, stacklevel, *, dark=_SAME_UNITS_DARK):
     return True
 
 
+def warn_of_sums(y_true, y_pred, stacklevel):
+    """Warn if abundances and their estimates seem to be in different units, such as percent.
+
+    Parameters
+    ----------
+    y_true, y_pred : ndarray of shape (n_pixels, n_endmembers)
+    stacklevel : int
+    """
+    if np.ndim(y_true) != 2 or np.shape(y_true)[1] < 2 or not len(y_true):
+        return
+    true, pred = (float(np.median(np.sum(y, axis=1))) for y in (y_true, y_pred))
+    if min(true, pred) > 0 and not 1 / _SAME_UNITS <= true / pred <= _SAME_UNITS:
+        warnings.warn(
+            f"The true abundances of a pixel sum to about {true:.3g}, and the estimates to about "
+            f"{pred:.3g}: they seem to be in different units, such as percent; divide one of them.",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def warn_of_mixtures(abundances, endmembers, spectra, stacklevel):
+    """Warn if the mixtures of endmembers have another magnitude than their spectra."""
+    mixed, seen = (typical(magnitudes(s)) for s in (abundances @ endmembers, spectra))
+    if mixed and seen and not 1 / _SAME_UNITS <= mixed / seen <= _SAME_UNITS:
+        warnings.warn(
+            f"The endmembers, mixed by y, go up to about {mixed:.3g}, and the spectra up to about "
+            f"{seen:.3g}: y seems to be in other units than the abundances of these endmembers, "
+            f"such as percent; divide y.",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
 class Limits(NamedTuple):
     """Values that spectra may have, as far as the endmembers tell.
 
