@@ -100,7 +100,7 @@ def _in_bands(library, n_bands, bands):
             f"Expected a library in the {n_bands} bands of the spectra, got {library!r}, and the "
             f"{lacking} have no wavelengths by which to resample it; "
             + (
-                "pass wavelengths=… to read_library or SpectralLibrary."
+                "pass wavelengths=… when you read or make the library."
                 if lacking == "library"
                 else "pass library.resample(…) to the wavelengths of the spectra, or spectra with "
                 "wavelengths as labels."

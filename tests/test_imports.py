@@ -28,12 +28,21 @@ MAY_KNOW = {
     "libraries": {"plotting", "scenes"},
     "metrics": set(),
     "datasets": set(),
-    "plotting": {"extraction", "metrics"},
+    "plotting": {"extraction", "metrics", "scenes"},
     "preprocessing": {"solvers"},
     "uncertainty": set(),
     "scenes": {"preprocessing"},
     "utils": set(),
-    "cli": {"scenes", "__init__"},
+    "cli": {
+        "scenes",
+        "extraction",
+        "libraries",
+        "preprocessing",
+        "plotting",
+        "regression",
+        "unrolled",
+        "__init__",
+    },
     "__main__": {"cli"},
 }
 MAY_IMPORT_TORCH = {"networks", "unrolled"}

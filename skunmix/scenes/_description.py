@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .io.gdal import gdal_warnings_off
-from .io.sources import open_source
+from .io.opening import open_source
 
 _NAMES_SHOWN = 6
 
@@ -132,7 +132,7 @@ class SceneDescription:
         return f"{width:g} × {height:g}"
 
 
-def describe_scene(scene, *, band_dim="band", variable=None):
+def describe_scene(scene, *, band_dim="band", variable=None, open_options=None):
     """Return the facts of a scene file: its size, bands, wavelengths, units and georeference.
 
     The values are not read.
@@ -147,6 +147,9 @@ def describe_scene(scene, *, band_dim="band", variable=None):
 
     variable : str, default=None
         Variable that holds the scene in netCDF, HDF5 and Zarr, if several have bands.
+
+    open_options : dict, default=None
+        Options of the reader of a sensor's product, as for :func:`unmix_file`.
 
     Returns
     -------
@@ -187,7 +190,7 @@ def describe_scene(scene, *, band_dim="band", variable=None):
     wavelengths: not given by the file
     """
     with gdal_warnings_off():
-        source = open_source(scene, band_dim=band_dim, variable=variable)
+        source = open_source(scene, band_dim=band_dim, variable=variable, options=open_options)
         bands, problem = source.bands(), None
         scale = offset = None
         nodata = ()

@@ -292,7 +292,7 @@ def _write_xarray(path, values, source, names, max_pixels, options, description)
     from .xarrays import abundance_array
 
     template, band_dim = source.template(), source.template_band_dim
-    dims = source.dims
+    dims = source.output_dims
     side = max(1, min(4 * _TILE, int(max_pixels**0.5)))
     lazy = da.from_array(
         values, chunks=(side, side, -1), name=False, meta=np.empty((0, 0, 0), values.dtype)
