@@ -170,5 +170,7 @@ def wavelengths_in(labels):
         return None
     values, in_nm = found
     units = ("nm",) if in_nm else ("nm", "um")
+    if (values == np.round(values)).all():  # numbers of bands, rather than micrometres
+        units = ("nm",)
     unit = next((u for u in units if _fit(values, u)), None)
     return None if unit is None else values * _NANOMETRES[unit]
