@@ -12,8 +12,16 @@ from sklearn.utils import check_scalar, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from ..utils.estimators import last_step, steps_of
-from ..utils.labels import are_known, axis_labels, dimension_labels, same_labels, spellings_of
+from ..utils.labels import (
+    are_known,
+    axis_labels,
+    dimension_labels,
+    is_library,
+    same_labels,
+    spellings_of,
+)
 from ..utils.optional import require
+from ..utils.wavelengths import wavelengths_in
 from ._bands import bands_to_fit, take_bands
 from ._blocks import check_mask, decode_block, no_valid_pixel, used_bands
 from ._cubes import bands_last, block_reader, is_dataarray
@@ -238,7 +246,10 @@ def _labels_for(estimator, bands, kept=None):
     if kept is not None:
         spelled = [[labels[i] for i in kept] for labels in spelled]
     known = [labels for labels in spelled if are_known(labels) and len(set(labels)) == len(labels)]
-    wanted = axis_labels(getattr(last_step(_searched(estimator)), "endmembers", None))
+    endmembers = getattr(last_step(_searched(estimator)), "endmembers", None)
+    wanted = axis_labels(endmembers)
+    if is_library(endmembers):  # which is resampled to wavelengths
+        known.sort(key=lambda labels: wavelengths_in(labels) is None)
     for labels in known:
         if any(same_labels(labels, others) for others in wanted):
             return labels

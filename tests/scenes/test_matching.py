@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from skunmix import SunSALRegressor
 from skunmix.libraries import SpectralLibrary
 from skunmix.preprocessing import BandSelector, SpectralResampler
-from skunmix.scenes import unmix, unmix_file
+from skunmix.scenes import sample_pixels, unmix, unmix_file
 
 NM = np.arange(350.0, 2501.0, 5)  # of the library
 CENTRES = np.linspace(400, 2400, 60)  # of the scene
@@ -217,3 +217,32 @@ def test_a_library_is_never_transposed():
     square = LIBRARY.resample(CENTRES)
     with pytest.raises(ValueError, match="Expected a library in the 3 bands"):
         model(square).fit(np.ones((7, 3)))
+
+
+def test_a_sample_has_the_wavelengths_that_a_library_needs(tmp_path):
+    pytest.importorskip("rasterio")
+    expected, cube = abundances_and_cube()
+    names = "{" + ", ".join(f"channel {i}a" for i in range(60)) + "}"
+    scene = write_envi(tmp_path / "scene", cube, CENTRES, band_names=names)
+    unmixer = model(LIBRARY)
+    pixels = sample_pixels(scene, estimator=unmixer)
+    found = unmixer.fit(pixels).predict(pixels)
+    np.testing.assert_allclose(found, expected.reshape(20, 3), atol=1e-4)
+
+
+@pytest.mark.parametrize("order", [slice(None, None, -1), np.r_[30:60, 0:30]])
+def test_bands_of_a_scene_in_any_order(tmp_path, order):
+    pytest.importorskip("rasterio")
+    expected, cube = abundances_and_cube()
+    scene = write_envi(tmp_path / "scene", cube[..., order], CENTRES[order])
+    out = unmix_file(model(LIBRARY), scene, tmp_path / "out.npy")
+    np.testing.assert_allclose(np.load(out), expected, atol=1e-3)
+
+
+def test_the_same_run_gives_the_same_file(tmp_path):
+    pytest.importorskip("rasterio")
+    _, cube = abundances_and_cube()
+    scene = write_envi(tmp_path / "scene", cube, CENTRES)
+    once = np.load(unmix_file(model(LIBRARY), scene, tmp_path / "out.npy"))
+    again = unmix_file(model(LIBRARY), scene, tmp_path / "out.npy", overwrite=True)
+    np.testing.assert_array_equal(np.load(again), once)
