@@ -1,6 +1,7 @@
 """Spectra in the text formats of ECOSTRESS and ASTER, and of the USGS."""
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,15 @@ def _usgs_column(path):
     return match[1], np.array(values)
 
 
+@lru_cache(maxsize=64)
+def _companion(path, changed):
+    """Return the title and the numbers of a file beside spectra, or none if it is another one."""
+    try:
+        return _usgs_column(path)
+    except OSError:
+        return "", np.empty(0)
+
+
 def _usgs_bands(folder, title, path, n_channels, unit):
     """Return wavelengths and widths in nm, from the files beside or above a spectrum."""
     for up in (folder, *folder.parents[:_FOLDERS_UP]):
@@ -124,7 +134,7 @@ def _usgs_bands(folder, title, path, n_channels, unit):
         for file in sorted(up.glob("*.[tT][xX][tT]")):
             if not is_usgs_companion(file) or "errorbar" in file.name.lower():
                 continue
-            text, values = _usgs_column(file)
+            text, values = _companion(file, file.stat().st_mtime_ns)
             if len(values) != n_channels:
                 continue
             is_width = re.search("bandpass|fwhm|resol", file.name.lower())

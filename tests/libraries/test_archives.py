@@ -137,6 +137,11 @@ def test_spectrometers_with_as_many_channels(splib):
     np.testing.assert_allclose(library.wavelengths, ASD * 1000, rtol=1e-6)
 
 
+def test_other_files_beside_the_usgs(splib):
+    (splib / "my_wavelengths_notes.txt").write_text("0.4\n0.5\n")
+    assert read_library(splib, pattern="*Grass*").shape == (1, 30)
+
+
 def test_usgs_without_wavelengths(splib, tmp_path):
     path = tmp_path / "alone" / "deep" / "a" / "b" / "s07_AV95_Grass.txt"
     write_usgs(path, "Grass    AVIRISb AREF", np.full(17, 0.3))
