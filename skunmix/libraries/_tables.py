@@ -136,7 +136,7 @@ class _Layout:
     def _describes(self, column):
         """Return whether a column describes the spectra: by its title, or as it is no number."""
         title = self.rows[0][column].lower()
-        if title in ("", *_NAMES, *_CLASSES):
+        if title in ("", *_NAMES, *_CLASSES) or set(re.split(r"[^a-z]+", title)) & _WAVELENGTHS:
             return True
         return any(number(row[column]) is None for row in self.rows[1:])
 

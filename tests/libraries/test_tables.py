@@ -166,3 +166,11 @@ def test_two_libraries_in_one_table(tmp_path, frame):
     )
     with pytest.raises(ValueError, match="Expected one library in .*, got two: 'wavelength'"):
         read_library(tmp_path / "y.csv")
+
+
+def test_names_that_are_numbers(tmp_path, frame, nm):
+    frame.index = ["101", "102", "103"]
+    frame.T.to_csv(tmp_path / "x.csv", index_label="wavelength")
+    with pytest.raises(ValueError, match="got them in both its first row and its first column"):
+        read_library(tmp_path / "x.csv")
+    check(tmp_path / "x.csv", frame, wavelengths=nm)
