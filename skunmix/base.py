@@ -21,13 +21,15 @@ from .endmembers import (
 from .utils.estimators import check_order_is_known, pure_spectra
 from .utils.groups import index_groups, split_groups, sum_groups
 from .utils.labels import (
+    ABUNDANCE_NAMES,
+    BAND_NAMES,
     axis_labels,
+    check_axes,
     check_columns,
     check_rows,
     check_unique,
     name_labels,
     order_of_columns,
-    refuse_masked,
     same_labels,
     take_columns,
 )
@@ -38,10 +40,11 @@ from .utils.magnitudes import (
     largest_bound,
     magnitudes,
     warn_of_fills,
+    warn_of_sums,
     warn_of_suspects,
     warn_of_units,
 )
-from .utils.validation import check_numbers
+from .utils.validation import check_numbers, check_sample_weight
 
 # Negative abundances of smaller magnitude are rounding errors of float32.
 _ROUNDING = 1e-6
@@ -89,8 +92,9 @@ class BaseUnmixer(
         Returns
         -------
         abundances : ndarray of shape (n_pixels, n_endmembers), or (n_pixels,)
-            Non-negative abundances, one-dimensional if the model was fitted with one-dimensional
-            abundances. float32 for float32 (and float16) spectra, else float64.
+            Abundances, non-negative unless the estimator allows others, with a column for each
+            name of `get_feature_names_out`. One-dimensional if the model was fitted with
+            one-dimensional abundances. float32 for float32 (and float16) spectra, else float64.
 
         Raises
         ------
@@ -111,7 +115,7 @@ class BaseUnmixer(
         Returns
         -------
         abundances : ndarray of shape (n_pixels, n_endmembers)
-            Non-negative abundances, as in `predict`.
+            Abundances, as in `predict`.
 
         Raises
         ------
@@ -174,14 +178,16 @@ class BaseUnmixer(
             in unknown order.
         """
         check_is_fitted(self)
-        refuse_masked(sample_weight, "sample_weight")
         check_rows(X, y, "X", "y")
         check_rows(sample_weight, y, "sample_weight", "y")
+        check_sample_weight(sample_weight, len(y))
         check_order_is_known(self, y, "score")
-        return super().score(X, self._in_order_of_outputs(y), sample_weight)
+        y, y_pred = self._in_order_of_outputs(y), self.predict(X)
+        warn_of_sums(np.asarray(y), y_pred, stacklevel=2)
+        return r2_score(y, y_pred, sample_weight=sample_weight)
 
     def get_feature_names_out(self, input_features=None):
-        """Return the names of the endmembers.
+        """Return the names of the endmembers, or of the groups by which abundances are summed.
 
         Parameters
         ----------
@@ -190,7 +196,7 @@ class BaseUnmixer(
 
         Returns
         -------
-        names : ndarray of shape (n_endmembers,), of str objects
+        names : ndarray of shape (n_endmembers,) or (n_groups,), of str objects
             From the index of `endmembers` or the columns of `y`, if they are DataFrames with
             string labels, else "endmember0", "endmember1", …
         """
@@ -232,7 +238,7 @@ class BaseUnmixer(
         the order of `fit`.
         """
         check_is_fitted(self)
-        refuse_masked(X, "X")
+        check_axes(X, "X", BAND_NAMES)
         # keeps the type, because a memory-mapped scene of integers is converted block by block
         checked = validate_data(self, X, dtype="numeric", ensure_all_finite=finite, reset=False)
         check_numbers(checked, "X")
@@ -466,6 +472,7 @@ class BlindMixin:
         )
         self._refuse_abundances(y, "score", fix)
         spectra, rebuilt = self._reconstruction(X)
+        check_sample_weight(sample_weight, len(spectra))
         return r2_score(
             spectra, rebuilt, sample_weight=sample_weight, multioutput="variance_weighted"
         )
@@ -498,8 +505,8 @@ def output_dtype(X):
 
 def _checked_labels(X, y):
     """Return the labels of the rows and columns of spectra, and of abundances."""
-    refuse_masked(X, "X")
-    refuse_masked(y, "y")
+    check_axes(X, "X", BAND_NAMES)
+    check_axes(y, "y", ABUNDANCE_NAMES)
     check_rows(X, y, "X", "y")
     x_labels, y_labels = axis_labels(X), axis_labels(y)
     for (_, columns), what in ((x_labels, "the bands of X"), (y_labels, "the columns of y")):
@@ -574,7 +581,7 @@ def _are_labels(y, endmembers):
 
 def _ordered(abundances, what, expected, against):
     """Return abundances with their columns in the order of the expected labels."""
-    refuse_masked(abundances, what)
+    check_axes(abundances, what, ABUNDANCE_NAMES)
     labels = axis_labels(abundances)
     order = order_of_columns(labels, expected, f"the columns of {what}", against)
     return take_columns(abundances, order)

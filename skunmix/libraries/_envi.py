@@ -132,6 +132,12 @@ def _wavelengths(header, n_bands, path, given, unit):
     if values is None:
         return None, None
     units = unit or header.get("wavelength units")
+    if (
+        unit_of(units) is None
+        and (values == values[0] + np.arange(n_bands)).all()
+        and values[0] <= 1
+    ):
+        return None, None  # "Index": they only count
     nm = to_nanometres(values, units, what, allow_wavenumbers=unit is not None)
     fwhm = _floats(header, "fwhm", n_bands, path)
     if fwhm is not None:

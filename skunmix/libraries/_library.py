@@ -300,8 +300,8 @@ class SpectralLibrary:
 
         The value of a band is the mean of the spectrum under a Gaussian response, as
         :class:`skunmix.preprocessing.SpectralResampler` computes it. Each spectrum is interpolated
-        linearly between its measured bands. A band that the library has, with the same centre
-        and at least three quarters of the width, is taken as it is.
+        linearly between its measured bands. A band that the library itself has, with the same
+        centre and at least three quarters of the width, is taken as it is.
 
         Parameters
         ----------

@@ -69,7 +69,7 @@ def endmember_average_rmse(spectra, groups, *, min_fraction=-0.05, max_fraction=
     --------
     >>> from skunmix.libraries import endmember_average_rmse
     >>> endmember_average_rmse([[0.1, 0.5], [0.2, 0.6], [0.4, 0.5]], ["a", "a", "a"]).round(3)
-    array([0.108, 0.067, 0.114])
+    array([0.147, 0.101, 0.16 ])
     """
     spectra, _, group_of = _checked(spectra, groups)
     rmse, _ = _fits(spectra, min_fraction, max_fraction)

@@ -112,6 +112,13 @@ class _Layout:
             if label.lower().split("(")[0].strip() == "fwhm":
                 fwhm = np.array(values) * {"um": 1e3}.get(unit_of(unit), 1.0)
                 continue
+            if _is_wavelengths(label, values):
+                if np.allclose(values, self.values if self.values is not None else np.nan):
+                    continue  # repeated before each spectrum
+                raise ValueError(
+                    f"Expected one library in {path}, got two: {label!r} has other wavelengths "
+                    f"than the first ones; split the file, or resample one of them."
+                )
             spectra.append(values)
             found.append(label)
             classes.append(row[of_class] if of_class is not None else "")
@@ -144,6 +151,14 @@ class _Layout:
         self.n_texts = n_texts
         first = numbers(self.rows[0][n_texts:])
         return self._with(wavelengths, self.rows[first is None :], names, path, None)
+
+
+def _is_wavelengths(label, values):
+    """Return whether a row or column is another one of wavelengths, by its title and values."""
+    words = set(re.split(r"[^a-z]+", label.lower()))
+    steps = np.diff(values)
+    monotone = (steps > 0).all() or (steps < 0).all()
+    return bool(words & _WAVELENGTHS and monotone and may_be_wavelengths(values))
 
 
 def _with_wavelengths(across, down, wavelengths, unit, names, path):

@@ -9,11 +9,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils import Interval, StrOptions, fit_context
 from ..utils.labels import (
+    BAND_NAMES,
     axis_labels,
+    check_axes,
     check_columns,
     check_wavelength_labels,
     column_labels,
-    refuse_masked,
 )
 from ..utils.resampling import gaussian_weights, without_overlap
 from ..utils.state import restored_on_error
@@ -130,7 +131,7 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
         """
         with restored_on_error(self):
             given, labels = X, column_labels(X)
-            refuse_masked(X, "X")
+            check_axes(X, "X", BAND_NAMES)
             X = validate_data(self, X, dtype="numeric")
             source = check_wavelengths(self.source, self.source_unit, "source")
             if len(source) != X.shape[1]:
@@ -200,7 +201,7 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
             value or a fill value such as -1.23e34.
         """
         check_is_fitted(self)
-        refuse_masked(X, "X")
+        check_axes(X, "X", BAND_NAMES)
         given = X
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         check_columns(axis_labels(given), self.band_labels_, "the bands of X", "those of `fit`")

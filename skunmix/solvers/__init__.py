@@ -8,6 +8,7 @@ from a library with several spectra in each group.
 from ._solution import CSRSolution, normalize_abundances
 from .active_set import csr_active_set, csr_path
 from .admm import ADMMFactorization, csr_admm
+from .intervals import least_squares_intervals
 from .ista import csr_ista
 from .least_squares import LeastSquaresFactorization, lasso, least_squares
 from .mesma import MESMASolution, count_models, mesma
@@ -29,6 +30,7 @@ __all__ = [
     "csr_path",
     "lasso",
     "least_squares",
+    "least_squares_intervals",
     "mesma",
     "normalize_abundances",
 ]

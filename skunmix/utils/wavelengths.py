@@ -45,6 +45,22 @@ def check_wavelengths(values, unit, name):
     return nanometres
 
 
+def check_range(low, high, unit, name):
+    """Check that a range of wavelengths can be one in its unit.
+
+    Raises
+    ------
+    ValueError
+        If it lies outside all wavelengths, or an end is NaN.
+    """
+    factor = nanometres_in(unit)
+    if not (high * factor >= _SHORTEST and low * factor <= _LONGEST):
+        raise ValueError(
+            f"Expected {name} between {_SHORTEST:g} and {_LONGEST:g} nm, got ({low:g}, {high:g}) "
+            f"{unit}; check the unit, 'nm' or 'um'."
+        )
+
+
 def nanometres_in(unit):
     """Return the number of nanometres in a unit; raise a ValueError if the unit is None."""
     if unit is None:
@@ -154,5 +170,7 @@ def wavelengths_in(labels):
         return None
     values, in_nm = found
     units = ("nm",) if in_nm else ("nm", "um")
+    if (values == np.round(values)).all():  # numbers of bands, rather than micrometres
+        units = ("nm",)
     unit = next((u for u in units if _fit(values, u)), None)
     return None if unit is None else values * _NANOMETRES[unit]

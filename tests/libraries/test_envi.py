@@ -138,6 +138,13 @@ def test_units(tmp_path, spectra, nm):
         read_library(path)
 
 
+def test_an_index_is_no_wavelength(tmp_path, spectra, nm):
+    for first in (0, 1):
+        path = write(tmp_path / "x.sli", spectra, np.arange(43.0) + first, wavelength_units="Index")
+        assert read_library(path).wavelengths is None
+        assert read_library(path, wavelengths=nm).wavelengths is not None
+
+
 def test_fill_values_scales_and_bad_bands(tmp_path, spectra, nm):
     stored = spectra * 1e4
     stored[0, 3] = stored[1, 5] = -1

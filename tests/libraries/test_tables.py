@@ -152,3 +152,17 @@ def test_numpy(tmp_path, frame, nm):
     library = check(tmp_path / "x.npz", frame)
     assert library.classes == ("a", "a", "b")
     np.testing.assert_allclose(library.fwhm, 10)
+
+
+def test_two_libraries_in_one_table(tmp_path, frame):
+    table = frame.T.reset_index(names="wavelength")
+    again = pd.concat([table, table], axis=1)
+    again.to_csv(tmp_path / "x.csv", index=False)
+    library = read_library(tmp_path / "x.csv")
+    assert library.names == (*NAMES, *NAMES)
+    table["wavelength"] += 3
+    pd.concat([frame.T.reset_index(names="wavelength"), table], axis=1).to_csv(
+        tmp_path / "y.csv", index=False
+    )
+    with pytest.raises(ValueError, match="Expected one library in .*, got two: 'wavelength'"):
+        read_library(tmp_path / "y.csv")
