@@ -82,6 +82,13 @@ class _KeyAndValue(click.ParamType):
     help="Option of the writer, such as compress=deflate; repeatable.",
 )
 @click.option(
+    "--open-option",
+    "open_option",
+    type=_KeyAndValue(),
+    multiple=True,
+    help="Option of the reader of a sensor's product, such as orthorectify=true; repeatable.",
+)
+@click.option(
     "--allow-pickle",
     is_flag=True,
     help="Load MODEL even if it is a pickle, which can run any code.",
@@ -103,7 +110,8 @@ def unmix(model, scene, out, *, scheduler, allow_pickle, trusted, quiet, traceba
     the same command resumes. OUT appears under its name only when it is complete.
     """
     options["nodata"] = list(options["nodata"]) or None
-    options["creation_options"] = dict(options.pop("creation_option"))
+    for name in ("creation_option", "open_option"):
+        options[f"{name}s"] = dict(options.pop(name))
     try:
         with _cluster(scheduler):
             from ..scenes import unmix_file

@@ -2,7 +2,15 @@
 
 from ._description import SceneDescription, describe_scene
 from ._files import unmix_file
+from ._opening import open_scene
 from ._sampling import sample_pixels
 from ._unmix import unmix
 
-__all__ = ["SceneDescription", "describe_scene", "sample_pixels", "unmix", "unmix_file"]
+__all__ = [
+    "SceneDescription",
+    "describe_scene",
+    "open_scene",
+    "sample_pixels",
+    "unmix",
+    "unmix_file",
+]
