@@ -112,7 +112,7 @@ class _Spectra:
         self.dtype = np.result_type(self._decoding.spectra_dtype, np.float32)
 
     def __getitem__(self, key):
-        rows, cols = (np.arange(n)[k] for k, n in zip(key, self.shape))  # dask also passes numbers
+        rows, cols = (np.arange(n)[k] for k, n in zip(key[:2], self.shape))  # also numbers
         if not rows.size or not cols.size:
             return np.broadcast_to(np.zeros((), self.dtype), self.shape)[key]
         window = tuple(slice(int(at.min()), int(at.max()) + 1) for at in (rows, cols))
