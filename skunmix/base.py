@@ -89,8 +89,9 @@ class BaseUnmixer(
         Returns
         -------
         abundances : ndarray of shape (n_pixels, n_endmembers), or (n_pixels,)
-            Non-negative abundances, one-dimensional if the model was fitted with one-dimensional
-            abundances. float32 for float32 (and float16) spectra, else float64.
+            Abundances, non-negative unless the estimator allows others, with a column for each
+            name of `get_feature_names_out`. One-dimensional if the model was fitted with
+            one-dimensional abundances. float32 for float32 (and float16) spectra, else float64.
 
         Raises
         ------
@@ -111,7 +112,7 @@ class BaseUnmixer(
         Returns
         -------
         abundances : ndarray of shape (n_pixels, n_endmembers)
-            Non-negative abundances, as in `predict`.
+            Abundances, as in `predict`.
 
         Raises
         ------
@@ -181,7 +182,7 @@ class BaseUnmixer(
         return super().score(X, self._in_order_of_outputs(y), sample_weight)
 
     def get_feature_names_out(self, input_features=None):
-        """Return the names of the endmembers.
+        """Return the names of the endmembers, or of the groups by which abundances are summed.
 
         Parameters
         ----------
@@ -190,7 +191,7 @@ class BaseUnmixer(
 
         Returns
         -------
-        names : ndarray of shape (n_endmembers,), of str objects
+        names : ndarray of shape (n_endmembers,) or (n_groups,), of str objects
             From the index of `endmembers` or the columns of `y`, if they are DataFrames with
             string labels, else "endmember0", "endmember1", …
         """

@@ -143,6 +143,11 @@ def estimate_n_endmembers(
     shade, of zeros. There must be many more bands than endmembers, so that other bands predict the
     signal of a band.
 
+    "hysime" keeps a direction if the signal along it has more energy than the noise. Endmembers
+    that are nearly mixtures of the others do not reach that if there is much noise, so the number
+    is too small: of ten similar minerals of the USGS library at 20 dB it finds five to nine, and
+    the true noise would give the same.
+
     References
     ----------
     .. [1] J. M. Bioucas-Dias and J. M. P. Nascimento, "Hyperspectral subspace identification", IEEE

@@ -1,5 +1,6 @@
 """Errors of estimated abundances and spectra, and scorers based on them."""
 
+from ._fit_summary import FitSummary, fit_summary
 from ._functions import (
     abundance_angle_distance,
     abundance_information_divergence,
@@ -17,12 +18,14 @@ from ._scorers import (
 )
 
 __all__ = [
+    "FitSummary",
     "abundance_angle_distance",
     "abundance_angle_scorer",
     "abundance_information_divergence",
     "abundance_rmse",
     "abundance_rmse_scorer",
     "endmember_angle",
+    "fit_summary",
     "make_endmember_angle_scorer",
     "make_matched_abundance_scorer",
     "match_endmembers",

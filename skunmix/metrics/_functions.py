@@ -18,6 +18,7 @@ from ..utils.labels import (
     refuse_masked,
     take_columns,
 )
+from ..utils.spectra import row_rmse
 
 _ABUNDANCES = {
     "y_true": ["array-like"],
@@ -69,7 +70,7 @@ def abundance_rmse(y_true, y_pred, *, sample_weight=None, average=True):
     array([0.1, 0.3])
     """
     y_true, y_pred = _check_abundances(y_true, y_pred, sample_weight)
-    return _mean(np.sqrt(np.mean((y_true - y_pred) ** 2, axis=1)), sample_weight, average)
+    return _mean(row_rmse(y_true, y_pred), sample_weight, average)
 
 
 @validate_params(

@@ -1,53 +1,15 @@
-"""Parts that all Displays use: pixels as images, names, maps and colour bars."""
-
-from numbers import Integral
+"""Parts that all Displays use: images, names, maps and colour bars."""
 
 import numpy as np
 
-from ..utils import safe_indexing
-from ..utils.dimensions import axis_kind, rows_and_columns
-from ..utils.estimators import fitted_bands, last_step
-from ..utils.labels import (
-    BAND_NAMES,
-    ENDMEMBER_NAMES,
-    are_known,
-    column_labels,
-    dimension_labels,
-    order_among,
-    order_of,
-)
+from ..utils.estimators import last_step
+from ..utils.images import check_image_shape, values_last
+from ..utils.labels import are_known, column_labels, dimension_labels, order_of
 
 # grey, which neither viridis nor magma contains
 MISSING = "0.8"
 # With more endmembers than this, and than rows, unnamed endmembers seem to come first.
 _MANY = 12
-
-
-def values_last(values, name="values"):
-    """Return a DataArray with its rows before its columns, and endmembers or bands last.
-
-    Other objects, and DataArrays with default names of dimensions, are returned unchanged. A
-    ValueError is raised if the names of three dimensions do not identify the endmembers or bands.
-    """
-    dims = getattr(values, "dims", ())
-    if not hasattr(values, "coords") or all(str(dim).startswith("dim_") for dim in dims):
-        return values
-    last = [dim for dim in dims if str(dim).lower() in BAND_NAMES | ENDMEMBER_NAMES]
-    in_image = [dim for dim in dims if axis_kind(values, dim)]
-    if len(dims) == 2 and len(in_image) == 2:  # a single map
-        return values_last(values.expand_dims("endmember"), name)
-    if len(dims) == 2 and len(last) == 1:
-        return values.transpose(..., last[0])
-    if len(dims) != 3:
-        return values
-    if not last and len(in_image) == 2:
-        last = [dim for dim in dims if dim not in in_image]
-    if len(last) != 1:
-        raise ValueError(
-            f"Expected {name} with the dimensions rows, columns, and endmembers or bands, got "
-            f"{dict(values.sizes)}; rename that of the values to 'endmember' or 'band'."
-        )
-    return values.transpose(*rows_and_columns(values, last[0]), last[0])
 
 
 def value_labels(values):
@@ -107,7 +69,7 @@ def as_image(values, shape, name):
             f"Expected {name} as pixels in rows, or as an image of shape (n_rows, n_columns, "
             f"n_values), got {values.ndim} dimensions; reshape it."
         )
-    shape = _check_image_shape(shape, values.shape, name)
+    shape = check_image_shape(shape, values.shape, name)
     return values.reshape(*shape, values.shape[-1] if values.ndim > 1 else 1)
 
 
@@ -116,86 +78,6 @@ def as_floats(values):
     if np.ma.isMaskedArray(values):
         values = values.astype(np.float64).filled(np.nan)
     return np.array(values, dtype=np.float64)
-
-
-def _check_image_shape(shape, values_shape, name):
-    """Return rows and columns of the image whose pixels are in an array of `values_shape`."""
-    if shape is None:
-        if len(values_shape) != 3:
-            raise ValueError(
-                f"Expected the shape of the image, as {name} has shape {values_shape}, with pixels "
-                f"in rows, got None; pass shape=(n_rows, n_columns)."
-            )
-        return values_shape[:2]
-    sides = tuple(np.atleast_1d(shape))
-    if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
-        raise ValueError(
-            f"Expected shape as two positive integers, got {shape!r}; pass "
-            f"shape=(n_rows, n_columns)."
-        )
-    shape = tuple(int(side) for side in sides)
-    n_pixels = int(np.prod(values_shape[:2] if len(values_shape) == 3 else values_shape[:1]))
-    if shape[0] * shape[1] != n_pixels or (len(values_shape) == 3 and shape != values_shape[:2]):
-        raise ValueError(
-            f"Expected a shape for the {n_pixels} pixels of {name}, an array of shape "
-            f"{tuple(values_shape)}, got shape={shape} with {shape[0] * shape[1]} pixels; pass "
-            f"shape=(n_rows, n_columns) of the image."
-        )
-    return shape
-
-
-def split_pixels(X, shape, estimator):
-    """Return the pixels that are finite in every band, the shape of the image, and where they are.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_pixels, n_bands) or (n_rows, n_columns, n_bands)
-        If an image has labels, its bands are ordered as those of the fitted estimator.
-
-    Returns
-    -------
-    pixels : array-like of shape (n_finite, n_bands)
-        Of the type of X.
-    shape : tuple of (int, int)
-    finite : ndarray of bool of shape (n_rows, n_columns)
-    """
-    if np.ma.isMaskedArray(X):
-        X = X.astype(np.float64).filled(np.nan)
-    X = values_last(X, "X")
-    values = np.asarray(X)
-    if values.ndim == 3 and hasattr(X, "dims"):
-        order = order_among(
-            dimension_labels(X, X.dims[2]),
-            fitted_bands(estimator),
-            "the bands of X",
-            "those that the model was fitted on",
-        )
-        values = values if order is None else values[..., order]
-    if values.ndim not in (2, 3):
-        raise ValueError(
-            f"Expected X of shape (n_pixels, n_bands) or (n_rows, n_columns, n_bands), got "
-            f"{values.shape}; reshape it."
-        )
-    shape = _check_image_shape(shape, values.shape, "X")
-    pixels = values.reshape(-1, values.shape[-1]) if values.ndim == 3 else X
-    finite = np.isfinite(np.asarray(pixels, dtype=np.float64)).all(axis=1)
-    if not finite.any():
-        raise ValueError(
-            f"Expected pixels that are finite in every band, got none among the {len(finite)} "
-            f"pixels of X; drop the bands without data."
-        )
-    if not finite.all():
-        pixels = safe_indexing(pixels, np.flatnonzero(finite))
-    return pixels, shape, finite.reshape(shape)
-
-
-def place(values, finite):
-    """Return an image with the values at the pixels that are `finite`, and NaN elsewhere."""
-    values = np.asarray(values, dtype=np.float64)
-    values = values.reshape(len(values), -1)
-    image = np.full((*finite.shape, values.shape[1]), np.nan)
-    image[finite] = values
-    return image
 
 
 def estimator_names(estimator, n_endmembers):

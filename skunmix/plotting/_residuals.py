@@ -3,16 +3,15 @@
 import numpy as np
 
 from ..utils.estimators import reconstruct_spectra
+from ..utils.images import place, split_pixels, values_last
 from ..utils.optional import require_pyplot
+from ..utils.spectra import row_rmse
 from ._common import (
     as_image,
     as_image_like,
     draw_colorbar,
     draw_image,
-    place,
-    split_pixels,
     value_labels,
-    values_last,
 )
 
 
@@ -52,6 +51,7 @@ class ResidualMapDisplay:
     See Also
     --------
     AbundanceMapDisplay : The abundances.
+    skunmix.metrics.fit_summary : The errors as numbers, and the pixels with the largest.
     skunmix.metrics.spectral_angle_scorer : Reconstruction as a score for model selection.
 
     Examples
@@ -108,7 +108,7 @@ class ResidualMapDisplay:
         require_pyplot(caller)
         pixels, _, finite = split_pixels(X, shape, estimator)
         spectra, rebuilt = reconstruct_spectra(estimator, pixels, caller)
-        residuals = place(_rmse(np.asarray(spectra), np.asarray(rebuilt)), finite)[..., 0]
+        residuals = place(row_rmse(np.asarray(spectra), np.asarray(rebuilt)), finite)[..., 0]
         return cls(residuals).plot(**plot_kw)
 
     @classmethod
@@ -151,7 +151,7 @@ class ResidualMapDisplay:
                 f"Expected rebuilt with {spectra.shape[2]} bands, as spectra have, got "
                 f"{rebuilt.shape[2]}; pass the same pixels and bands in both."
             )
-        return cls(_rmse(spectra, rebuilt)).plot(**plot_kw)
+        return cls(row_rmse(spectra, rebuilt)).plot(**plot_kw)
 
     def plot(self, ax=None, *, cmap="magma", colorbar=True, im_kw=None):
         """Draw the map.
@@ -201,7 +201,3 @@ class ResidualMapDisplay:
         if colorbar:
             self.colorbar_ = draw_colorbar(ax, self.image_, residuals, "RMSE")
         return self
-
-
-def _rmse(spectra, rebuilt):
-    return np.sqrt(np.mean((spectra - rebuilt) ** 2, axis=-1))

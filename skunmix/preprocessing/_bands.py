@@ -17,7 +17,7 @@ from ..utils.labels import (
     refuse_masked,
 )
 from ..utils.state import restored_on_error
-from ._wavelengths import UNITS, check_wavelengths, nanometres_in, with_unit
+from ..utils.wavelengths import UNITS, check_wavelengths, nanometres_in, with_unit
 
 
 class BandSelector(SelectorMixin, BaseEstimator):

@@ -8,9 +8,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
 from ..base import BaseUnmixer
+from ..endmembers import check_endmembers
 from ..solvers import (
     ADMMFactorization,
     LeastSquaresFactorization,
+    Whitening,
     csr_active_set,
     csr_admm,
     csr_optimality,
@@ -25,6 +27,8 @@ from ..utils.magnitudes import check_magnitudes
 _RELAXATION = 1.6
 # Number of pixels whose certificates, or paths of λ, are computed at once.
 BLOCK_SIZE = 4096
+# Number of pixels that are whitened at once: enough for several threads.
+_WHITENED = 2**14
 
 SOLVER_CONSTRAINTS = {
     "solver": [StrOptions({"auto", "active-set", "admm"})],
@@ -38,38 +42,59 @@ SOLVER_CONSTRAINTS = {
 class BaseSunSAL(BaseUnmixer):
     """Base class of SunSALRegressor and SunSALRegressorCV: solves for one λ."""
 
-    _checks_finite = False  # the solvers check
     positive = True
+    # the map of spectra with band weights or a covariance of the noise
+    _whitening = None
 
-    def _prepare(self):
-        """Prepare what the solver uses in every call."""
+    @property
+    def _checks_finite(self):
+        return self._whitening is not None  # otherwise the solvers check
+
+    def _prepare(self, **noise):
+        """Prepare what the solver uses in every call.
+
+        `noise` is `band_weights` or `noise_covariance`.
+        """
         self.n_iter_ = 1
         self._constrained = self.sum_to_one is True
+        vars(self).pop("_whitening", None)
+        self._rows = self.endmembers_
+        if any(values is not None for values in noise.values()):
+            self._whitening = Whitening(self.n_features_in_, bands=self.band_labels_, **noise)
+            self._rows = self._whitening(self._check_kept_bands(self._whitening.kept))
         self._least_squares = None
         if not self.positive:
             self._check_unsigned()
             self._least_squares = LeastSquaresFactorization(
-                self.endmembers_, sum_to_one=self._constrained
+                self._rows, sum_to_one=self._constrained
             )
             if self._lam() == 0:
                 self._least_squares.warn_if_not_unique(stacklevel=4)
         # "auto" is the active set, which is faster in all cases of benchmarks/sunsal.py
         self._factorization = (
-            ADMMFactorization(self.endmembers_, sum_to_one=self._constrained, mu=self.mu)
+            ADMMFactorization(self._rows, sum_to_one=self._constrained, mu=self.mu)
             if self.solver == "admm"
             else None
         )
 
+    def _check_kept_bands(self, kept):
+        """Return the endmembers, which must not be zero or equal in the bands with a weight."""
+        try:
+            check_endmembers(self.endmembers_[:, kept], kept.sum(), shade=self._constrained)
+        except ValueError as error:
+            raise ValueError(f"In the bands of positive band_weights, {error}") from None
+        return self.endmembers_
+
     def _solve(self, X, lam, out=None):
-        """Return the solution of the CSR problem, before rescaling."""
+        """Return the solution of the CSR problem for whitened spectra, before rescaling."""
         options = {"lam": lam, "max_iter": self.max_iter, "n_jobs": self.n_jobs, "out": out}
         if not self.positive:
             return self._solve_unsigned(X, options)
         if self._factorization is None:
-            return csr_active_set(X, self.endmembers_, sum_to_one=self._constrained, **options)
+            return csr_active_set(X, self._rows, sum_to_one=self._constrained, **options)
         solution = csr_admm(
             X,
-            self.endmembers_,
+            self._rows,
             tol=self.tol,
             relaxation=_RELAXATION,
             factorization=self._factorization,
@@ -89,10 +114,10 @@ class BaseSunSAL(BaseUnmixer):
         """Return the solution of the problem without x ≥ 0."""
         self._check_unsigned()  # again, because λ may have been set after `fit`
         if options["lam"] > 0:
-            return lasso(X, self.endmembers_, **options)
+            return lasso(X, self._rows, **options)
         return least_squares(
             X,
-            self.endmembers_,
+            self._rows,
             factorization=self._least_squares,
             n_jobs=options["n_jobs"],
             out=options["out"],
@@ -117,10 +142,15 @@ class BaseSunSAL(BaseUnmixer):
                 )
 
     def _unmix(self, X, out):
-        solution = self._solve(X, self._lam(), out)
+        if self._whitening is None:
+            largest = self._solve(X, self._lam(), out).largest
+        else:
+            largest = None
+            for block in gen_batches(len(X), _WHITENED):
+                self._solve(self._whitening(X[block]), self._lam(), out[block])
         if self.sum_to_one == "normalize":
             normalize_abundances(out)
-        return solution.largest
+        return largest
 
     def endmember_abundances(self, X):
         """Estimate the abundances of all endmembers, also if `predict` sums them by group.
@@ -167,10 +197,11 @@ class BaseSunSAL(BaseUnmixer):
         check_magnitudes(X, "X")
         residual = np.empty(len(X))
         for block in gen_batches(len(X), BLOCK_SIZE):
+            spectra = X[block] if self._whitening is None else self._whitening(X[block])
             residual[block] = csr_optimality(
-                X[block],
-                self.endmembers_,
-                self._solve(X[block], self._lam()).abundances,
+                spectra,
+                self._rows,
+                self._solve(spectra, self._lam()).abundances,
                 lam=self._lam(),
                 sum_to_one=self._constrained,
                 positive=self.positive,

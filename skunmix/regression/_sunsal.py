@@ -3,10 +3,16 @@
 from numbers import Integral, Real
 from typing import ClassVar
 
+import numpy as np
+from sklearn.utils import gen_batches
+
 from ..endmembers import ENDMEMBERS
+from ..solvers import LeastSquaresFactorization, least_squares_intervals
 from ..utils import Interval, StrOptions, fit_context
+from ..utils.groups import sum_groups
+from ..utils.magnitudes import check_magnitudes
 from ..utils.state import restored_on_error
-from ._base import SOLVER_CONSTRAINTS, BaseSunSAL
+from ._base import BLOCK_SIZE, SOLVER_CONSTRAINTS, BaseSunSAL
 
 
 class SunSALRegressor(BaseSunSAL):
@@ -53,6 +59,16 @@ class SunSALRegressor(BaseSunSAL):
         for ``lam=0``, and the lasso for ``lam > 0``, which is not possible with
         ``sum_to_one=True``. If the endmembers are linearly dependent, `fit` warns, and abundances
         are those of the smallest norm.
+
+    band_weights : array-like of shape (n_bands,), default=None
+        Weights w ≥ 0 of the bands, with which ½Σ w (y − Ax)² replaces ½‖y − Ax‖². A band of weight
+        0 is left out. Labels, as of a Series, are matched to those of the bands. `lam` has the
+        units of the weighted squares.
+
+    noise_covariance : array-like of shape (n_bands, n_bands), default=None
+        Covariance C of the noise of the bands, symmetric and positive definite, with which
+        ½(y − Ax)ᵀC⁻¹(y − Ax) replaces ½‖y − Ax‖². It is used instead of `band_weights`, which are
+        1 / variance for noise that is not correlated. `lam` then has no unit.
 
     solver : {"auto", "active-set", "admm"}, default="auto"
         "active-set" is exact. "admm" is SUnSAL itself, the alternating direction method of
@@ -132,6 +148,8 @@ class SunSALRegressor(BaseSunSAL):
         "lam": [Interval(Real, 0, None, closed="left")],
         "sum_to_one": ["boolean", StrOptions({"normalize"})],
         "positive": ["boolean"],
+        "band_weights": ["array-like", None],
+        "noise_covariance": ["array-like", None],
         **SOLVER_CONSTRAINTS,
     }
 
@@ -143,6 +161,8 @@ class SunSALRegressor(BaseSunSAL):
         lam=1e-3,
         sum_to_one=False,
         positive=True,
+        band_weights=None,
+        noise_covariance=None,
         solver="auto",
         mu=None,
         max_iter=10_000,
@@ -154,6 +174,8 @@ class SunSALRegressor(BaseSunSAL):
         self.lam = lam
         self.sum_to_one = sum_to_one
         self.positive = positive
+        self.band_weights = band_weights
+        self.noise_covariance = noise_covariance
         self.solver = solver
         self.mu = mu
         self.max_iter = max_iter
@@ -188,14 +210,69 @@ class SunSALRegressor(BaseSunSAL):
             If neither endmembers nor abundances are given, endmembers fit neither layout or hold
             a fill value, the same spectrum twice or, without ``sum_to_one=True``, a zero spectrum,
             abundances are negative or given with an extractor, whose order of endmembers is
-            unknown, or there is a NaN.
+            unknown, there is a NaN, or groups, weights, a covariance or ``positive=False`` do not
+            fit.
         TypeError
             If the extractor has no `endmembers_` after its `fit`.
         """
         with restored_on_error(self):
             self._fit_endmembers(X, y, endmembers, groups=self.groups)
-            self._prepare()
+            self._prepare(band_weights=self.band_weights, noise_covariance=self.noise_covariance)
         return self
 
     def _lam(self):
         return self.lam
+
+    def predict_interval(self, X, *, coverage=0.9):
+        """Return intervals that hold the abundances in a share of the pixels, if errors are noise.
+
+        They are in closed form, from least squares without x ≥ 0 over all endmembers, cut to the
+        constraints: see :func:`skunmix.solvers.least_squares_intervals`. λ has no effect on them.
+        The noise is measured by the residual of each pixel, weighted by `band_weights` or
+        `noise_covariance`. On real scenes a part of the error is the model's, which these
+        intervals do not cover: see :class:`skunmix.uncertainty.ConformalUnmixer`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pixels, n_bands)
+            Spectra, one per row.
+
+        coverage : float, default=0.9
+            The share, between 0 and 1, for each endmember or group.
+
+        Returns
+        -------
+        lower, upper : ndarray of shape (n_pixels, n_endmembers) or (n_pixels, n_groups)
+            In the order of the columns of `predict`.
+
+        Raises
+        ------
+        ValueError
+            If `coverage` is not between 0 and 1, the endmembers are linearly dependent or not fewer
+            than the bands, ``positive=False``, the number of bands is not that of `fit`, or there
+            is a NaN.
+        """
+        X = self._checked_spectra(X)
+        check_magnitudes(X, "X")
+        if not self.positive:
+            raise ValueError(
+                "Expected positive=True for intervals, got False; set positive=True, or use "
+                "ConformalUnmixer."
+            )
+        sums = np.eye(self.n_endmembers_)
+        if self._group_of is not None:
+            sums = sum_groups(sums, self._group_of).T
+        factorization = LeastSquaresFactorization(self._rows, sum_to_one=self._constrained)
+        lower, upper = np.empty((2, len(X), len(sums)))
+        for block in gen_batches(len(X), BLOCK_SIZE):
+            lower[block], upper[block] = least_squares_intervals(
+                X[block] if self._whitening is None else self._whitening(X[block]),
+                self._rows,
+                coverage=coverage,
+                sum_to_one=self.sum_to_one,
+                sums=sums,
+                factorization=factorization,
+            )
+        if self._predict_1d:
+            lower, upper = lower[:, 0], upper[:, 0]
+        return lower, upper

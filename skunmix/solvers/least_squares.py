@@ -170,7 +170,7 @@ def least_squares(
     >>> endmembers = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
     >>> least_squares([[0.7, -0.3, 0.4]], endmembers).abundances.round(4)
     array([[ 0.7, -0.3]])
-    >>> least_squares([[0.7, -0.3, 0.4]], endmembers, sum_to_one=True).abundances
+    >>> least_squares([[0.7, -0.3, 0.4]], endmembers, sum_to_one=True).abundances.round(4)
     array([[1., 0.]])
     """
     from ._correlation_kernel import correlate

@@ -9,10 +9,14 @@ from .labels import axis_labels, order_among, same_labels, take_columns
 
 
 def best_of(estimator):
-    """Return the best estimator of a fitted search, or the estimator itself."""
-    while hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
-    return estimator
+    """Return what a fitted search, or an estimator of intervals, predicts with, or itself."""
+    while True:
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif hasattr(estimator, "predict_interval") and hasattr(estimator, "estimator_"):
+            estimator = estimator.estimator_
+        else:
+            return estimator
 
 
 def steps_of(estimator):
@@ -113,8 +117,8 @@ def pure_spectra(unmixer):
     return unmixer.endmembers_ * (getattr(unmixer, "_usual_sum", 1.0) or 1.0)
 
 
-def reconstruct_spectra(estimator, X, caller):
-    """Return spectra and their reconstruction, in the first space that has both.
+def unmix_and_reconstruct(estimator, X, caller):
+    """Return abundances, spectra and their reconstruction, in the first space that has both.
 
     Parameters
     ----------
@@ -127,6 +131,8 @@ def reconstruct_spectra(estimator, X, caller):
 
     Returns
     -------
+    abundances : ndarray of shape (n_pixels, n_endmembers)
+        Those of all endmembers, also if `predict` sums them by group.
     spectra, rebuilt : array-like of shape (n_pixels, n_features)
         `X` and its reconstruction if all steps can be inverted. Otherwise the input of the last
         step and its reconstruction.
@@ -139,15 +145,21 @@ def reconstruct_spectra(estimator, X, caller):
     # for a fitted search, use its best pipeline
     estimator = best_of(estimator)
     if hasattr(estimator, "inverse_transform"):
-        return X, estimator.inverse_transform(endmember_abundances(estimator, X))
+        abundances = endmember_abundances(estimator, X)
+        return abundances, X, estimator.inverse_transform(abundances)
     if isinstance(estimator, Pipeline):
         seen = estimator[:-1].transform(X) if len(estimator) > 1 else X
-        return reconstruct_spectra(estimator[-1], seen, caller)
+        return unmix_and_reconstruct(estimator[-1], seen, caller)
     raise TypeError(
         f"{caller} expected an estimator with inverse_transform, which reconstructs spectra from "
         f"abundances, got {type(estimator).__name__} without it; pass an unmixer, or a Pipeline "
         f"that ends in one."
     )
+
+
+def reconstruct_spectra(estimator, X, caller):
+    """Return spectra and their reconstruction, as `unmix_and_reconstruct` does."""
+    return unmix_and_reconstruct(estimator, X, caller)[1:]
 
 
 def comparable_endmembers(estimator, endmembers):

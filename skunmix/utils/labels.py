@@ -71,6 +71,11 @@ def dimension_labels(array, dim):
     return found
 
 
+def is_library(data):
+    """Return whether data are a spectral library, which can resample itself."""
+    return all(hasattr(data, name) for name in ("wavelengths", "resample", "unique_names"))
+
+
 def column_labels(data):
     """Return the labels of the columns of a frame or DataArray, or None."""
     return axis_labels(data)[1]
@@ -105,6 +110,12 @@ def name_labels(labels):
     if labels is None or _is_weak(labels):
         return None
     return [str(label) for label in labels]
+
+
+def label_numbers(labels):
+    """Return labels as an array of numbers if all are numbers and do not only count, or None."""
+    numbers = _numbers(labels) if are_known(labels) else None
+    return None if numbers is None else numbers[0]
 
 
 def same_labels(found, expected):
@@ -200,6 +211,31 @@ def order_among(found, expected, what, against):
     agreeing = [pair for pair in (*known, *pairs) if same_labels(*pair)]
     for pair in (*agreeing, *of_a_kind, *counting)[:1]:
         return order_of(*pair, what, against)
+    return None
+
+
+def positions_among(found, expected):
+    """Return the positions at which the expected labels are found among more labels, or None.
+
+    Parameters
+    ----------
+    found, expected : list of lists
+        All labels of each: names, wavelengths. Labels that only count are ignored.
+
+    Returns
+    -------
+    positions : ndarray of int, or None
+        None unless labels of one kind are found once each.
+    """
+    found = [one for labels in found for one in spellings_of(labels) if are_known(one)]
+    for wanted in expected:
+        for labels in found if are_known(wanted) else ():
+            for a, b, equal in _comparable(labels, wanted):
+                if len({x.dtype.kind for x in (a, b)}) > 1:
+                    continue
+                is_same = equal(a[:, np.newaxis], b)
+                if (is_same.sum(axis=0) == 1).all() and (is_same.sum(axis=1) <= 1).all():
+                    return is_same.argmax(axis=0)
     return None
 
 

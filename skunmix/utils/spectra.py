@@ -8,3 +8,8 @@ def to_unit_length(spectra):
     spectra = np.asarray(spectra, dtype=np.float64)
     length = np.linalg.norm(spectra, axis=1, keepdims=True)
     return spectra / np.where(length, length, 1.0)
+
+
+def row_rmse(true, pred):
+    """Return the root mean squared difference over the last axis."""
+    return np.sqrt(np.mean((true - pred) ** 2, axis=-1))

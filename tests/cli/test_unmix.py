@@ -244,6 +244,8 @@ SENSOR = SpectralResampler(
     "model",
     [
         SunSALRegressor(E),
+        SunSALRegressor(E, solver="admm", band_weights=np.arange(1.0, E.shape[1] + 1)),
+        SunSALRegressor(E, lam=0, positive=False),
         SunSALRegressorCV(E, lams=2, cv=2),
         ISTANetRegressor(E, **QUICK),
         UADMMRegressor(E, noise_augmentation=True, **QUICK),

@@ -21,12 +21,12 @@ from skunmix.plotting import AbundanceMapDisplay, EndmemberDisplay, ResidualMapD
 from skunmix.scenes import unmix
 
 PROBLEM = {"n_endmembers": 5}
-GROUPS = ["soil", "tree", "soil", "water", "tree"]
+GROUPS = ["water", "tree", "water", "soil", "tree"]
 NAMES = ["clay", "oak", "sand", "lake", "pine"]
 
 
 def summed(abundances):
-    """Sums by hand, in the order of first appearance: soil, tree, water."""
+    """Sums by hand, in the order of first appearance: water, tree, soil."""
     a = np.asarray(abundances)
     return np.column_stack([a[:, 0] + a[:, 2], a[:, 1] + a[:, 4], a[:, 3]])
 
@@ -53,7 +53,7 @@ def test_predictions_are_sums(problem, sum_to_one):
     np.testing.assert_allclose(model.predict(problem.spectra), summed(expected), rtol=1e-14)
     np.testing.assert_array_equal(model.transform(problem.spectra), model.predict(problem.spectra))
     np.testing.assert_array_equal(model.endmember_abundances(problem.spectra), expected)
-    assert list(model.get_feature_names_out()) == list(model.groups_) == ["soil", "tree", "water"]
+    assert list(model.get_feature_names_out()) == list(model.groups_) == ["water", "tree", "soil"]
     assert model.n_endmembers_ == 5
     assert model.optimality(problem.spectra).max() < 1e-8
     single = model.predict(problem.spectra.astype(np.float32))
@@ -80,7 +80,7 @@ def test_groups_from_a_table(problem, library, convert, groups, names):
     model = SunSALRegressor(endmembers=convert(library), groups=groups, lam=0)
     spectra = pd.DataFrame(problem.spectra, columns=library.columns)
     result = model.set_output(transform="pandas").fit_transform(spectra)
-    assert list(result.columns) == ["soil", "tree", "water"]
+    assert list(result.columns) == ["water", "tree", "soil"]
     np.testing.assert_allclose(result, summed(full(problem, lam=0)), atol=1e-12)
     if names is not None:
         rows = pd.DataFrame(model.endmember_abundances(spectra), columns=names)
@@ -94,7 +94,7 @@ def test_numbered_samples_get_unique_names(problem, library):
     model = SunSALRegressor(endmembers=library.to_numpy()).fit(problem.spectra)
     model = SunSALRegressor(endmembers=library, groups="class").fit(problem.spectra)
     display = pytest.importorskip("matplotlib") and EndmemberDisplay.from_estimator(model)
-    assert display.endmember_names == ["soil 1", "tree 1", "soil 2", "water 1", "tree 2"]
+    assert display.endmember_names == ["water 1", "tree 1", "water 2", "soil 1", "tree 2"]
 
 
 def test_polars_and_xarray(problem, library):
@@ -140,7 +140,7 @@ def test_labelled_groups_are_aligned(problem, library, kind):
     groups = series if kind == "Series" else series.to_dict()
     model = SunSALRegressor(endmembers=table, groups=groups, lam=0)
     spectra = pd.DataFrame(problem.spectra, columns=library.columns)
-    assert list(model.fit(spectra).groups_) == ["soil", "tree", "water"]
+    assert list(model.fit(spectra).groups_) == ["water", "tree", "soil"]
     np.testing.assert_allclose(model.predict(spectra), summed(full(problem, lam=0)))
     groups = series.rename({"oak": "elm"}) if kind == "Series" else {**groups, "elm": "tree"}
     if kind == "dict":
@@ -180,8 +180,8 @@ def test_each_endmember_a_group(problem):
 
 def test_scores_match_groups_by_name(problem):
     model = SunSALRegressor(endmembers=problem.endmembers, groups=GROUPS)
-    truth = pd.DataFrame(summed(problem.abundances), columns=["soil", "tree", "water"])
-    shuffled = truth[["water", "soil", "tree"]]
+    truth = pd.DataFrame(summed(problem.abundances), columns=["water", "tree", "soil"])
+    shuffled = truth[["soil", "water", "tree"]]
     for y in (truth.to_numpy(), truth, shuffled):
         model.fit(problem.spectra, y)
         predicted = model.predict(problem.spectra)
@@ -189,7 +189,7 @@ def test_scores_match_groups_by_name(problem):
         rmse = np.sqrt(((truth - predicted) ** 2).mean(axis=1)).mean()
         assert abundance_rmse_scorer(model, problem.spectra, y) == pytest.approx(-rmse)
     with pytest.raises(ValueError, match="'lawn'"):
-        model.score(problem.spectra, truth.rename(columns={"water": "lawn"}))
+        model.score(problem.spectra, truth.rename(columns={"soil": "lawn"}))
     for y in (problem.abundances, problem.abundances[:, :2]):
         with pytest.raises(ValueError, match=r"columns, but there are 3 groups: pass .* \(80, 3\)"):
             model.fit(problem.spectra, y)
@@ -234,7 +234,7 @@ def test_scenes_and_maps(problem):
     np.testing.assert_array_equal(unmix(model, cube), sums)
     display = AbundanceMapDisplay.from_estimator(model, cube)
     np.testing.assert_array_equal(display.abundances, sums)
-    assert list(display.endmember_names) == ["soil", "tree", "water"]
+    assert list(display.endmember_names) == ["water", "tree", "soil"]
     plain = SunSALRegressor(endmembers=problem.endmembers).fit(problem.spectra)
     np.testing.assert_array_equal(
         ResidualMapDisplay.from_estimator(model, cube).residuals,

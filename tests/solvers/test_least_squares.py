@@ -208,6 +208,20 @@ def test_the_optimum_of_another_problem_is_not_certified(problem):
         csr_optimality(spectra, endmembers, free, lam=0.1, sum_to_one=True, positive=False)
 
 
+@pytest.mark.parametrize("sum_to_one", [False, True])
+def test_a_small_step_beside_a_smaller_residual_is_not_certified(problem, sum_to_one):
+    _, abundances, endmembers = problem
+    spectra = abundances @ endmembers
+    spectra += 1e-7 * np.random.default_rng(0).normal(size=spectra.shape)
+    x = least_squares(spectra, endmembers, sum_to_one=sum_to_one).abundances
+    certificate = {"sum_to_one": sum_to_one, "positive": False}
+    assert csr_optimality(spectra, endmembers, x, **certificate).max() < 1e-8
+    # the objective is higher by about 1e-4 of its value
+    x += 1e-9 * np.array([1, -1, 1, -1])
+    residual = csr_optimality(spectra, endmembers, x, **certificate)
+    np.testing.assert_array_equal(residual, 1e-7)
+
+
 def test_a_factorization_serves_many_calls(problem):
     spectra, _, endmembers = problem
     factorization = LeastSquaresFactorization(endmembers, sum_to_one=True)
