@@ -165,8 +165,8 @@ def check_endmembers(endmembers, n_bands, bands=None, names=None, *, shade=False
     if len(zero) and not shade:
         raise ValueError(
             f"endmember {_name(zero[0], names)} is zero in all {n_bands} bands, so that its "
-            f"abundance has no effect; drop it from `endmembers`, or set sum_to_one=True, with "
-            f"which it is the shade."
+            f"abundance has no effect; drop it from `endmembers`, or, with SunSALRegressor, set "
+            f"sum_to_one=True, with which it is the shade."
         )
     _, first, inverse = np.unique(endmembers, axis=0, return_index=True, return_inverse=True)
     twice = np.flatnonzero(first[np.ravel(inverse)] != np.arange(len(endmembers)))

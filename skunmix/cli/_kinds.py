@@ -30,7 +30,7 @@ def is_library_header(path):
 
 def is_envi_library(path):
     """Return whether a path names an ENVI spectral library, by its data or its header."""
-    path = Path(path)
+    path = Path(path).absolute()
     return any(map(is_library_header, (path, path.with_suffix(".hdr"), Path(f"{path}.hdr"))))
 
 

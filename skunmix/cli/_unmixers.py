@@ -13,7 +13,7 @@ METHODS = {
     "fcls": (SunSALRegressor, {"lam": 0, "sum_to_one": True}),
     "nnls": (SunSALRegressor, {"lam": 0}),
     "sunsal": (SunSALRegressor, {}),
-    "mesma": (MESMARegressor, {}),
+    "mesma": (MESMARegressor, {"append": ("shade",)}),
 }
 
 

@@ -3,6 +3,7 @@
 from ._description import SceneDescription, describe_scene
 from ._files import unmix_file
 from ._labelled import labelled_pixels
+from ._opening import open_scene
 from ._sampling import sample_pixels
 from ._unmix import unmix
 
@@ -10,6 +11,7 @@ __all__ = [
     "SceneDescription",
     "describe_scene",
     "labelled_pixels",
+    "open_scene",
     "sample_pixels",
     "unmix",
     "unmix_file",

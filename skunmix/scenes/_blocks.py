@@ -266,8 +266,14 @@ def used_bands(estimator, n_bands, fit_to=None):
     return np.ones(n_bands, dtype=bool)
 
 
-def no_valid_pixel(n_pixels):
-    """Return the error for a scene without valid pixels."""
+def no_valid_pixel(n_pixels, n_failed=0):
+    """Return the error for a scene without valid pixels, or without a result for any of them."""
+    if n_failed:
+        return ValueError(
+            f"None of the scene's {n_pixels} pixels has a result: the estimator returned NaN or "
+            f"infinity for all {n_failed} valid ones; check the units of the scene, and the bounds "
+            f"of the estimator if it has some."
+        )
     return ValueError(
         f"None of the scene's {n_pixels} pixels is valid: each has a band that is NaN, infinite or "
         f"a no-data value, or is masked; check nodata, and that mask is True for pixels to drop."

@@ -274,7 +274,7 @@ def unmix_file(
 
         if not any(done.values()):
             checkpoint.clear()
-            raise seen.error or no_valid_pixel(n_pixels)
+            raise seen.error or no_valid_pixel(n_pixels, seen.n_failed)
         for read, then in ((source, state["scene"]), (mask, state["options"]["mask"])):
             if isinstance(read, Source) and scene_identity(read) != then:
                 raise OSError(

@@ -71,7 +71,7 @@ def run_blocks(
             seen += inspection
             advance(len(abundances))
     if not any_valid:
-        raise seen.error or no_valid_pixel(prod(out.shape[:-1]))
+        raise seen.error or no_valid_pixel(prod(out.shape[:-1]), seen.n_failed)
     seen.warn(unmixer.estimator, stacklevel=4)
 
 

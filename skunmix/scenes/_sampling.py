@@ -27,6 +27,7 @@ from ._blocks import check_mask, decode_block, no_valid_pixel, used_bands
 from ._cubes import bands_last, block_reader, is_dataarray
 from ._drawing import draw_pixels
 from ._masks import open_mask, read_masked
+from .io.bands import bands_of_coordinates
 from .io.decoding import decoding_of
 from .io.opening import open_source
 
@@ -194,6 +195,7 @@ def _sample_dataarray(scene, band_dim, decoding, mask, **drawn):
         (*shape, scene.sizes[band_dim]),
         decoding,
         bands=dimension_labels(scene, band_dim),
+        facts=bands_of_coordinates(scene.coords, band_dim),
         chunk_shape=chunk_shape_of(scene, dims),
         **drawn,
     )

@@ -9,6 +9,7 @@ from ..utils.labels import dimension_labels
 from ..utils.optional import require
 from ._blocks import BlockUnmixer, check_mask
 from ._run import run_blocks
+from .io.bands import bands_of_coordinates
 from .io.decoding import decoding_of
 from .io.windows import chunk_bytes
 from .io.xarrays import ENDMEMBER, abundance_array
@@ -33,7 +34,8 @@ def unmixer_of(estimator, scene, band_dim, overrides):
     decoding = decoding_of_dataarray(scene, band_dim, overrides)
     where = f"dimension {band_dim!r} of the scene"
     bands = dimension_labels(scene, band_dim)
-    return BlockUnmixer(estimator, scene.sizes[band_dim], decoding, where, bands)
+    facts = bands_of_coordinates(scene.coords, band_dim)
+    return BlockUnmixer(estimator, scene.sizes[band_dim], decoding, where, bands, facts)
 
 
 def decoding_of_dataarray(scene, band_dim, overrides):

@@ -114,6 +114,8 @@ def test_wrong_kinds_of_files(user, model, tmp_path):
     assert "which is a model; pass the scene as SCENE" in error
     error = user.run("unmix", user.scene, "-o", "a.tif", "--model", user.scene, status=1)
     assert "expected a fitted estimator" in error
+    error = user.run("unmix", ".", "-o", "a.tif", "--endmembers", 3, status=1)
+    assert str(tmp_path / "elsewhere") in error
     error = user.run("unmix", "nowhere.hdr", "-o", "a.tif", "--endmembers", 3, status=1)
     assert "There is no scene at" in error
     assert not (tmp_path / "elsewhere" / "a.tif").exists()

@@ -257,6 +257,12 @@ def test_scenes_have_the_appended_bands(spectra, endmembers, solution, tmp_path)
         np.testing.assert_allclose(file.read(), np.moveaxis(maps, -1, 0), rtol=1e-6)
 
 
+def test_a_scene_without_any_model_is_refused(spectra, endmembers):
+    model = MESMARegressor(endmembers, groups=GROUPS, max_rmse=1e-6).fit(spectra)
+    with pytest.raises(ValueError, match=r"NaN or infinity for all 50 valid ones; .* the bounds"):
+        unmix(model, spectra.reshape(5, 10, 20), progress=False)
+
+
 def test_in_a_pipeline_and_pickled(spectra, endmembers):
     model = MESMARegressor(endmembers[:, 2:], groups=GROUPS, max_rmse=0.05)
     pipeline = make_pipeline(BandSelector(range(2, 20)), model).fit(spectra)

@@ -157,7 +157,7 @@ class PrismaSource(Source):
             cubes.append(values)
             if name in self._errors:
                 codes = self._values(self._errors[name], rows, cols)[:, kept]
-                found = np.isin(codes, _ERRORS).any(axis=1)
+                found = np.logical_or.reduce([codes == code for code in _ERRORS]).any(axis=1)
                 wrong = found if wrong is None else wrong | found
         stored = np.concatenate(cubes, axis=1)[:, self._order]
         outside = ~stored.any(axis=1)  # the map beyond the swath is 0 in all bands
