@@ -317,6 +317,8 @@ class BaseUnmixer(
             check_columns(x_labels, self.band_labels_, "the bands of X", "those of `fit`")
             if y is not None and y.shape[1] != self.n_endmembers_:
                 raise ValueError(_message_columns(y, self.n_endmembers_))
+            if given is not None and not extracts:
+                self._check_same_endmembers(given, x_labels[1] or self.band_labels_, y_labels[1])
             return X, y
         # its abundance is what the others leave of the sum, or what the pairs say
         shade = self._learns_from_pairs or getattr(self, "sum_to_one", False) is True
@@ -374,6 +376,16 @@ class BaseUnmixer(
                 f"values or labels, to fit(…, endmembers=…); pass them once."
             )
         return endmembers
+
+    def _check_same_endmembers(self, given, bands, names):
+        """Check that a model that is trained further has the endmembers of its first fit."""
+        spectra, _ = check_endmembers(given, self.n_features_in_, bands, names, shade=True)
+        start = getattr(self, "initial_endmembers_", self.endmembers_)
+        if not np.array_equal(spectra, start):
+            raise ValueError(
+                f"Expected the endmembers of the first fit, which {type(self).__name__} is trained "
+                f"for, got others, or another order; set warm_start=False and call fit."
+            )
 
     def _check_not_sliced(self, endmembers, X, y):
         """Detect endmembers that cross-validation has split, because they were as many as pixels.

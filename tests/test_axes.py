@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 
-from skunmix import SunSALRegressor, SunSALRegressorCV, UADMMRegressor
+from skunmix import SunSALRegressor, SunSALRegressorCV, UADMMBlindUnmixer, UADMMRegressor
 from skunmix.extraction import (
     SPA,
     VCA,
@@ -138,10 +140,13 @@ def test_components_in_another_order_are_refused():
 
 
 @pytest.mark.parametrize("bands", [[3, 1], [0, 0, 1], [2, -7], [-1, -2]])
-def test_selected_bands_in_another_order_are_refused(bands):
-    """They would not be those of endmembers that were selected by the same indices."""
-    with pytest.raises(ValueError, match="Expected bands in increasing order, each once"):
+def test_selected_bands_in_another_order_are_told(bands):
+    """They are not those of endmembers that were selected by the same indices."""
+    with pytest.warns(UserWarning, match="Selected bands keep the order of the spectra, each once"):
         BandSelector(bands).fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        BandSelector([1, 3, -1]).fit(X)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +182,14 @@ def test_abundances_in_percent_are_told():
         abundance_rmse(Y, 0 * Y)
 
 
+def test_names_are_found_behind_transformed_targets():
+    model = SunSALRegressor(pd.DataFrame(E, index=["tree", "soil", "road"]), lam=0)
+    y = pd.DataFrame(Y, columns=["tree", "soil", "road"])[["road", "tree", "soil"]]
+    inside = TransformedTargetRegressor(model).fit(X, y)
+    expected = abundance_rmse_scorer(model.fit(X), X, y)
+    assert abundance_rmse_scorer(inside, X, y) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("range_", [(1.3, 1.5), (np.nan, 900)])
 def test_excluded_ranges_in_another_unit_are_refused(range_):
     """They would leave all bands."""
@@ -199,3 +212,19 @@ def test_weights_are_checked_by_score(weight):
     ):
         with pytest.raises(ValueError, match="sample_weight"):
             score()
+
+
+@pytest.mark.parametrize(
+    "model", [UADMMRegressor(E, max_epochs=1), UADMMBlindUnmixer(E, max_epochs=1)]
+)
+def test_training_further_refuses_other_endmembers(model):
+    """They were ignored, so that columns had the order of the first fit."""
+    model = clone(model).set_params(warm_start=True)
+    y = Y if isinstance(model, UADMMRegressor) else None
+    frame = pd.DataFrame(X, columns=BANDS)
+    model.set_params(endmembers=pd.DataFrame(E, columns=BANDS)[BANDS[::-1]]).fit(frame, y)
+    model.fit(frame, y).fit(frame, y)
+    for other in (E[::-1], 2 * E):
+        model.set_params(endmembers=other)
+        with pytest.raises(ValueError, match="Expected the endmembers of the first fit"):
+            model.fit(frame, y)

@@ -1,5 +1,6 @@
 """Selection of bands."""
 
+import warnings
 from numbers import Real
 from typing import ClassVar
 
@@ -249,13 +250,6 @@ def _chosen(bands, n_bands):
             f"Expected bands as a list of indices or a mask, got {bands.dtype} of shape "
             f"{bands.shape}; pass wavelengths as `ranges`."
         )
-    order = np.where(bands < 0, bands + n_bands, bands)
-    if (np.diff(order) <= 0).any():
-        i = int(np.argmax(np.diff(order) <= 0))
-        raise ValueError(
-            f"Expected bands in increasing order, each once, as selected bands keep the order of "
-            f"the spectra, got {bands[i]} before {bands[i + 1]}; sort them by numpy.unique."
-        )
     outside = bands[(bands < -n_bands) | (bands >= n_bands)]
     if len(outside):
         raise ValueError(
@@ -263,6 +257,14 @@ def _chosen(bands, n_bands):
             f"{outside[0]}; drop it."
         )
     keep[bands] = True
+    if not np.array_equal(np.where(bands < 0, bands + n_bands, bands), np.flatnonzero(keep)):
+        warnings.warn(
+            "Selected bands keep the order of the spectra, each once, but bands has another order, "
+            "or a band twice; sort it (numpy.unique), and select the endmembers' bands with this "
+            "BandSelector, too.",
+            UserWarning,
+            stacklevel=5,
+        )
     return keep
 
 

@@ -72,7 +72,10 @@ def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False
     that are far from the optimum. The residual is therefore at least 1e-7 if steps along the
     endmembers in use, and one more, could lower the objective by more than 1e-8 of its value, or if
     rounding hides whether they could. (A distance ‖y − Ax‖ of about 1e-15 of the spectrum is an
-    exact fit, and endmembers at an angle of 1e-13 to others are linear combinations of them.)
+    exact fit, and endmembers at an angle of 1e-13 to others are linear combinations of them.) Where
+    an exact fit exists, abundances that leave 1e-14 of the spectrum are therefore not certified,
+    although they differ by rounding only: the exact solver may return such for endmembers of a
+    condition number above 1e4.
 
     Without x ≥ 0 and λ, the residual is that of the normal equations: the distance of Ax from that
     of the optimum, which is the projection of y − Ax on the endmembers (with the constraint, on

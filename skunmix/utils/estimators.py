@@ -26,8 +26,13 @@ def steps_of(estimator):
 
 
 def last_step(estimator):
-    """Return the last step of a pipeline, at any depth, or of a search's best pipeline."""
+    """Return the last step of a pipeline, at any depth, or of a search's best pipeline.
+
+    Of a TransformedTargetRegressor, it is the regressor's.
+    """
     estimator = best_of(estimator)
+    if hasattr(estimator, "regressor_"):
+        return last_step(estimator.regressor_)
     steps = steps_of(estimator)
     return last_step(steps[-1][1]) if steps else estimator
 

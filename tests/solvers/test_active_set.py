@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 from sklearn.exceptions import ConvergenceWarning
@@ -70,7 +70,11 @@ def assert_solved(spectra, endmembers, solution, lam=0.0, sum_to_one=False):
         np.testing.assert_allclose(x.sum(axis=1), 1.0, rtol=0, atol=1e-12)
     assert solution.converged.all()
     residual = csr_optimality(spectra, endmembers, x, lam=lam, sum_to_one=sum_to_one)
-    assert residual.max() <= CERTIFIED
+    # no certificate tells a fit that is exact but for some bits from an exact one
+    distance = np.linalg.norm(spectra - x @ endmembers, axis=1)
+    exact = distance <= 1e-13 * (x @ np.linalg.norm(endmembers, axis=1))
+    assert residual[~exact].max(initial=0.0) <= CERTIFIED
+    assert residual.max() <= 1e-7
 
     independent = np.linalg.matrix_rank(endmembers, rtol=1e-6) == len(endmembers)
     if lam > 0 and not sum_to_one and not independent:
@@ -145,6 +149,7 @@ def adversarial_problem(kind, seed):
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(KINDS), st.integers(0, 2**32 - 1))
+@example("scaled", 2545499396)  # exact, up to 2e-14
 def test_adversarial_problems(kind, seed):
     Y, A, rng = adversarial_problem(kind, seed)
     Y *= 10.0 ** rng.integers(-4, 5)
