@@ -89,6 +89,9 @@ def product(stack, matrix):
 def choose(archetypes, residuals):
     """Return the index of the start that EDAA chooses.
 
+    The one that most resembles the other nearly best ones is 15 % more accurate on simulated scenes
+    whose materials vary, but much less so on Jasper Ridge.
+
     Parameters
     ----------
     archetypes : list of ndarray of shape (n_archetypes, n_bands)
