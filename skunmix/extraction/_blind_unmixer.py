@@ -17,6 +17,8 @@ from ._minimum_volume_unmixer import MinimumVolume
 # leaves. On simulated scenes, the linear model is the better one up to 3.6 (mild non-linearity),
 # and the worse one from 5.2 (a brightness that varies by 10 % at 30 dB).
 _LINEAR = 4.0
+# The same, where brightness varies, of spectra divided by it: better up to 2.0, worse from 4.0.
+_LINEAR_BUT_BRIGHTNESS = 3.0
 # Without noise: a variance of the noise that is this share of the spectra's.
 _LEAST_NOISE = 1e-8
 
@@ -37,7 +39,7 @@ class BlindUnmixer(BaseBlindUnmixer):
 
     method : {"auto", "minimum-volume", "archetypes"}, default="auto"
         The method. "auto" takes "minimum-volume" if `misfit_` is less than 4, or if brightness
-        varies and the misfit is less than 4 without it.
+        varies and the misfit is less than 3 without it.
 
     random_state : int, RandomState instance or None, default=None
         Determines samples and starts. None draws from a new generator, not from NumPy's global one.
@@ -116,17 +118,10 @@ class BlindUnmixer(BaseBlindUnmixer):
     def _extract(self, X, weight, n_endmembers, rng):
         rows = sample_rows(len(X), N_SAMPLE, weight)
         moments = second_moments(X, weight, rows=rows)
-        self.misfit_ = misfit = linear_misfit(moments, n_endmembers)
-        varying = False
-        if moments.n_pixels > len(moments.mean) >= n_endmembers:
-            varying = brightness_varies(moments, n_endmembers, _least_noise(moments))
-        if varying:
-            Y = X[rows].astype(np.float64)
-            weights = np.ones(len(Y)) if weight is None else weight[rows]
-            noise = noise_variances(moments).mean()
-            misfit = linear_misfit(second_moments(*perspective(Y, weights, noise)), n_endmembers)
-            varying = misfit < _LINEAR
-        method = "minimum-volume" if min(misfit, self.misfit_) < _LINEAR else "archetypes"
+        self.misfit_ = linear_misfit(moments, n_endmembers)
+        varying = linear_but_brightness(X, weight, rows, moments, n_endmembers)
+        linear = varying or self.misfit_ < _LINEAR
+        method = "minimum-volume" if linear else "archetypes"
         self.method_ = method if self.method == "auto" else self.method
         seed = rng.randint(2**31 - 1)
         if self.method_ == "minimum-volume":
@@ -135,6 +130,29 @@ class BlindUnmixer(BaseBlindUnmixer):
             unmixer = ArchetypalAnalysis(n_endmembers, random_state=seed)
         self.unmixer_ = unmixer.fit(X, sample_weight=weight)
         return self.unmixer_.endmembers_
+
+
+def linear_but_brightness(X, weight, rows, moments, n_endmembers):
+    """Return whether spectra are linear mixtures whose brightness varies.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_pixels, n_bands)
+    weight : ndarray of shape (n_pixels,), or None
+    rows : ndarray of int
+        The sample that `moments` are of.
+    moments : Moments
+    n_endmembers : int
+    """
+    if not moments.n_pixels > len(moments.mean) >= n_endmembers:
+        return False
+    if not brightness_varies(moments, n_endmembers, _least_noise(moments)):
+        return False
+    Y = X[rows].astype(np.float64)
+    weight = np.ones(len(Y)) if weight is None else weight[rows]
+    projected, weight = perspective(Y, weight, noise_variances(moments).mean())
+    misfit = linear_misfit(second_moments(projected, weight), n_endmembers)
+    return misfit < _LINEAR_BUT_BRIGHTNESS
 
 
 def linear_misfit(moments, n_endmembers):
