@@ -3,6 +3,7 @@
 import os
 import sys
 
+import numpy as np
 import pytest
 
 # pytest's processes share the cores: each takes one thread where none is asked for
@@ -18,3 +19,38 @@ def close_figures(monkeypatch):
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture
+def folder_of_files(tmp_path):
+    """Return a folder with the files of the guide and the front page.
+
+    scene.hdr has 224 bands, library.sli three named spectra of other bands, plots.csv abundances.
+    """
+    from skunmix.datasets import make_scene
+
+    scene = make_scene(
+        n_endmembers=3, shape=(50, 80), fractions=(1.0,), sigma=1.0, snr=30, random_state=0
+    )
+    np.save(tmp_path / "scene.npy", scene.spectra.reshape(*scene.shape, -1))
+    scene.spectra.astype("<f4").tofile(tmp_path / "scene.img")
+    wavelengths = np.linspace(400, 2400, 224).round(3)
+    fields = {"samples": 80, "lines": 50, "bands": 224, "data type": 4, "interleave": "bip"}
+    _write_header(tmp_path / "scene.hdr", wavelengths, fields)
+    finer = np.linspace(420, 2300, 300).round(3)
+    library = np.array([np.interp(finer, wavelengths, one) for one in scene.endmembers])
+    library.astype("<f4").tofile(tmp_path / "library.sli")
+    fields = {"samples": 300, "lines": 3, "bands": 1, "data type": 4, "interleave": "bsq"}
+    fields |= {"file type": "ENVI Spectral Library", "spectra names": "{soil, tree, water}"}
+    _write_header(tmp_path / "library.hdr", finer, fields)
+    places = np.arange(0, len(scene.spectra), 20)
+    table = np.column_stack([places // 80, places % 80, scene.abundances[places]])
+    header = "row,col,soil,tree,water"
+    np.savetxt(tmp_path / "plots.csv", table, delimiter=",", header=header, comments="")
+    return tmp_path
+
+
+def _write_header(path, wavelengths, fields):
+    fields = {**fields, "header offset": 0, "byte order": 0, "wavelength units": "Nanometers"}
+    fields["wavelength"] = "{" + ", ".join(map(str, wavelengths)) + "}"
+    path.write_text("ENVI\n" + "".join(f"{name} = {value}\n" for name, value in fields.items()))

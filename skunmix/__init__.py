@@ -2,12 +2,13 @@
 
 from importlib import import_module
 
-from .regression import SunSALRegressor, SunSALRegressorCV
+from .regression import MESMARegressor, SunSALRegressor, SunSALRegressorCV
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "ISTANetRegressor",
+    "MESMARegressor",
     "SunSALRegressor",
     "SunSALRegressorCV",
     "UADMMBlindUnmixer",

@@ -21,13 +21,15 @@ from .endmembers import (
 from .utils.estimators import check_order_is_known, pure_spectra
 from .utils.groups import index_groups, split_groups, sum_groups
 from .utils.labels import (
+    ABUNDANCE_NAMES,
+    BAND_NAMES,
     axis_labels,
+    check_axes,
     check_columns,
     check_rows,
     check_unique,
     name_labels,
     order_of_columns,
-    refuse_masked,
     same_labels,
     take_columns,
 )
@@ -38,10 +40,11 @@ from .utils.magnitudes import (
     largest_bound,
     magnitudes,
     warn_of_fills,
+    warn_of_sums,
     warn_of_suspects,
     warn_of_units,
 )
-from .utils.validation import check_numbers
+from .utils.validation import check_numbers, check_sample_weight
 
 # Negative abundances of smaller magnitude are rounding errors of float32.
 _ROUNDING = 1e-6
@@ -73,6 +76,10 @@ class BaseUnmixer(
 
         Return a number that no magnitude in X exceeds, or None if that takes another pass over X.
         """
+
+    def _n_columns(self):
+        """Return the number of columns that `_unmix` writes."""
+        return self.n_endmembers_
 
     def predict(self, X):
         """Estimate the abundances of spectra.
@@ -171,11 +178,13 @@ class BaseUnmixer(
             in unknown order.
         """
         check_is_fitted(self)
-        refuse_masked(sample_weight, "sample_weight")
         check_rows(X, y, "X", "y")
         check_rows(sample_weight, y, "sample_weight", "y")
+        check_sample_weight(sample_weight, len(y))
         check_order_is_known(self, y, "score")
-        return super().score(X, self._in_order_of_outputs(y), sample_weight)
+        y, y_pred = self._in_order_of_outputs(y), self.predict(X)
+        warn_of_sums(np.asarray(y), y_pred, stacklevel=2)
+        return r2_score(y, y_pred, sample_weight=sample_weight)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the endmembers, or of the groups by which abundances are summed.
@@ -229,7 +238,7 @@ class BaseUnmixer(
         the order of `fit`.
         """
         check_is_fitted(self)
-        refuse_masked(X, "X")
+        check_axes(X, "X", BAND_NAMES)
         # keeps the type, because a memory-mapped scene of integers is converted block by block
         checked = validate_data(self, X, dtype="numeric", ensure_all_finite=finite, reset=False)
         check_numbers(checked, "X")
@@ -238,7 +247,7 @@ class BaseUnmixer(
 
     def _abundances(self, X):
         X = self._checked_spectra(X, finite=self._checks_finite)
-        out = np.empty((len(X), self.n_endmembers_), dtype=output_dtype(X))
+        out = np.empty((len(X), self._n_columns()), dtype=output_dtype(X))
         try:
             bound = self._unmix(X, out)
         except ValueError:
@@ -463,6 +472,7 @@ class BlindMixin:
         )
         self._refuse_abundances(y, "score", fix)
         spectra, rebuilt = self._reconstruction(X)
+        check_sample_weight(sample_weight, len(spectra))
         return r2_score(
             spectra, rebuilt, sample_weight=sample_weight, multioutput="variance_weighted"
         )
@@ -495,8 +505,8 @@ def output_dtype(X):
 
 def _checked_labels(X, y):
     """Return the labels of the rows and columns of spectra, and of abundances."""
-    refuse_masked(X, "X")
-    refuse_masked(y, "y")
+    check_axes(X, "X", BAND_NAMES)
+    check_axes(y, "y", ABUNDANCE_NAMES)
     check_rows(X, y, "X", "y")
     x_labels, y_labels = axis_labels(X), axis_labels(y)
     for (_, columns), what in ((x_labels, "the bands of X"), (y_labels, "the columns of y")):
@@ -571,7 +581,7 @@ def _are_labels(y, endmembers):
 
 def _ordered(abundances, what, expected, against):
     """Return abundances with their columns in the order of the expected labels."""
-    refuse_masked(abundances, what)
+    check_axes(abundances, what, ABUNDANCE_NAMES)
     labels = axis_labels(abundances)
     order = order_of_columns(labels, expected, f"the columns of {what}", against)
     return take_columns(abundances, order)

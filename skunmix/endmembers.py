@@ -1,5 +1,7 @@
 """Conversion of `endmembers=` to an array of rows in the bands of the spectra."""
 
+import logging
+
 import numpy as np
 from sklearn import config_context
 from sklearn.base import clone
@@ -12,6 +14,7 @@ from .utils.labels import (
     axis_labels,
     band_axis,
     check_unique,
+    is_library,
     name_labels,
     order_of,
     refuse_masked,
@@ -20,7 +23,9 @@ from .utils.labels import (
     take_columns,
 )
 from .utils.validation import check_numbers, fill_values
+from .utils.wavelengths import wavelengths_in
 
+_logger = logging.getLogger(__name__)
 # Constraints of the parameter `endmembers`.
 ENDMEMBERS = ("array-like", HasMethods("fit"), None)
 
@@ -73,6 +78,37 @@ def extract_endmembers(extractor, X):
     return fitted, endmembers, names if len(names) == len(endmembers) else None
 
 
+def _in_bands(library, n_bands, bands):
+    """Return a library with unique names, resampled to the bands of spectra with wavelengths."""
+    library = library.unique_names()
+    wavelengths = wavelengths_in(bands)
+    if wavelengths is not None and library.wavelengths is not None:
+        if same_labels(library.columns, bands):
+            return library
+        try:
+            resampled = library.resample(wavelengths)
+        except ValueError as error:
+            raise ValueError(
+                f"The library does not fit the bands of the spectra ({error}); select the bands "
+                f"that it covers with BandSelector, and pass library.resample(…) to these."
+            ) from error
+        _logger.info("%r is resampled to the %d bands of the spectra", library, n_bands)
+        return resampled
+    if library.shape[1] != n_bands:
+        lacking = "library" if library.wavelengths is None else "spectra"
+        raise ValueError(
+            f"Expected a library in the {n_bands} bands of the spectra, got {library!r}, and the "
+            f"{lacking} have no wavelengths by which to resample it; "
+            + (
+                "pass wavelengths=… when you read or make the library."
+                if lacking == "library"
+                else "pass library.resample(…) to the wavelengths of the spectra, or spectra with "
+                "wavelengths as labels."
+            )
+        )
+    return library
+
+
 def check_endmembers(endmembers, n_bands, bands=None, names=None, *, shade=False):
     """Return the endmembers as rows, in the bands of the spectra, and their names.
 
@@ -80,7 +116,8 @@ def check_endmembers(endmembers, n_bands, bands=None, names=None, *, shade=False
     ----------
     endmembers : array-like of shape (n_endmembers, n_bands) or (n_bands, n_endmembers)
         One spectrum per row. Labels determine which axis holds the bands. Without labels, a matrix
-        is transposed if only its first axis has the length `n_bands`.
+        is transposed if only its first axis has the length `n_bands`. A spectral library is
+        resampled to `bands` if they are wavelengths, and its repeated names are numbered.
     n_bands : int
         Number of bands of the spectra to be unmixed.
     bands : list, default=None
@@ -104,6 +141,8 @@ def check_endmembers(endmembers, n_bands, bands=None, names=None, *, shade=False
         If the shape fits neither layout, the bands have other labels, a name or a spectrum appears
         twice, a value is NaN, masked or a fill value, or a spectrum is zero without `shade`.
     """
+    if is_library(endmembers):
+        endmembers = _in_bands(endmembers, n_bands, bands)
     table, rows, columns = _oriented(endmembers, n_bands, bands, names)
     if np.asarray(table).dtype.kind == "b":
         check_numbers(np.asarray(table), "endmembers")

@@ -8,6 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skunmix import (
     ISTANetRegressor,
+    MESMARegressor,
     SunSALRegressor,
     SunSALRegressorCV,
     UADMMBlindUnmixer,
@@ -45,6 +46,11 @@ class SunSALCVGiven(SunSALRegressorCV):
         return _fit_known(super().fit, X, y)
 
 
+class MESMAGiven(MESMARegressor):
+    def fit(self, X, y=None):
+        return _fit_known(super().fit, X, y)
+
+
 class ISTANetGiven(ISTANetRegressor):
     def fit(self, X, y=None):
         return _fit_known(super().fit, X, y)
@@ -66,6 +72,9 @@ class UADMMBlindGiven(UADMMBlindUnmixer):
         return _fit_known(super().fit, X, y)
 
 
+# models without bounds, as the checks' data are no reflectances
+UNBOUNDED = dict.fromkeys(("min_fraction", "max_fraction", "min_shade", "max_shade", "max_rmse"))
+
 # the checks warn on purpose, and their targets do not sum to one
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -74,6 +83,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
     [
         SunSALRegressor(),
         SunSALRegressorCV(),
+        MESMARegressor(**UNBOUNDED),
         ISTANetRegressor(),
         UADMMRegressor(),
         UADMMBlindUnmixer(n_endmembers=2, max_epochs=3),
@@ -90,6 +100,7 @@ def test_as_constructed(estimator, check):
         for estimator in (
             SunSALRegressor(),
             SunSALRegressorCV(),
+            MESMARegressor(**UNBOUNDED),
             ISTANetRegressor(max_epochs=3),
             UADMMRegressor(max_epochs=3),
         )
@@ -103,6 +114,7 @@ def test_unpickled(estimator, check):
     [
         SunSALGiven(),
         SunSALCVGiven(),
+        MESMAGiven(**UNBOUNDED),
         ISTANetGiven(max_epochs=3),
         UADMMGiven(max_epochs=3),
         UADMMBlindGiven(max_epochs=3),

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+import shlex
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
 import skunmix
+from skunmix.cli import main
 from skunmix.datasets import make_scene
 from skunmix.metrics import abundance_rmse_scorer
 from skunmix.model_selection import StackedGridSearchCV
@@ -95,8 +97,37 @@ def test_scripts_say_what_they_download(script):
         assert name in ast.get_docstring(tree)
 
 
-def test_python_of_the_readme_runs(monkeypatch):
+def test_the_second_example_needs_five_lines_at_most():
+    text = (ROOT / "docs" / "index.rst").read_text(encoding="utf-8")
+    lines = text.split(".. second example: at most five lines\n\n")[1].split("\n\n")[0].splitlines()
+    assert all(line.startswith(">>> ") for line in lines)
+    assert len(lines) <= 5
+    python = [line.removeprefix(">>> ") for line in lines]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert set(python) <= set(readme)
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize("page", ["README.md", "docs/index.rst", "docs/guide/files_to_maps.rst"])
+def test_commands_of_the_front_pages_run(folder_of_files, monkeypatch, page):
+    """All commands of a page, in their order; where one repeats an output, it replaces it."""
+    pytest.importorskip("rasterio")
+    monkeypatch.chdir(folder_of_files)
+    text = (ROOT / page).read_text(encoding="utf-8")
+    commands = re.findall(r"^ *skunmix ((?:info|endmembers|unmix|train) .*)$", text, re.MULTILINE)
+    first = "unmix scene.hdr -o maps.tif --endmembers library.sli --quicklook maps.png"
+    assert commands[0] == first
+    for command in commands:
+        arguments = shlex.split(command)
+        arguments += [] if arguments[0] == "info" else ["--overwrite"]
+        arguments += ["--epochs", "2"] if arguments[0] == "train" else []
+        assert main(arguments) == 0
+    assert (folder_of_files / "maps.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_python_of_the_readme_runs(folder_of_files, monkeypatch):
     """With data, short trainings, and what it does not import as scikit-learn's users know it."""
+    monkeypatch.chdir(folder_of_files)
     brief = partial(skunmix.UADMMRegressor, max_epochs=2)
     monkeypatch.setattr(skunmix, "UADMMRegressor", brief, raising=False)
     scene = make_scene(n_endmembers=3, shape=(20, 20), random_state=0)

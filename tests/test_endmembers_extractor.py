@@ -16,14 +16,22 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.utils import get_tags
 
-from skunmix import ISTANetRegressor, SunSALRegressor, SunSALRegressorCV, UADMMRegressor
+from skunmix import (
+    ISTANetRegressor,
+    SunSALRegressor,
+    SunSALRegressorCV,
+    UADMMBlindUnmixer,
+    UADMMRegressor,
+)
 from skunmix.cli._models import load_model
 from skunmix.datasets import make_endmembers, make_mixtures
-from skunmix.extraction import SPA, VCA
+from skunmix.extraction import SPA, VCA, ArchetypalAnalysis, BlindUnmixer, MinimumVolume
 from skunmix.metrics import (
+    abundance_angle_scorer,
     abundance_rmse,
     abundance_rmse_scorer,
     make_endmember_angle_scorer,
+    make_matched_abundance_scorer,
     match_endmembers,
     spectral_angle_scorer,
 )
@@ -218,6 +226,47 @@ def test_abundances_in_unknown_order_are_not_scored(scene):
     y = pd.DataFrame(named.predict(scene.spectra), columns=named.get_feature_names_out())
     assert named.score(scene.spectra, y[y.columns[::-1]]) == 1
     assert abundance_rmse_scorer(named, scene.spectra, y[y.columns[::-1]]) == 0
+
+
+BLIND = [
+    ArchetypalAnalysis(3, n_init=3, max_iter=5, random_state=0),
+    MinimumVolume(3, max_iter=2, random_state=0),
+    BlindUnmixer(3, random_state=0),
+    UADMMBlindUnmixer(n_endmembers=3, max_epochs=1, random_state=0),
+    UADMMBlindUnmixer(SPA(3), max_epochs=1, random_state=0),
+]
+
+
+@pytest.mark.parametrize("model", BLIND, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("inside", ["alone", "pipeline", "search", "search of pipelines"])
+def test_blind_unmixers_have_an_order_of_their_own(scene, model, inside):
+    model = clone(model)
+    if "pipeline" in inside:
+        model = make_pipeline(Normalizer(), model)
+    if "search" in inside:
+        model = GridSearchCV(model, {}, cv=2, scoring=spectral_angle_scorer)
+    model.fit(scene.spectra)
+    names = ["endmember0", "endmember1", "endmember2"]
+    for y in (
+        scene.abundances,
+        pd.DataFrame(scene.abundances),
+        pd.DataFrame(scene.abundances, columns=names),  # names that only count
+        pd.DataFrame(scene.abundances, columns=["tree", "soil", "water"]),
+    ):
+        for scorer in (abundance_rmse_scorer, abundance_angle_scorer):
+            with pytest.raises(ValueError, match=r"found the endmembers is unk.*match_endmembers"):
+                scorer(model, scene.spectra, y)
+    matched = make_matched_abundance_scorer(scene.endmembers)
+    assert matched(model, scene.spectra, scene.abundances) > -0.5
+
+
+def test_a_start_that_is_given_is_an_order(scene):
+    start = scene.endmembers
+    for model in (
+        UADMMBlindUnmixer(start, max_epochs=1, random_state=0).fit(scene.spectra),
+        UADMMBlindUnmixer(max_epochs=1, random_state=0).fit(scene.spectra, endmembers=start),
+    ):
+        assert abundance_rmse_scorer(model, scene.spectra, scene.abundances) > -0.1
 
 
 def test_the_target_of_a_later_step_is_ignored(scene):

@@ -25,13 +25,24 @@ MAY_KNOW = {
     "model_selection": {"unrolled"},
     "solvers": set(),
     "networks": set(),
+    "libraries": {"plotting", "scenes"},
     "metrics": set(),
     "datasets": set(),
-    "plotting": {"extraction", "metrics"},
+    "plotting": {"extraction", "metrics", "scenes"},
     "preprocessing": {"solvers"},
-    "scenes": set(),
+    "uncertainty": set(),
+    "scenes": {"preprocessing"},
     "utils": set(),
-    "cli": {"scenes", "__init__"},
+    "cli": {
+        "scenes",
+        "extraction",
+        "libraries",
+        "preprocessing",
+        "plotting",
+        "regression",
+        "unrolled",
+        "__init__",
+    },
     "__main__": {"cli"},
 }
 MAY_IMPORT_TORCH = {"networks", "unrolled"}
@@ -173,7 +184,7 @@ import skunmix
 A = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
 skunmix.SunSALRegressor(endmembers=A).fit(A).predict(A)
 import skunmix.metrics, skunmix.datasets, skunmix.plotting, skunmix.preprocessing
-import skunmix.scenes, skunmix.cli, skunmix.model_selection
+import skunmix.scenes, skunmix.cli, skunmix.model_selection, skunmix.libraries
 skunmix.scenes.unmix(skunmix.SunSALRegressor(endmembers=A).fit(A), A[np.newaxis])
 heavy = {"torch", "skorch", "matplotlib", "pooch", "xarray", "dask", "rasterio"}
 heavy &= set(sys.modules)

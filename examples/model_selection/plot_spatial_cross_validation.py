@@ -11,34 +11,34 @@ The scene is downloaded once (3 MB): see :func:`skunmix.datasets.fetch_jasper_ri
 # Folds of pixels, and of tiles
 # -----------------------------
 #
-# A tenth of the pixels of Jasper Ridge, in four folds of whole tiles: all pixels of a tile are in
-# the same fold. Tiles of one pixel give the random folds of ``KFold``.
+# A tenth of the pixels of Jasper Ridge, in four folds of
+# :class:`~skunmix.model_selection.TileKFold`: all pixels of a tile are in the same fold. Tiles of
+# one pixel give the random folds of ``KFold``.
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import ListedColormap
-from sklearn.model_selection import GroupKFold, cross_val_score
+from sklearn.model_selection import cross_val_score
 
 from skunmix.datasets import fetch_jasper_ridge
+from skunmix.model_selection import TileKFold
 
 scene = fetch_jasper_ridge()
 rows, columns = np.divmod(np.arange(len(scene.spectra)), scene.shape[1])
 pixels = np.random.RandomState(0).permutation(len(scene.spectra))[:1000]
 Y, X = scene.spectra[pixels], scene.abundances[pixels]
-folds = GroupKFold(4, shuffle=True, random_state=0)
 
 
 def tiles(side):
-    """Return the number of the tile that each pixel is in."""
-    n_columns = -(-scene.shape[1] // side)
-    return (rows // side * n_columns + columns // side)[pixels]
+    """Return four folds of tiles of a side in pixels."""
+    return TileKFold(4, tile_size=side, shape=scene.shape, random_state=0)
 
 
 colors = ListedColormap(["#0072B2", "#D55E00", "#009E73", "#E69F00"])
 sides = [1, 10, 25, 50]
 figure, axes = plt.subplots(1, 4, figsize=(9, 2.5), layout="compressed")
 for ax, side in zip(axes, sides):
-    for fold, (_, test) in enumerate(folds.split(Y, groups=tiles(side))):
+    for fold, (_, test) in enumerate(tiles(side).split(Y, groups=pixels)):
         ax.scatter(columns[pixels[test]], rows[pixels[test]], s=2, color=colors(fold))
     ax.set(title=f"tiles of {side} × {side}", aspect="equal", xticks=[], yticks=[])
     ax.invert_yaxis()
@@ -68,7 +68,7 @@ models = {
 }
 errors = {
     name: [
-        -cross_val_score(model, Y, X, groups=tiles(side), cv=folds, scoring=abundance_rmse_scorer)
+        -cross_val_score(model, Y, X, groups=pixels, cv=tiles(side), scoring=abundance_rmse_scorer)
         for side in sides
     ]
     for name, model in models.items()

@@ -5,6 +5,9 @@ import sys
 import click
 
 from .. import __version__
+from ._endmembers import endmembers
+from ._info import info
+from ._train import train
 from ._unmix import unmix
 
 __all__ = ["main"]
@@ -16,7 +19,8 @@ def commands():
     """Hyperspectral unmixing in scikit-learn."""
 
 
-commands.add_command(unmix)
+for command in (info, endmembers, unmix, train):
+    commands.add_command(command)
 
 
 def main(argv=None):

@@ -1,8 +1,67 @@
-"""Error messages of the command line, which name flags."""
+"""Errors and warnings of the command line: one sentence each, which names flags."""
 
+import logging
 import re
+import warnings
+from contextlib import contextmanager
+from functools import wraps
 
 import click
+
+
+def in_one_sentence(function):
+    """Add --quiet and --traceback to a command, and print its errors and warnings as sentences.
+
+    The command takes `quiet`, and returns what to print unless it is quiet.
+    """
+
+    @click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")
+    @click.option("--traceback", is_flag=True, help="Print errors with their traceback.")
+    @wraps(function)
+    def run(*args, quiet, traceback, **kwargs):
+        command = click.get_current_context().command
+
+        shown = set()
+
+        def show(message, *args, **kwargs):
+            text = in_terms_of_flags(sentence(message), command)
+            # the sample and the scene may give the same warning with other numbers
+            kind = re.sub(r"[\d.]+", "", text)
+            if kind not in shown:
+                click.echo(f"Warning: {text}", err=True)
+            shown.add(kind)
+
+        try:
+            with warnings.catch_warnings(), _progress_on_stderr(quiet):
+                warnings.showwarning = show
+                result = function(*args, quiet=quiet, **kwargs)
+        except click.ClickException:
+            raise
+        except Exception as error:
+            if traceback:
+                raise
+            raise click.ClickException(in_terms_of_flags(sentence(error), command)) from error
+        if not quiet:
+            click.echo(result)
+
+    return run
+
+
+@contextmanager
+def _progress_on_stderr(quiet):
+    """Return a context in which what scenes report of units and bands is printed, a line each."""
+    logger = logging.getLogger("skunmix.scenes")
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: click.echo(record.getMessage(), err=True)
+    level = logger.level
+    if not quiet:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def in_terms_of_flags(message, command):

@@ -6,9 +6,31 @@ from pathlib import Path
 
 from sklearn.base import BaseEstimator
 
+from ..utils.estimators import best_of, endmember_names, fitted_bands, last_step, steps_of
 from ..utils.optional import require
 
 _EXPECTED = "expected a fitted estimator or pipeline saved by skops.io.dump(model, path)"
+
+
+def describe_model(model):
+    """Return the facts of a fitted estimator or pipeline as a dict."""
+    unmixer = last_step(model)
+    bands = fitted_bands(model)
+    steps = [type(step).__name__ for _, step in steps_of(best_of(model))]
+    parameters = unmixer.get_params(deep=False) if hasattr(unmixer, "get_params") else {}
+    changed = {
+        name: value
+        for name, value in parameters.items()
+        if isinstance(value, (bool, int, float, str))
+    }
+    return {
+        "kind": "model",
+        "estimator": type(best_of(model)).__name__ if not steps else " → ".join(steps),
+        "n_bands": getattr(best_of(model), "n_features_in_", None),
+        "bands": [str(label) for label in bands[0]] if bands else None,
+        "names": endmember_names(model),
+        "parameters": changed,
+    }
 
 
 def load_model(path, *, allow_pickle=False, trusted=()):
@@ -75,7 +97,8 @@ def _load_skops(path, trusted):
 def _is_known(name):
     """Return whether a name is a class of scikit-learn, or an estimator or metric of skunmix.
 
-    The classes of the solvers, which fitted estimators hold, have nothing but arrays.
+    The classes of the solvers and of libraries, which estimators hold, have nothing but arrays and
+    text.
     """
     module, _, name = name.rpartition(".")
     package = module.split(".")[0]
@@ -88,7 +111,8 @@ def _is_known(name):
     if isinstance(found, type):
         if package == "sklearn" or issubclass(found, BaseEstimator):
             return True
-        return found in vars(import_module("skunmix.solvers")).values()
+        holders = (import_module(f"skunmix.{room}") for room in ("solvers", "libraries"))
+        return any(found in vars(holder).values() for holder in holders)
     return package == "skunmix" and name in import_module("skunmix.metrics").__all__
 
 

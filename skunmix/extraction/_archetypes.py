@@ -1,14 +1,16 @@
 """Archetypal analysis by entropic descent: the maths of `ArchetypalAnalysis`."""
 
+from itertools import combinations
+
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 # EDAA: steps in a round, and the factors of the step.
 _N_STEPS = 5
 _FACTORS = 2.0 ** np.arange(-3, 4)
 # The start of the weights of candidates, softmax of uniform noise of this height.
 _NOISE = 0.1
-# Of the starts whose residual exceeds the least by at most this share, the one is taken whose
-# archetypes correlate least, as in EDAA.
+# Starts whose residual exceeds the least by at most this share are nearly the best, as in EDAA.
 _NEARLY_BEST = 0.05
 _TINY = 1e-30
 
@@ -87,23 +89,26 @@ def product(stack, matrix):
 
 
 def choose(archetypes, residuals):
-    """Return the index of the start that EDAA chooses.
+    """Return the index of the start that most resembles the others of nearly the least residual.
+
+    Its archetypes have the least mean angle to those of the others, after matching.
 
     Parameters
     ----------
-    archetypes : list of ndarray of shape (n_archetypes, n_bands)
+    archetypes : ndarray of shape (n_init, n_archetypes, n_dimensions)
+        In the coordinates of an orthonormal basis.
     residuals : ndarray of shape (n_init,)
         L1 norms.
     """
     nearly = np.flatnonzero(residuals <= residuals.min() / (1 - _NEARLY_BEST))
-    return min(nearly, key=lambda i: largest_correlation(archetypes[i]))
+    distances = np.zeros((len(nearly), len(nearly)))
+    for i, j in combinations(range(len(nearly)), 2):
+        distances[i, j] = distances[j, i] = matched_angle(*archetypes[nearly[[i, j]]])
+    return nearly[distances.sum(axis=1).argmin()]
 
 
-def largest_correlation(spectra):
-    """Return the largest correlation coefficient of two spectra."""
-    if len(spectra) == 1:
-        return 0.0
-    centred = spectra - spectra.mean(axis=1, keepdims=True)
-    lengths = np.linalg.norm(centred, axis=1)
-    correlations = centred @ centred.T / np.maximum(np.outer(lengths, lengths), _TINY)
-    return float(correlations[np.triu_indices(len(spectra), 1)].max())
+def matched_angle(E, F):
+    """Return the mean angle between matched rows of two matrices, in radians."""
+    lengths = np.outer(np.linalg.norm(E, axis=1), np.linalg.norm(F, axis=1))
+    angles = np.arccos(np.clip(E @ F.T / np.maximum(lengths, _TINY), -1, 1))
+    return angles[linear_sum_assignment(angles)].mean()

@@ -9,9 +9,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from ..utils import Interval, StrOptions, fit_context
-from ..utils.labels import axis_labels, check_unique, refuse_masked
+from ..utils.labels import BAND_NAMES, axis_labels, check_axes, check_unique
+from ..utils.magnitudes import values_seen_to, warn_of_extremes
 from ..utils.random import generator
 from ..utils.state import restored_on_error
+from ..utils.validation import check_numbers
 from ._count import METHODS, count_endmembers
 from ._weights import check_weight
 
@@ -69,16 +71,19 @@ class BaseExtractor(BaseEstimator, metaclass=ABCMeta):
             masked, a weight is negative, or the number of endmembers is estimated as 0.
         """
         with restored_on_error(self):
-            refuse_masked(X, "X")
+            check_axes(X, "X", BAND_NAMES)
             bands = axis_labels(X)[1]
             if bands is not None:
                 check_unique(bands, "the bands of X")
             X = validate_data(self, X, dtype="numeric")
+            check_numbers(X, "X")
             weight = check_weight(sample_weight, X)
+            warn_of_extremes(X, weight, stacklevel=3)
             n_endmembers = resolve_n_endmembers(self.n_endmembers, X, weight)
             rng = generator(getattr(self, "random_state", None))
             self.band_labels_ = bands
-            self.endmembers_ = self._extract(X, weight, n_endmembers, rng)
+            with values_seen_to():  # by extractors inside
+                self.endmembers_ = self._extract(X, weight, n_endmembers, rng)
             self.n_endmembers_ = len(self.endmembers_)
         return self
 

@@ -15,7 +15,8 @@ class BaseBlindUnmixer(BlindMixin, BaseUnmixer, BaseExtractor):
     """Base class of the blind unmixers: extractors that unmix, too.
 
     Abundances are those of fully constrained least squares (FCLS) with `endmembers_`. If `_norm` is
-    "l2", pixels and endmembers are at unit length there and in `score`.
+    "l2", pixels and endmembers are at unit length there and in `score`. If it is "sum", abundances
+    are those of non-negative least squares divided by their sum, and `score` is at unit length.
     """
 
     endmembers = None  # BaseUnmixer's parameter: here they are always extracted
@@ -30,10 +31,14 @@ class BaseBlindUnmixer(BlindMixin, BaseUnmixer, BaseExtractor):
         return np.array([f"endmember{i}" for i in range(self.n_endmembers_)], dtype=object)
 
     def _unmix(self, X, out):
-        endmembers = self.endmembers_ if self._norm is None else to_unit_length(self.endmembers_)
+        unit = self._norm == "l2"
+        endmembers = to_unit_length(self.endmembers_) if unit else self.endmembers_
         for block in gen_batches(len(X), _BLOCK):
-            spectra = X[block] if self._norm is None else to_unit_length(X[block])
-            csr_active_set(spectra, endmembers, sum_to_one=True, out=out[block])
+            spectra = to_unit_length(X[block]) if unit else X[block]
+            if self._norm == "sum":
+                divide_by_sums(spectra, endmembers, out[block])
+            else:
+                csr_active_set(spectra, endmembers, sum_to_one=True, out=out[block])
 
     def inverse_transform(self, X):
         """Reconstruct spectra from abundances: mix the endmembers.
@@ -58,7 +63,7 @@ class BaseBlindUnmixer(BlindMixin, BaseUnmixer, BaseExtractor):
             If the number of columns is not that of the endmembers, or there is a NaN.
         """
         spectra = super().inverse_transform(X)
-        if self._norm is None:
+        if self._norm != "l2":
             return spectra
         lengths = np.linalg.norm(self.endmembers_, axis=1)
         abundances = np.reshape(np.asarray(X, dtype=np.float64), (len(spectra), -1))
@@ -70,3 +75,14 @@ class BaseBlindUnmixer(BlindMixin, BaseUnmixer, BaseExtractor):
         if self._norm is None:
             return spectra, rebuilt
         return to_unit_length(spectra), to_unit_length(rebuilt)
+
+
+def divide_by_sums(spectra, endmembers, out):
+    """Write abundances by non-negative least squares, divided by their sum."""
+    csr_active_set(spectra, endmembers, lam=0, out=out)
+    sums = out.sum(axis=1)
+    dark = sums == 0  # nothing tells the shares: take the mixture that is nearest
+    if dark.any():
+        out[dark] = csr_active_set(spectra[dark], endmembers, sum_to_one=True).abundances
+        sums[dark] = 1
+    out /= sums[:, np.newaxis]

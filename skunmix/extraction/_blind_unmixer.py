@@ -4,12 +4,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..solvers.moments import second_moments
+from ..solvers.moments import N_SAMPLE, sample_rows, second_moments
 from ..solvers.noise import noise_variances
 from ..utils import StrOptions
 from ._archetypal_analysis import ArchetypalAnalysis
 from ._base import BaseExtractor
 from ._blind import BaseBlindUnmixer
+from ._brightness import brightness_varies, perspective
 from ._minimum_volume_unmixer import MinimumVolume
 
 # Beyond the dimensions of linear mixtures, the largest variance is 1 in units of what noise alone
@@ -25,8 +26,9 @@ class BlindUnmixer(BaseBlindUnmixer):
 
     Linear mixtures of p endmembers, whose abundances sum to one, have p - 1 principal components,
     and noise beyond. It is :class:`MinimumVolume` that finds their endmembers, more accurately than
-    any pixel. In real scenes, brightness and materials vary, and further components stand out from
-    the noise. There, :class:`ArchetypalAnalysis` is more accurate.
+    any pixel. If only their brightness varies, the same holds once each is divided by it. In real
+    scenes, materials vary, too, and further components stand out from the noise. There,
+    :class:`ArchetypalAnalysis` is more accurate.
 
     Parameters
     ----------
@@ -34,7 +36,8 @@ class BlindUnmixer(BaseBlindUnmixer):
         Number of endmembers, or the method of :func:`estimate_n_endmembers` that estimates it.
 
     method : {"auto", "minimum-volume", "archetypes"}, default="auto"
-        The method. "auto" takes "minimum-volume" if `misfit_` is less than 4.
+        The method. "auto" takes "minimum-volume" if `misfit_` is less than 4, or if brightness
+        varies and the misfit is less than 4 without it.
 
     random_state : int, RandomState instance or None, default=None
         Determines samples and starts. None draws from a new generator, not from NumPy's global one.
@@ -56,7 +59,7 @@ class BlindUnmixer(BaseBlindUnmixer):
         than bands, so that the noise is unknown.
 
     unmixer_ : MinimumVolume or ArchetypalAnalysis
-        The fitted unmixer.
+        The fitted unmixer. `MinimumVolume` has `varying_brightness` as the spectra suggest.
 
     n_features_in_ : int
         Number of bands.
@@ -78,6 +81,9 @@ class BlindUnmixer(BaseBlindUnmixer):
     The principal components are those of bands divided by the standard deviation of their noise,
     which is estimated by regression on the other bands. For n pixels of noise in L bands, the
     largest variance of a component is :math:`(1 + \sqrt{L / n})^2` (Marchenko and Pastur 1967).
+
+    Brightness varies if the spectra's distances from the hyperplane through the endmembers have a
+    variance that exceeds the noise's by more than 5 %, and by five standard errors.
 
     If the number of endmembers is too small, further components stand out as well.
 
@@ -108,12 +114,27 @@ class BlindUnmixer(BaseBlindUnmixer):
         return self.unmixer_._norm
 
     def _extract(self, X, weight, n_endmembers, rng):
-        self.misfit_ = linear_misfit(second_moments(X, weight), n_endmembers)
-        linear = "minimum-volume" if self.misfit_ < _LINEAR else "archetypes"
-        self.method_ = linear if self.method == "auto" else self.method
-        kind = MinimumVolume if self.method_ == "minimum-volume" else ArchetypalAnalysis
-        self.unmixer_ = kind(n_endmembers, random_state=rng.randint(2**31 - 1))
-        return self.unmixer_.fit(X, sample_weight=weight).endmembers_
+        rows = sample_rows(len(X), N_SAMPLE, weight)
+        moments = second_moments(X, weight, rows=rows)
+        self.misfit_ = misfit = linear_misfit(moments, n_endmembers)
+        varying = False
+        if moments.n_pixels > len(moments.mean) >= n_endmembers:
+            varying = brightness_varies(moments, n_endmembers, _least_noise(moments))
+        if varying:
+            Y = X[rows].astype(np.float64)
+            weights = np.ones(len(Y)) if weight is None else weight[rows]
+            noise = noise_variances(moments).mean()
+            misfit = linear_misfit(second_moments(*perspective(Y, weights, noise)), n_endmembers)
+            varying = misfit < _LINEAR
+        method = "minimum-volume" if min(misfit, self.misfit_) < _LINEAR else "archetypes"
+        self.method_ = method if self.method == "auto" else self.method
+        seed = rng.randint(2**31 - 1)
+        if self.method_ == "minimum-volume":
+            unmixer = MinimumVolume(n_endmembers, varying_brightness=varying, random_state=seed)
+        else:
+            unmixer = ArchetypalAnalysis(n_endmembers, random_state=seed)
+        self.unmixer_ = unmixer.fit(X, sample_weight=weight)
+        return self.unmixer_.endmembers_
 
 
 def linear_misfit(moments, n_endmembers):

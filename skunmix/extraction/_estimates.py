@@ -8,7 +8,9 @@ from sklearn.utils import check_array
 from ..solvers.moments import N_SAMPLE_OF_NOISE, second_moments
 from ..solvers.noise import noise_variances
 from ..utils import Interval, StrOptions, validate_params
-from ..utils.labels import refuse_masked
+from ..utils.labels import BAND_NAMES, check_axes
+from ..utils.magnitudes import warn_of_extremes
+from ..utils.validation import check_numbers
 from ._count import METHODS, count_endmembers
 from ._weights import check_weight
 
@@ -143,6 +145,11 @@ def estimate_n_endmembers(
     shade, of zeros. There must be many more bands than endmembers, so that other bands predict the
     signal of a band.
 
+    "hysime" keeps a direction if the signal along it has more energy than the noise. Endmembers
+    that are nearly mixtures of the others do not reach that if there is much noise, so the number
+    is too small: of ten similar minerals of the USGS library at 20 dB it finds five to nine, and
+    the true noise would give the same.
+
     References
     ----------
     .. [1] J. M. Bioucas-Dias and J. M. P. Nascimento, "Hyperspectral subspace identification", IEEE
@@ -168,6 +175,9 @@ def estimate_n_endmembers(
 
 
 def _checked(X, sample_weight):
-    refuse_masked(X, "X")
+    check_axes(X, "X", BAND_NAMES)
     X = check_array(X, dtype="numeric", input_name="X")
-    return X, check_weight(sample_weight, X)
+    check_numbers(X, "X")
+    weight = check_weight(sample_weight, X)
+    warn_of_extremes(X, weight, stacklevel=4)
+    return X, weight

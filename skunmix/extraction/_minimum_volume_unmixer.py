@@ -8,6 +8,7 @@ import numpy as np
 from ..utils import Interval, StrOptions
 from ._base import BaseExtractor
 from ._blind import BaseBlindUnmixer
+from ._brightness import as_bright_as, perspective
 from ._minimum_volume import make_problem, minimum_volume
 from ._nfindr import NFINDR
 from ._sample import distinct_pixels
@@ -29,7 +30,7 @@ class MinimumVolume(BaseBlindUnmixer):
     principal components, by L-BFGS from the largest simplex of pixels (:class:`NFINDR`), with exact
     abundances in each iteration.
 
-    It suits linear mixtures, at any noise. For scenes of varying brightness, see
+    It suits linear mixtures, at any noise. If materials vary or mixing is not linear, see
     :class:`ArchetypalAnalysis`.
 
     Parameters
@@ -44,6 +45,12 @@ class MinimumVolume(BaseBlindUnmixer):
 
     positive : bool, default=True
         Whether endmembers are at least 0.
+
+    varying_brightness : bool, default=False
+        Whether the brightness of pixels varies, as by slope and shade. If so, each pixel is divided
+        by its brightness in `fit`: its length along the mean direction of the pixels (perspective
+        projection). `predict` gives non-negative least squares, divided by their sum. It
+        costs a little accuracy where brightness does not vary; :class:`BlindUnmixer` tests that.
 
     max_samples : int, default=10_000
         Number of pixels, drawn at random, that the endmembers are fitted to.
@@ -108,6 +115,7 @@ class MinimumVolume(BaseBlindUnmixer):
         **BaseExtractor._parameter_constraints,
         "volume_weight": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "positive": ["boolean"],
+        "varying_brightness": ["boolean"],
         "max_samples": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
     }
@@ -118,6 +126,7 @@ class MinimumVolume(BaseBlindUnmixer):
         *,
         volume_weight="auto",
         positive=True,
+        varying_brightness=False,
         max_samples=10_000,
         max_iter=12,
         random_state=None,
@@ -125,12 +134,27 @@ class MinimumVolume(BaseBlindUnmixer):
         self.n_endmembers = n_endmembers
         self.volume_weight = volume_weight
         self.positive = positive
+        self.varying_brightness = varying_brightness
         self.max_samples = max_samples
         self.max_iter = max_iter
         self.random_state = random_state
 
+    @property
+    def _norm(self):
+        return "sum" if self.varying_brightness else None
+
     def _extract(self, X, weight, n_endmembers, rng):
         Y, weight = distinct_pixels(X, weight, self.max_samples, rng)
+        if not self.varying_brightness:
+            return self._smallest_simplex(Y, weight, n_endmembers, rng)
+        subspace = signal_subspace(Y, n_endmembers, weight=weight)
+        check_dims(subspace, n_endmembers, len(Y))
+        beyond = subspace.energies[n_endmembers:]
+        projected, shares = perspective(Y, weight, beyond.mean() if len(beyond) else 0.0)
+        endmembers = self._smallest_simplex(projected, shares, n_endmembers, rng)
+        return as_bright_as(Y, weight, endmembers)
+
+    def _smallest_simplex(self, Y, weight, n_endmembers, rng):
         subspace = signal_subspace(Y, n_endmembers - 1, weight=weight, centred=True)
         check_dims(subspace, n_endmembers, len(Y))
         beyond = subspace.energies[n_endmembers - 1 :]

@@ -7,8 +7,10 @@ from sklearn.utils import check_array
 
 from ..solvers.moments import floats_of, row_blocks
 from ..utils import Interval, validate_params
-from ..utils.labels import refuse_masked
+from ..utils.labels import BAND_NAMES, check_axes
+from ..utils.magnitudes import warn_of_extremes
 from ..utils.random import generator
+from ..utils.validation import check_numbers
 
 # Projections that are made at once.
 _AT_ONCE = 64
@@ -74,8 +76,10 @@ def pixel_purity(X, n_projections=1000, *, threshold=0.0, random_state=None):
     >>> int(counts[3]), int(counts.sum())
     (0, 200)
     """
-    refuse_masked(X, "X")
+    check_axes(X, "X", BAND_NAMES)
     X = check_array(X, dtype="numeric", input_name="X")
+    check_numbers(X, "X")
+    warn_of_extremes(X, None, stacklevel=3)
     rng = generator(random_state)
     counts = np.zeros(len(X), dtype=np.intp)
     for first in range(0, n_projections, _AT_ONCE):

@@ -11,14 +11,18 @@ from sklearn.utils import check_array
 
 from ..utils import Interval, validate_params
 from ..utils.labels import (
+    ABUNDANCE_NAMES,
+    BAND_NAMES,
     axis_labels,
+    check_axes,
     check_rows,
     column_labels,
     order_of_columns,
-    refuse_masked,
     take_columns,
 )
+from ..utils.magnitudes import warn_of_sums
 from ..utils.spectra import row_rmse
+from ..utils.validation import check_sample_weight
 
 _ABUNDANCES = {
     "y_true": ["array-like"],
@@ -70,6 +74,7 @@ def abundance_rmse(y_true, y_pred, *, sample_weight=None, average=True):
     array([0.1, 0.3])
     """
     y_true, y_pred = _check_abundances(y_true, y_pred, sample_weight)
+    warn_of_sums(y_true, y_pred, stacklevel=3)
     return _mean(row_rmse(y_true, y_pred), sample_weight, average)
 
 
@@ -272,7 +277,8 @@ def signal_to_reconstruction_error(y_true, y_pred, *, sample_weight=None):
     20.0
     """
     y_true, y_pred = _check_abundances(y_true, y_pred, sample_weight)
-    weight = _check_weight(sample_weight, len(y_true))
+    warn_of_sums(y_true, y_pred, stacklevel=3)
+    weight = check_sample_weight(sample_weight, len(y_true))
     if weight is not None:
         root = np.sqrt(weight)[:, np.newaxis]
         y_true, y_pred = root * y_true, root * y_pred
@@ -307,7 +313,7 @@ def _unit_rows(X):
 
 def _mean(values, sample_weight, average):
     if average:
-        weight = _check_weight(sample_weight, len(values))
+        weight = check_sample_weight(sample_weight, len(values))
         return float(np.average(values, weights=weight))
     if sample_weight is not None:
         raise ValueError(
@@ -317,26 +323,6 @@ def _mean(values, sample_weight, average):
     return values
 
 
-def _check_weight(sample_weight, n_rows):
-    if sample_weight is None:
-        return None
-    refuse_masked(sample_weight, "sample_weight")
-    weight = check_array(
-        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
-    )
-    if weight.shape != (n_rows,):
-        raise ValueError(
-            f"Expected sample_weight of shape ({n_rows},), got {weight.shape}; pass one weight for "
-            f"each row."
-        )
-    if weight.min() < 0 or not weight.any():
-        raise ValueError(
-            f"Expected non-negative sample_weight with a positive value, got {weight.min():g} to "
-            f"{weight.max():g}; set negative weights to 0, or drop the weights."
-        )
-    return weight
-
-
 def _check_abundances(y_true, y_pred, sample_weight):
     return _check_pair(y_true, y_pred, sample_weight, ("y_true", "y_pred"), vector_shape=(-1, 1))
 
@@ -344,6 +330,9 @@ def _check_abundances(y_true, y_pred, sample_weight):
 def _check_pair(true, pred, sample_weight, names, vector_shape):
     """Return two matrices of the same shape, with their columns aligned if both have labels."""
     name_true, name_pred = names
+    held = ABUNDANCE_NAMES if name_true == "y_true" else BAND_NAMES
+    check_axes(true, name_true, held)
+    check_axes(pred, name_pred, held)
     order = order_of_columns(
         axis_labels(pred),
         column_labels(true),
@@ -365,7 +354,6 @@ def _check_pair(true, pred, sample_weight, names, vector_shape):
 
 
 def _check_matrix(values, name, vector_shape):
-    refuse_masked(values, name)
     values = check_array(values, ensure_2d=False, allow_nd=True, dtype=np.float64, input_name=name)
     if values.ndim not in (1, 2):
         raise ValueError(

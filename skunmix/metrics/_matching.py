@@ -5,7 +5,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.utils import check_array
 
 from ..utils import validate_params
-from ..utils.labels import axis_labels, order_of_columns, refuse_masked, take_columns
+from ..utils.labels import BAND_NAMES, axis_labels, check_axes, order_of_columns, take_columns
 from ._functions import row_angles
 
 _ENDMEMBERS = {"endmembers_true": ["array-like"], "endmembers_pred": ["array-like"]}
@@ -133,7 +133,7 @@ def _check_endmembers(true, pred):
     pred = take_columns(pred, bands)
     checked = []
     for endmembers, name in ((true, "endmembers_true"), (pred, "endmembers_pred")):
-        refuse_masked(endmembers, name)
+        check_axes(endmembers, name, BAND_NAMES)
         checked.append(check_array(endmembers, dtype=np.float64, input_name=name))
     true, pred = checked
     if true.shape[1] != pred.shape[1]:

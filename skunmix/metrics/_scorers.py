@@ -11,11 +11,12 @@ from ..utils.estimators import (
     reconstruct_spectra,
 )
 from ..utils.labels import (
+    ABUNDANCE_NAMES,
     axis_labels,
+    check_axes,
     check_rows,
     name_labels,
     order_of_columns,
-    refuse_masked,
     take_columns,
 )
 from ._functions import abundance_angle_distance, abundance_rmse, spectral_angle_distance
@@ -46,7 +47,7 @@ class AbundanceScorer(BaseEstimator):
 
         scikit-learn reads the routing of `sample_weight` from the signature of this method.
         """
-        refuse_masked(y, "y")
+        check_axes(y, "y", ABUNDANCE_NAMES)
         check_rows(X, y, "X", "y")
         check_order_is_known(estimator, y, "The scorer")
         order = order_of_columns(
@@ -118,7 +119,7 @@ class MatchedAbundanceScorer(AbundanceScorer):
         -------
         score : float
         """
-        refuse_masked(y, "y")
+        check_axes(y, "y", ABUNDANCE_NAMES)
         check_rows(X, y, "X", "y")
         names = name_labels(axis_labels(self.endmembers_true)[0])
         y = take_columns(

@@ -306,6 +306,11 @@ class EndmemberDisplay:
                 f"Expected {name} of shape ({n_bands},), one for each band of the spectra, got "
                 f"{values.shape}; pass one for each band."
             )
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"Expected finite {name}, got {values[~np.isfinite(values)][0]:g} for band "
+                f"{np.argmin(np.isfinite(values))}; drop this band."
+            )
         return values, label
 
     def _draw_legend(self, ax):

@@ -1,11 +1,17 @@
 """Abundance maps."""
 
+from numbers import Integral
 from textwrap import fill
 
 import numpy as np
+from sklearn.utils import check_scalar
 
+from ..scenes.io.gdal import gdal_warnings_off
+from ..scenes.io.opening import open_source
+from ..scenes.io.thinning import thinned
 from ..utils.estimators import last_step
 from ..utils.images import place, split_pixels, values_last
+from ..utils.labels import are_known
 from ..utils.optional import require_pyplot
 from ._common import (
     as_image,
@@ -27,8 +33,8 @@ _TITLE_WIDTH = 14
 class AbundanceMapDisplay:
     """Abundance maps: one panel for each endmember, with a common scale.
 
-    Create it with :meth:`from_estimator` or :meth:`from_predictions`. The parameters of the
-    constructor become attributes.
+    Create it with :meth:`from_estimator`, :meth:`from_predictions` or :meth:`from_file`. The
+    parameters of the constructor become attributes.
 
     Parameters
     ----------
@@ -200,6 +206,55 @@ class AbundanceMapDisplay:
             reference = as_image_like(y_true, labels, shape, "y_true", "those of y_pred")
         display = cls(abundances, reference=reference, endmember_names=endmember_names, name=name)
         return display.plot(**plot_kw)
+
+    @classmethod
+    def from_file(cls, path, *, max_side=600, endmember_names=None, name=None, **plot_kw):
+        """Draw a file of abundances, such as :func:`skunmix.scenes.unmix_file` writes.
+
+        The file is read block by block, and a large one is thinned, so that it need not fit into
+        memory.
+
+        Parameters
+        ----------
+        path : str or path-like
+            GeoTIFF, ENVI, netCDF, Zarr or NumPy file, with a band or an entry of the dimension
+            "endmember" for each endmember.
+
+        max_side : int, default=600
+            Rows and columns to draw, at most. Of a larger file, every second, third, … row and
+            column is drawn.
+
+        endmember_names : sequence of str, default=None
+            Titles of the panels. None takes the names in the file.
+
+        name : str, default=None
+            Label of the row of maps.
+
+        **plot_kw
+            Passed to :meth:`plot`: `ax`, `n_cols`, `cmap`, `colorbar` and `im_kw`.
+
+        Returns
+        -------
+        display : AbundanceMapDisplay
+
+        Raises
+        ------
+        OSError
+            If the file does not exist, or cannot be read.
+        ValueError
+            As in :meth:`plot`.
+        ImportError
+            If matplotlib, or a library that reads the file, is not installed.
+        """
+        require_pyplot(f"{cls.__name__}.from_file")
+        check_scalar(max_side, "max_side", Integral, min_val=1)
+        with gdal_warnings_off():
+            source = open_source(path, band_dim="endmember")
+            abundances = thinned(source, max_side)
+            if endmember_names is None:
+                known = [labels for labels in source.band_labels() if are_known(labels)]
+                endmember_names = check_names(known[0] if known else None, source.shape[2])
+        return cls(abundances, endmember_names=endmember_names, name=name).plot(**plot_kw)
 
     def plot(
         self,

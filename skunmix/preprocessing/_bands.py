@@ -10,14 +10,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils import StrOptions, fit_context, safe_indexing
 from ..utils.labels import (
+    BAND_NAMES,
     axis_labels,
     check_columns,
     check_wavelength_labels,
     column_labels,
     refuse_masked,
+    refuse_turned,
 )
 from ..utils.state import restored_on_error
-from ._wavelengths import UNITS, check_wavelengths, nanometres_in, with_unit
+from ..utils.wavelengths import UNITS, check_range, check_wavelengths, nanometres_in, with_unit
 
 
 class BandSelector(SelectorMixin, BaseEstimator):
@@ -128,6 +130,7 @@ class BandSelector(SelectorMixin, BaseEstimator):
             unit, a range contains no band, or no band is left.
         """
         with restored_on_error(self):
+            refuse_turned(X, "X", BAND_NAMES)
             given, labels = X, column_labels(X)
             X = validate_data(self, X, dtype="numeric", ensure_all_finite=False)
             n_bands = X.shape[1]
@@ -177,6 +180,7 @@ class BandSelector(SelectorMixin, BaseEstimator):
                     f"pairs."
                 )
             low, high = sorted(pair)
+            check_range(low, high, self.unit, name)
             factor = nanometres_in(self.unit)
             # include the ends in spite of rounding by a change of unit
             slack = 1e-9 * high * factor
@@ -213,6 +217,7 @@ class BandSelector(SelectorMixin, BaseEstimator):
         """
         # the check of the mixin refuses infinity, which is allowed in dropped bands
         check_is_fitted(self, "_keep")
+        refuse_turned(X, "X", BAND_NAMES)
         given = X
         X = validate_data(self, X, dtype=None, ensure_all_finite=False, reset=False)
         check_columns(axis_labels(given), self.band_labels_, "the bands of X", "those of `fit`")
@@ -243,6 +248,13 @@ def _chosen(bands, n_bands):
         raise ValueError(
             f"Expected bands as a list of indices or a mask, got {bands.dtype} of shape "
             f"{bands.shape}; pass wavelengths as `ranges`."
+        )
+    order = np.where(bands < 0, bands + n_bands, bands)
+    if (np.diff(order) <= 0).any():
+        i = int(np.argmax(np.diff(order) <= 0))
+        raise ValueError(
+            f"Expected bands in increasing order, each once, as selected bands keep the order of "
+            f"the spectra, got {bands[i]} before {bands[i + 1]}; sort them by numpy.unique."
         )
     outside = bands[(bands < -n_bands) | (bands >= n_bands)]
     if len(outside):

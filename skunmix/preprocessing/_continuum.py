@@ -18,7 +18,7 @@ from ..utils.labels import (
     refuse_masked,
 )
 from ..utils.state import restored_on_error
-from ._wavelengths import UNITS, check_wavelengths, with_unit
+from ..utils.wavelengths import UNITS, check_wavelengths, with_unit
 
 _BLOCK = 4096  # pixels that are converted to float64 at once
 

@@ -11,8 +11,17 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..solvers.moments import N_SAMPLE_OF_NOISE, second_moments, with_signs
 from ..solvers.noise import noise_variances
 from ..utils import Interval, fit_context
-from ..utils.labels import axis_labels, check_columns, column_labels, refuse_masked
+from ..utils.labels import (
+    BAND_NAMES,
+    axis_labels,
+    check_axes,
+    check_columns,
+    column_labels,
+    refuse_masked,
+)
+from ..utils.magnitudes import warn_of_extremes
 from ..utils.state import restored_on_error
+from ..utils.validation import check_numbers
 
 
 class MinimumNoiseFraction(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -123,9 +132,11 @@ class MinimumNoiseFraction(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             infinite or masked.
         """
         with restored_on_error(self):
-            refuse_masked(X, "X")
+            check_axes(X, "X", BAND_NAMES)
             labels = column_labels(X)
             X = validate_data(self, X, dtype="numeric")
+            check_numbers(X, "X")
+            warn_of_extremes(X, None, stacklevel=3)
             n_bands = X.shape[1]
             n_components = n_bands if self.n_components is None else self.n_components
             if n_components > n_bands:
@@ -167,7 +178,7 @@ class MinimumNoiseFraction(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             If the bands are not those of `fit`, or a value is NaN, infinite or masked.
         """
         check_is_fitted(self)
-        refuse_masked(X, "X")
+        check_axes(X, "X", BAND_NAMES)
         labels = axis_labels(X)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         check_columns(labels, self.band_labels_, "the bands of X", "those of `fit`")
@@ -188,9 +199,12 @@ class MinimumNoiseFraction(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Raises
         ------
         ValueError
-            If the number of components is not that of `transform`.
+            If the components are not those of `transform`, or a value is NaN or masked.
         """
         check_is_fitted(self)
+        refuse_masked(X, "X")
+        names = list(self.get_feature_names_out())
+        check_columns(axis_labels(X), names, "the components of X", "those of `transform`")
         X = check_array(X, dtype=[np.float64, np.float32], input_name="X")
         if X.shape[1] != self.n_components_:
             raise ValueError(

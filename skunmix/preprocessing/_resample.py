@@ -4,24 +4,22 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import ndtr
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils import Interval, StrOptions, fit_context
 from ..utils.labels import (
+    BAND_NAMES,
     axis_labels,
+    check_axes,
     check_columns,
     check_wavelength_labels,
     column_labels,
-    refuse_masked,
 )
+from ..utils.resampling import gaussian_weights, without_overlap
 from ..utils.state import restored_on_error
 from ..utils.validation import fill_values
-from ._wavelengths import UNITS, check_wavelengths, nanometres_in, with_unit
-
-# σ of a Gaussian of full width at half maximum 1
-_SIGMA = 1 / np.sqrt(8 * np.log(2))
+from ..utils.wavelengths import UNITS, check_wavelengths, nanometres_in, with_unit
 
 
 class SpectralResampler(TransformerMixin, BaseEstimator):
@@ -133,7 +131,7 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
         """
         with restored_on_error(self):
             given, labels = X, column_labels(X)
-            refuse_masked(X, "X")
+            check_axes(X, "X", BAND_NAMES)
             X = validate_data(self, X, dtype="numeric")
             source = check_wavelengths(self.source, self.source_unit, "source")
             if len(source) != X.shape[1]:
@@ -203,7 +201,7 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
             value or a fill value such as -1.23e34.
         """
         check_is_fitted(self)
-        refuse_masked(X, "X")
+        check_axes(X, "X", BAND_NAMES)
         given = X
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         check_columns(axis_labels(given), self.band_labels_, "the bands of X", "those of `fit`")
@@ -248,41 +246,8 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
         return tags
 
 
-def gaussian_weights(source, target, fwhm):
-    """Integrate Gaussian responses against a spectrum that is linear between its wavelengths.
-
-    The spectrum is Σ_j s_j h_j(λ) with the hat functions h_j of its wavelengths, so that the
-    weight of s_j in a band is ∫ g h_j / ∫ g. On a step from a to b, ::
-
-        ∫ g = Φ(b) − Φ(a),   ∫ g·(λ − c)/σ = φ(a) − φ(b),
-
-    with a and b measured from the centre c in units of σ.
-
-    The ascending `source`, and the centres and widths of the bands, are in nm. The weights have the
-    shape (n_bands_out, n_bands), and rows sum to one.
-    """
-    if len(source) == 1:
-        return np.ones((len(target), 1))
-    t = (source - target[:, np.newaxis]) / (_SIGMA * fwhm[:, np.newaxis])
-    mass = np.diff(ndtr(t), axis=1)
-    moment = -np.diff(np.exp(-(t**2) / 2), axis=1) / np.sqrt(2 * np.pi)
-    step = np.diff(t, axis=1)
-    # ∫ g (λ − a) / (b − a), which rounding may put outside
-    right = np.clip((moment - t[:, :-1] * mass) / step, 0, mass)
-    weights = np.zeros_like(t)
-    weights[:, 1:] += right
-    weights[:, :-1] += mass - right
-    return weights / weights.sum(axis=1, keepdims=True)
-
-
 def _check_overlap(source, target, fwhm):
-    right = np.clip(np.searchsorted(source, target), 1, max(len(source) - 1, 1))
-    left = right - 1
-    right = np.minimum(right, len(source) - 1)
-    nearest = np.minimum(abs(target - source[left]), abs(target - source[right]))
-    usual = np.median(np.diff(source)) if len(source) > 1 else 0.0
-    in_gap = (nearest > fwhm) & (source[right] - source[left] > 2 * usual)
-    outside = (target < source[0]) | (target > source[-1])
+    outside, in_gap = without_overlap(source, target, fwhm)
     without = np.flatnonzero(outside | in_gap)
     if len(without):
         first = without[0]

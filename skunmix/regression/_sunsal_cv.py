@@ -11,7 +11,7 @@ from sklearn.utils import check_array, gen_batches
 from ..endmembers import ENDMEMBERS, estimate_endmembers
 from ..solvers import csr_path, normalize_abundances
 from ..utils import Interval, StrOptions, fit_context
-from ..utils.magnitudes import check_magnitudes
+from ..utils.magnitudes import check_magnitudes, warn_of_mixtures
 from ..utils.state import restored_on_error
 from ._base import BLOCK_SIZE, SOLVER_CONSTRAINTS, BaseSunSAL
 
@@ -214,6 +214,8 @@ class SunSALRegressorCV(BaseSunSAL):
                 errors = self._errors_of_bands(X)
             else:
                 given = None if self._endmembers_estimated else self.endmembers_
+                if given is not None:
+                    warn_of_mixtures(y, given, X, stacklevel=3)
                 errors = self._errors_of_pixels(X, y, given)
             self._rank(np.array(errors))
         return self

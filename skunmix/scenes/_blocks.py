@@ -4,11 +4,10 @@ from math import prod
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from ..utils.estimators import best_of, endmember_names, fitted_bands, steps_of
-from ..utils.labels import order_among, refuse_masked
+from ..utils.estimators import best_of, endmember_names, steps_of
+from ..utils.labels import refuse_masked
 from ..utils.magnitudes import (
     drop_zero_without_abundances,
     most_frequent,
@@ -16,6 +15,7 @@ from ..utils.magnitudes import (
     values_seen_to,
 )
 from ..utils.threads import torch_on_one_thread
+from ._bands import check_bad_bands, order_of_bands, selects_bands, take_bands
 from ._inspection import Inspection, limits_of
 
 
@@ -35,6 +35,9 @@ class BlockUnmixer:
     bands : list of lists, default=()
         Labels of the bands (names, wavelengths, numbers), which are matched to those that the
         estimator was fitted on.
+    facts : Bands, default=None
+        What the scene's file says about its bands. An estimator that was fitted on fewer bands
+        gets those with its labels, or those that are not bad.
 
     Attributes
     ----------
@@ -42,7 +45,7 @@ class BlockUnmixer:
         Names of the endmembers.
     dtype : dtype
         Type of the abundances.
-    order : ndarray of shape (n_bands,), of int, or None
+    order : ndarray of shape (n_bands_of_model,), of int, or None
         Positions of the model's bands in the scene, or None if they are equal.
     used : ndarray of shape (n_bands,), of bool
         The scene's bands that decide whether a pixel is valid.
@@ -57,7 +60,7 @@ class BlockUnmixer:
         If the estimator was fitted on other bands.
     """
 
-    def __init__(self, estimator, n_bands, decoding, where, bands=()):
+    def __init__(self, estimator, n_bands, decoding, where, bands=(), facts=None):
         if not callable(getattr(estimator, "predict", None)):
             raise TypeError(
                 f"Expected a fitted estimator or pipeline with `predict`, got "
@@ -65,26 +68,18 @@ class BlockUnmixer:
             )
         if hasattr(estimator, "fit"):
             check_is_fitted(estimator)
-        expected = getattr(estimator, "n_features_in_", n_bands)
-        if n_bands != expected:
-            raise ValueError(
-                f"{type(estimator).__name__} was fitted on {expected} bands, but {where} has "
-                f"{n_bands}; select the same bands, or pass the dimension of the bands as band_dim."
-            )
         self.estimator = estimator
         self.decoding = decoding
         self._limits = limits_of(estimator)
         self._labels = getattr(estimator, "feature_names_in_", None)
-        self.order = order_among(
-            bands,
-            fitted_bands(estimator),
-            f"the bands of {where}",
-            "the bands that the model was fitted on",
-        )
-        self.used = used_bands(estimator, n_bands)
+        self.order = order_of_bands(estimator, n_bands, where, bands, facts)
+        n_used = n_bands if self.order is None else len(self.order)
+        self.used = used_bands(estimator, n_used)
         if self.order is not None:
-            self.used[self.order] = self.used.copy()
-        trial = self._predict(np.ones((1, n_bands), decoding.spectra_dtype))
+            used, self.used = self.used, np.zeros(n_bands, dtype=bool)
+            self.used[self.order] = used
+        check_bad_bands(estimator, self.used, where, facts)
+        trial = self._predict(np.ones((1, n_used), decoding.spectra_dtype))
         if trial.dtype.kind not in "biuf":
             raise TypeError(
                 f"Expected numbers as abundances, got {trial.dtype} from "
@@ -117,14 +112,14 @@ class BlockUnmixer:
         spectra, valid, n_too_large, bound = decode_block(block, mask, self.decoding, self.used)
         used = self.used
         if self.order is not None:
-            spectra, used = spectra[:, self.order], used[self.order]
+            spectra, used = take_bands(spectra, self.order), used[self.order]
         inspection = Inspection(n_too_large=n_too_large)
         there = spectra if valid is None else spectra[valid]
         inspection.see(there)
         stored = None
         if self.decoding.scaled:
             stored = self.decoding.stored_rows(np.ma.getdata(block))
-            stored = stored if self.order is None else stored[:, self.order]
+            stored = take_bands(stored, self.order)
             stored = stored if valid is None else stored[valid]
         suspects = suspect_pixels(there, self._limits, bound, np.flatnonzero(used), stored)
         if valid is not None:
@@ -263,9 +258,8 @@ def used_bands(estimator, n_bands, fit_to=None):
     -------
     used : ndarray of shape (n_bands,), of bool
     """
-    steps = steps_of(best_of(estimator))
-    first = steps[0][1] if steps else None
-    if hasattr(first, "get_support") and get_tags(first).input_tags.allow_nan:
+    if selects_bands(estimator):
+        first = steps_of(best_of(estimator))[0][1]
         if fit_to is not None:
             first = clone(first).fit(fit_to)
         return np.array(first.get_support(), dtype=bool)

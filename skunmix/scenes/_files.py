@@ -15,10 +15,12 @@ from ._checkpoint import VERSION, Checkpoint, check_replaceable
 from ._identity import mask_identity, model_identity, scene_identity, unfitted_identity
 from ._inspection import Inspection
 from ._masks import open_mask, read_masked
+from ._matching import match_bands
 from ._run import by_cluster, by_processes, current_client, progress_bar, two_at_once
 from ._sampling import fit_to, must_be_fitted, sample_source
+from .io.opening import open_source
 from .io.sinks import check_grid, check_output, outputs_of, write_output
-from .io.sources import Source, open_source
+from .io.sources import Source
 from .io.windows import (
     block_slices,
     bounds_of,
@@ -49,6 +51,7 @@ def unmix_file(
     overwrite=False,
     progress=True,
     creation_options=None,
+    open_options=None,
 ):
     """Unmix a scene on disk into a file of abundances in the same grid, window by window.
 
@@ -61,13 +64,19 @@ def unmix_file(
     estimator : object
         Estimator or pipeline with `predict`, from (n_pixels, n_bands) to (n_pixels, n_endmembers).
         If it is not fitted, and needs no abundances, a clone is fitted to the pixels of
-        :func:`sample_pixels`. A run that goes on uses the model of the interrupted run.
+        :func:`sample_pixels`. If its endmembers have wavelengths, as a
+        :class:`skunmix.libraries.SpectralLibrary` has, and the scene has too, they are resampled to
+        the scene's bands. Bands that they do not cover, or that the scene marks as bad, are left
+        out. The logger "skunmix.scenes" reports this at level INFO, and the output says so. A run
+        that goes on uses the model of the interrupted run.
 
     scene : str or path-like
         ENVI (its header or its data), GeoTIFF, JPEG 2000, PNG, netCDF (.nc), HDF5 (.h5, .he5),
-        Zarr (.zarr), or a NumPy cube (rows, cols, bands) (.npy). Formats that name other files or
-        addresses, such as VRT, are refused. The dimensions of a netCDF, HDF5 or Zarr variable may
-        be in any order. Rows are y, if names or coordinates of the dimensions identify them.
+        Zarr (.zarr), or a NumPy cube (rows, cols, bands) (.npy), or a product of EMIT, PRISMA,
+        EnMAP, DESIS, AVIRIS, PACE or Sentinel-2, as a file or a folder. Formats that name other
+        files or addresses, such as VRT, are refused. The dimensions of a netCDF, HDF5 or Zarr
+        variable may be in any order. Rows are y, if names or coordinates of the dimensions
+        identify them.
 
     output : str or path-like
         The suffix determines the format: GeoTIFF (.tif), ENVI (.hdr, with .img beside it, or
@@ -120,6 +129,11 @@ def unmix_file(
     creation_options : dict, default=None
         Options of :func:`rasterio.open`, such as ``{"compress": "deflate"}``, or of xarray's
         `to_netcdf` or `to_zarr`.
+
+    open_options : dict, default=None
+        Options of the reader of a sensor's product: ``{"orthorectify": True}`` places the
+        abundances of EMIT on a map, ``{"resolution": 10}`` chooses the bands of Sentinel-2, and
+        ``{"error_matrix": False}`` uses the pixels that the error matrix of PRISMA marks as wrong.
 
     Returns
     -------
@@ -176,13 +190,17 @@ def unmix_file(
     output = Path(output).absolute()
     check_output(output, creation_options)
     checkpoint = Checkpoint(output)
-    source = open_source(scene, band_dim=band_dim, variable=variable)
+    source = open_source(scene, band_dim=band_dim, variable=variable, options=open_options)
     check_not_input(output, source, "scene")
 
     check_grid(output, source)
     decoding = source.decoding(nodata=nodata, scale_factor=scale_factor, add_offset=add_offset)
     _logger.info("%s: %s", source.path.name, decoding)
-    unfitted = must_be_fitted(estimator)
+    unfitted, report = must_be_fitted(estimator), None
+    if unfitted:
+        estimator, report = match_bands(
+            estimator, source.shape[2], source.where, source.band_labels(), source.bands()
+        )
     unmixer = None if unfitted else _unmixer_of(estimator, source, decoding)
     mask = open_mask(mask, source)
     if isinstance(mask, Source):
@@ -197,6 +215,7 @@ def unmix_file(
             "scale": np.atleast_1d(decoding.scale).tolist(),
             "offset": np.atleast_1d(decoding.offset).tolist(),
             "mask": mask_identity(mask),
+            "open_options": sorted(map(repr, (open_options or {}).items())),
             "creation_options": sorted(map(repr, (creation_options or {}).items())),
         },
         "model": (
@@ -223,7 +242,8 @@ def unmix_file(
     chunks = {opened.path.name: opened.chunk_bytes for opened in sources}
     max_pixels = unmixer.pixels_in(memory_beside_chunks(chunks, working_memory, in_flight))
     if source.in_one_piece:
-        max_pixels = min(max_pixels, max(1, _WINDOW_BYTES // source.bytes_per_pixel()))
+        small = max(prod(source.chunk_shape), _WINDOW_BYTES // source.bytes_per_pixel())
+        max_pixels = min(max_pixels, small)
     state["max_pixels"] = max_pixels
     shape = (*source.shape[:2], len(unmixer.names))
     n_pixels = prod(shape[:2])
@@ -263,11 +283,12 @@ def unmix_file(
                 )
         write = partial(
             write_output,
-            values=checkpoint.values,
+            values=source.placed(checkpoint.values),
             source=source,
             names=unmixer.names,
             working_memory=working_memory,
             creation_options=creation_options,
+            description=report,
         )
         checkpoint.finish(write, overwrite=overwrite)
     seen.warn(estimator, stacklevel=2)
@@ -276,7 +297,9 @@ def unmix_file(
 
 def _unmixer_of(estimator, source, decoding):
     """Return what unmixes the blocks of a scene on disk."""
-    return BlockUnmixer(estimator, source.shape[2], decoding, source.where, source.band_labels())
+    return BlockUnmixer(
+        estimator, source.shape[2], decoding, source.where, source.band_labels(), source.bands()
+    )
 
 
 class WindowTask:

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from ._blocks import check_mask
-from .io.sources import RasterSource, open_source
+from .io.opening import open_source
+from .io.sources import RasterSource
 
 
 def open_mask(mask, source):
@@ -30,16 +31,27 @@ def open_mask(mask, source):
             f"mask must have the scene's grid: expected (rows, columns, bands) = "
             f"{(*source.shape[:2], 1)}, got {opened.shape} in {opened.path.name}."
         )
+    check_grid(opened, source, "mask")
+    return opened
+
+
+def check_grid(opened, source, what):
+    """Check that a raster has the transform of a scene, if both have one.
+
+    Raises
+    ------
+    ValueError
+        If it has another one.
+    """
     if isinstance(opened, RasterSource) and isinstance(source, RasterSource):
         found, expected = (raster.grid().get("transform") for raster in (opened, source))
         placed = not (None in (found, expected) or found.is_identity or expected.is_identity)
         if placed and not found.almost_equals(expected, abs(expected.determinant) ** 0.5 / 100):
             raise ValueError(
-                f"mask must have the scene's grid: expected the transform {tuple(expected)[:6]}, "
-                f"got {tuple(found)[:6]} in {opened.path.name}; resample the mask to the scene's "
+                f"{what} must have the scene's grid: expected the transform {tuple(expected)[:6]}, "
+                f"got {tuple(found)[:6]} in {opened.path.name}; resample {what} to the scene's "
                 f"grid, or pass an array."
             )
-    return opened
 
 
 def read_masked(source, mask, window):

@@ -14,12 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 from ..utils.estimators import last_step, steps_of
 from ..utils.labels import are_known, axis_labels, dimension_labels, same_labels, spellings_of
 from ..utils.optional import require
+from ._bands import bands_to_fit, take_bands
 from ._blocks import check_mask, decode_block, no_valid_pixel, used_bands
 from ._cubes import bands_last, block_reader, is_dataarray
 from ._drawing import draw_pixels
 from ._masks import open_mask, read_masked
 from .io.decoding import decoding_of
-from .io.sources import open_source
+from .io.opening import open_source
 
 _logger = logging.getLogger(__name__)
 # Pixels that an estimator is fitted to, if it is not fitted.
@@ -38,6 +39,7 @@ def sample_pixels(
     scale_factor=None,
     add_offset=None,
     random_state=0,
+    open_options=None,
 ):
     """Draw spectra of valid pixels at random from all over a scene.
 
@@ -58,8 +60,10 @@ def sample_pixels(
 
     estimator : object, default=None
         Pipeline that will be fitted to the sample. Bands that its first step drops
-        (:class:`skunmix.preprocessing.BandSelector`) do not affect which pixels are valid. None
-        uses all bands.
+        (:class:`skunmix.preprocessing.BandSelector`) do not affect which pixels are valid. The
+        sample then has all bands of the scene. Otherwise, bands that the file marks as bad are left
+        out, unless the estimator has endmembers with all bands. :func:`unmix_file` finds the bands
+        of a fitted estimator again.
 
     band_dim : str or int, default="band"
         The dimension, or the axis of a NumPy cube, that holds the bands.
@@ -80,6 +84,9 @@ def sample_pixels(
 
     random_state : int, RandomState instance or None, default=0
         Determines which pixels are drawn. With an int, the same pixels are drawn each time.
+
+    open_options : dict, default=None
+        Options of the reader of a sensor's product, as for :func:`unmix_file`.
 
     Returns
     -------
@@ -118,7 +125,7 @@ def sample_pixels(
     overrides = {"nodata": nodata, "scale_factor": scale_factor, "add_offset": add_offset}
     drawn = {"n_pixels": n_pixels, "estimator": estimator, "random_state": random_state}
     if isinstance(scene, (str, Path)):
-        source = open_source(scene, band_dim=band_dim, variable=variable)
+        source = open_source(scene, band_dim=band_dim, variable=variable, options=open_options)
         decoding = source.decoding(**overrides)
         return sample_source(source, decoding, mask=open_mask(mask, source), **drawn)
     if is_dataarray(scene):
@@ -155,6 +162,7 @@ def sample_source(source, decoding, *, mask=None, n_pixels=N_PIXELS, **drawn):
         decoding,
         n_pixels=n_pixels,
         bands=source.band_labels(),
+        facts=source.bands(),
         chunk_shape=source.chunk_shape,
         **drawn,
     )
@@ -190,19 +198,26 @@ def _sample(
     *,
     n_pixels,
     bands=(),
+    facts=None,
     chunk_shape=None,
     estimator=None,
     random_state=0,
 ):
-    """Return a labelled sample; `bands` are lists of labels of the bands."""
+    """Return a labelled sample; `bands` are lists of labels, and `facts` is a Bands or None."""
     check_scalar(n_pixels, "n_pixels", Integral, min_val=1)
-    labels = _labels_for(estimator, bands)
-    first = _labelled(np.ones((1, shape[-1])), labels)
-    used = used_bands(_searched(estimator), shape[-1], fit_to=first)
+    kept = bands_to_fit(_searched(estimator), shape[-1], bands, facts)
+    labels = _labels_for(estimator, bands, kept)
+    if kept is None:
+        first = _labelled(np.ones((1, shape[-1])), labels)
+        used = used_bands(_searched(estimator), shape[-1], fit_to=first)
+    else:
+        used = np.zeros(shape[-1], dtype=bool)
+        used[kept] = True
+        _logger.info("The sample has %d of %d bands", len(kept), shape[-1])
 
     def decode(block, mask):
         spectra, valid, *_ = decode_block(block, mask, decoding, used)
-        return spectra, valid
+        return take_bands(spectra, kept), valid
 
     spectra = np.empty(0)
     if prod(shape[:-1]):
@@ -214,18 +229,25 @@ def _sample(
     return _labelled(spectra, labels)
 
 
-def _labels_for(estimator, bands):
+def _labels_for(estimator, bands, kept=None):
     """Return the labels by which the bands of a sample are told apart, or None.
 
     A scene may have several kinds. Those of the endmembers of the estimator come first.
     """
     spelled = [labels for given in bands for labels in spellings_of(given)]
+    if kept is not None:
+        spelled = [[labels[i] for i in kept] for labels in spelled]
     known = [labels for labels in spelled if are_known(labels) and len(set(labels)) == len(labels)]
     wanted = axis_labels(getattr(last_step(_searched(estimator)), "endmembers", None))
     for labels in known:
         if any(same_labels(labels, others) for others in wanted):
             return labels
     return known[0] if known else None
+
+
+def band_columns(source, kept):
+    """Return the labels of some bands of a scene on disk, by which they are told apart, or None."""
+    return _labels_for(None, source.band_labels(), kept)
 
 
 def _labelled(spectra, labels):

@@ -5,10 +5,13 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_scalar
 
+from ..utils.labels import dimension_labels
 from ._blocks import BlockUnmixer, check_mask
 from ._cubes import bands_last, block_reader, is_dataarray
+from ._matching import match_bands
 from ._run import run_blocks
 from ._sampling import fit_to, must_be_fitted, sample_pixels
+from .io.bands import bands_of_coordinates
 from .io.decoding import decoding_of
 
 
@@ -39,7 +42,8 @@ def unmix(
         Estimator or pipeline with `predict`, from (n_pixels, n_bands) to (n_pixels, n_endmembers).
         If it is not fitted, and needs no abundances, a clone is fitted to the pixels of
         :func:`sample_pixels`, which are computed at once, also over dask. To keep the model, fit
-        it before: ``model.fit(sample_pixels(scene))``.
+        it before: ``model.fit(sample_pixels(scene))``. If its endmembers and a DataArray have
+        wavelengths, the endmembers are resampled to the scene's bands, as in :func:`unmix_file`.
 
     scene : ndarray of shape (rows, cols, n_bands), or xarray.DataArray
         A cube, also memory-mapped or masked, or a DataArray with a dimension of bands and any other
@@ -131,7 +135,9 @@ def unmix(
     in_xarray = is_dataarray(scene)
     if in_xarray and out is not None:
         raise TypeError("out is for NumPy cubes, got a DataArray as scene; drop out.")
+    report = None
     if must_be_fitted(estimator):
+        estimator, report = _matched(estimator, scene, band_dim)
         pixels = sample_pixels(
             scene, estimator=estimator, band_dim=band_dim, mask=mask, **overrides
         )
@@ -139,8 +145,20 @@ def unmix(
     if in_xarray:
         from ._xarray import unmix_dataarray
 
-        return unmix_dataarray(estimator, scene, band_dim, mask, overrides, options)
+        abundances = unmix_dataarray(estimator, scene, band_dim, mask, overrides, options)
+        if report:
+            abundances.attrs["unmixing"] = report
+        return abundances
     return _unmix_cube(estimator, scene, band_dim, mask, overrides, options, out)
+
+
+def _matched(estimator, scene, band_dim):
+    """Return an unfitted estimator with endmembers in the bands of a DataArray, and a report."""
+    if not is_dataarray(scene) or band_dim not in scene.dims:
+        return estimator, None
+    labels, facts = dimension_labels(scene, band_dim), bands_of_coordinates(scene.coords, band_dim)
+    where = f"dimension {band_dim!r} of the scene"
+    return match_bands(estimator, scene.sizes[band_dim], where, labels, facts)
 
 
 def _unmix_cube(estimator, scene, band_dim, mask, overrides, options, out):

@@ -5,7 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_array, check_scalar
 
-from ..utils.labels import axis_labels, check_columns, refuse_masked
+from ..utils.labels import ABUNDANCE_NAMES, BAND_NAMES, axis_labels, check_axes, check_columns
 from ..utils.validation import check_same_bands
 
 # If the norm of an endmember is smaller, its inverse overflows.
@@ -24,9 +24,9 @@ def check_problem(spectra, endmembers, *, lam, max_iter, mu=None):
 
 def check_labels(spectra, endmembers, abundances=None):
     """Check that no entry is masked, and that labels agree, in the same order, if both have any."""
-    named = {"spectra": spectra, "endmembers": endmembers, "abundances": abundances}
-    for name, values in named.items():
-        refuse_masked(values, name)
+    check_axes(spectra, "spectra", BAND_NAMES)
+    check_axes(endmembers, "endmembers", BAND_NAMES)
+    check_axes(abundances, "abundances", ABUNDANCE_NAMES)
     names, bands = axis_labels(endmembers)
     check_columns(axis_labels(spectra), bands, "the bands of spectra", "those of endmembers")
     check_columns(axis_labels(abundances), names, "the columns of abundances", "endmembers")

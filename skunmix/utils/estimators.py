@@ -3,16 +3,21 @@
 import warnings
 
 import numpy as np
+from sklearn.base import is_regressor
 from sklearn.pipeline import Pipeline
 
-from .labels import axis_labels, order_among, same_labels, take_columns
+from .labels import are_known, axis_labels, order_among, same_labels, take_columns
 
 
 def best_of(estimator):
-    """Return the best estimator of a fitted search, or the estimator itself."""
-    while hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
-    return estimator
+    """Return what a fitted search, or an estimator of intervals, predicts with, or itself."""
+    while True:
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif hasattr(estimator, "predict_interval") and hasattr(estimator, "estimator_"):
+            estimator = estimator.estimator_
+        else:
+            return estimator
 
 
 def steps_of(estimator):
@@ -48,18 +53,36 @@ def check_order_is_known(estimator, abundances, caller):
     Raises
     ------
     ValueError
-        If an extractor found them, and the abundances are not labelled by their names.
+        If an extractor or a blind unmixer found them, and the abundances are not labelled by their
+        names.
     """
     unmixer = last_step(estimator)
-    if not hasattr(unmixer, "extractor_") or len(unmixer.endmembers_) == 1:
+    finder = _finder(unmixer)
+    if finder is None or len(unmixer.endmembers_) == 1:
         return
-    if not same_labels(axis_labels(abundances)[1], endmember_names(unmixer)):
+    labels = axis_labels(abundances)[1]
+    # default names only count, and so are those of any other order
+    if not (are_known(labels) and same_labels(labels, endmember_names(unmixer))):
         raise ValueError(
             f"{caller} compares abundances column by column, but the order in which "
-            f"{type(unmixer.extractor_).__name__} found the endmembers is unknown; use "
+            f"{type(finder).__name__} found the endmembers is unknown; use "
             f"skunmix.metrics.make_matched_abundance_scorer(known_spectra), which matches them, or "
-            f"spectral_angle_scorer, which needs no abundances."
+            f"spectral_angle_scorer, which needs no abundances, or reorder the columns of predict "
+            f"by match_endmembers(known_spectra, endmembers_)."
         )
+
+
+def _finder(unmixer):
+    """Return the extractor, or blind unmixer, that found the endmembers, or None if it is none."""
+    if not hasattr(unmixer, "endmembers_"):
+        return None
+    if hasattr(unmixer, "extractor_"):
+        return unmixer.extractor_
+    # a blind unmixer is no regressor, and may start from endmembers that are given
+    given = hasattr(unmixer, "_endmembers_estimated") or (
+        getattr(unmixer, "endmembers", None) is not None
+    )
+    return None if given or is_regressor(unmixer) else unmixer
 
 
 def fitted_bands(estimator):

@@ -11,6 +11,8 @@ import numpy as np
 # Names of axes that hold bands, and of axes that hold endmembers.
 BAND_NAMES = {"band", "bands", "wavelength", "wavelengths", "wl", "channel", "channels"}
 ENDMEMBER_NAMES = {"endmember", "endmembers", "material", "materials", "spectrum", "spectra"}
+# Of abundances, the columns. A row of theirs may be a spectrum.
+ABUNDANCE_NAMES = {"endmember", "endmembers", "material", "materials"}
 # Further coordinates of the bands' dimension that identify a band.
 _BESIDE = (*sorted(BAND_NAMES), "band_name", "band_names", "name", "names")
 # Default names of columns in polars, of bands in GDAL and of endmembers in skunmix. In scikit-learn
@@ -33,13 +35,20 @@ def axis_labels(data):
     Parameters
     ----------
     data : object
-        A pandas or polars DataFrame, a two-dimensional xarray.DataArray, or another object, which
-        has no labels.
+        A pandas or polars DataFrame, a two-dimensional xarray.DataArray, a list of pandas Series or
+        of one-dimensional DataArrays, or another object, which has no labels.
 
     Returns
     -------
     rows, columns : list or None
+
+    Raises
+    ------
+    ValueError
+        If the items of a list have different labels.
     """
+    if isinstance(data, (list, tuple)):
+        return _labels_of_list(data)
     if hasattr(data, "dims") and hasattr(data, "coords"):  # xarray's
         if len(data.dims) != 2:
             return None, None
@@ -51,6 +60,62 @@ def axis_labels(data):
         return None, None
     rows = getattr(data, "index", None)  # polars has none
     return None if rows is None or callable(rows) else list(rows), list(columns)
+
+
+def _labels_of_list(rows):
+    """Return the names of Series in a list, and the labels that all have."""
+    columns = _series_labels(rows[0]) if len(rows) else None
+    if columns is None:
+        return None, None
+    for i, row in enumerate(rows):
+        labels = _series_labels(row)
+        if labels != columns:
+            raise ValueError(
+                f"Expected rows with the same labels in the same order, got "
+                f"{_shown(columns)} in row 0 and {_shown(labels or ['none'])} in row {i}; make one "
+                f"DataFrame of the rows, which aligns them."
+            )
+    names = [getattr(row, "name", None) for row in rows]
+    return None if any(name is None for name in names) else names, columns
+
+
+def _series_labels(row):
+    """Return the labels of a Series or a one-dimensional DataArray as a list, or None."""
+    if hasattr(row, "dims") and hasattr(row, "coords"):
+        return next(iter(dimension_labels(row, row.dims[0])), None) if len(row.dims) == 1 else None
+    index = getattr(row, "index", None)
+    return list(index) if hasattr(index, "equals") else None
+
+
+def check_axes(data, name, held):
+    """Check that no entry is masked, and that the columns are not in the rows."""
+    refuse_masked(data, name)
+    refuse_turned(data, name, held)
+
+
+def refuse_turned(data, name, held):
+    """Check that a named axis of columns is not the one of rows.
+
+    Parameters
+    ----------
+    data : object
+    name : str
+    held : set of str
+        The names of an axis that belongs to the columns, such as `BAND_NAMES`.
+
+    Raises
+    ------
+    ValueError
+        If the rows have one of these names, and the columns have not.
+    """
+    axes = getattr(data, "dims", None) or [
+        getattr(getattr(data, axis, None), "name", None) for axis in ("index", "columns")
+    ]
+    rows, columns = (str(axis).lower() for axis in axes) if len(axes) == 2 else ("", "")
+    if rows in held and columns not in held | BAND_NAMES:
+        raise ValueError(
+            f"Expected {name} with {axes[0]!r} in the columns, got it in the rows; transpose it."
+        )
 
 
 def dimension_labels(array, dim):
@@ -69,6 +134,11 @@ def dimension_labels(array, dim):
         if all(isinstance(i, int) and 1 <= i <= len(names) for i in numbers):
             found.append([names[i - 1] for i in numbers])
     return found
+
+
+def is_library(data):
+    """Return whether data are a spectral library, which can resample itself."""
+    return all(hasattr(data, name) for name in ("wavelengths", "resample", "unique_names"))
 
 
 def column_labels(data):
@@ -206,6 +276,31 @@ def order_among(found, expected, what, against):
     agreeing = [pair for pair in (*known, *pairs) if same_labels(*pair)]
     for pair in (*agreeing, *of_a_kind, *counting)[:1]:
         return order_of(*pair, what, against)
+    return None
+
+
+def positions_among(found, expected):
+    """Return the positions at which the expected labels are found among more labels, or None.
+
+    Parameters
+    ----------
+    found, expected : list of lists
+        All labels of each: names, wavelengths. Labels that only count are ignored.
+
+    Returns
+    -------
+    positions : ndarray of int, or None
+        None unless labels of one kind are found once each.
+    """
+    found = [one for labels in found for one in spellings_of(labels) if are_known(one)]
+    for wanted in expected:
+        for labels in found if are_known(wanted) else ():
+            for a, b, equal in _comparable(labels, wanted):
+                if len({x.dtype.kind for x in (a, b)}) > 1:
+                    continue
+                is_same = equal(a[:, np.newaxis], b)
+                if (is_same.sum(axis=0) == 1).all() and (is_same.sum(axis=1) <= 1).all():
+                    return is_same.argmax(axis=0)
     return None
 
 

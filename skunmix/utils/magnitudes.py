@@ -37,7 +37,14 @@ _FULL = 254.0
 _ZERO = 1e-6
 # Pixels with fewer bands may be constant, or zero, by chance.
 _FEW_BANDS = 3
+# No spectrum of as many bands is constant.
+_MANY_BANDS = 16
 _SAMPLE = 256
+# The pixels themselves tell limits if at most this fraction is negative in the mean, unlike after
+# centring: pixels in a larger sample, and further from the others than they are from endmembers.
+_SAMPLE_OF_PIXELS = 1024
+_CENTRED = 0.1
+_NEGATIVE, _SATURATED = 0.5, 3.0
 # Numbers in a part of an array whose largest magnitude is estimated at once.
 _PART = 2**16
 
@@ -49,6 +56,13 @@ _KINDS = {
     "value or saturation",
     "filled": "hold {value} in some bands, like a no-data value",
     "zero": "are zero in all bands, like the border of a scene",
+}
+
+_KINDS_AMONG_PIXELS = {
+    **_KINDS,
+    "beyond": f"go beyond most other pixels by a factor of more than {_BEYOND:g}, most often to "
+    f"{{value}}, like a no-data value",
+    "constant": "hold {value} in all bands, like a no-data value or saturation",
 }
 
 _silent = ContextVar("silent", default=False)
@@ -175,6 +189,39 @@ def warn_of_units(pixels, endmembers, stacklevel, *, dark=_SAME_UNITS_DARK):
     return True
 
 
+def warn_of_sums(y_true, y_pred, stacklevel):
+    """Warn if abundances and their estimates seem to be in different units, such as percent.
+
+    Parameters
+    ----------
+    y_true, y_pred : ndarray of shape (n_pixels, n_endmembers)
+    stacklevel : int
+    """
+    if np.ndim(y_true) != 2 or np.shape(y_true)[1] < 2 or not len(y_true):
+        return
+    true, pred = (float(np.median(np.sum(y, axis=1))) for y in (y_true, y_pred))
+    if min(true, pred) > 0 and not 1 / _SAME_UNITS <= true / pred <= _SAME_UNITS:
+        warnings.warn(
+            f"The true abundances of a pixel sum to about {true:.3g}, and the estimates to about "
+            f"{pred:.3g}: they seem to be in different units, such as percent; divide one of them.",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def warn_of_mixtures(abundances, endmembers, spectra, stacklevel):
+    """Warn if the mixtures of endmembers have another magnitude than their spectra."""
+    mixed, seen = (typical(magnitudes(s)) for s in (abundances @ endmembers, spectra))
+    if mixed and seen and not 1 / _SAME_UNITS <= mixed / seen <= _SAME_UNITS:
+        warnings.warn(
+            f"The endmembers, mixed by y, go up to about {mixed:.3g}, and the spectra up to about "
+            f"{seen:.3g}: y seems to be in other units than the abundances of these endmembers, "
+            f"such as percent; divide y.",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
 class Limits(NamedTuple):
     """Values that spectra may have, as far as the endmembers tell.
 
@@ -188,12 +235,15 @@ class Limits(NamedTuple):
         Whether an endmember is zero in all bands.
     known : bool
         Whether spectra are in the units of the endmembers and not centred.
+    full : float
+        Pixels of one larger value in all bands are saturated, or have no data.
     """
 
     noise: float = 0.0
     largest: float = np.inf
     shade: bool = False
     known: bool = False
+    full: float = _FULL
 
     @classmethod
     def of(cls, endmembers):
@@ -204,7 +254,28 @@ class Limits(NamedTuple):
         shade = not endmembers.any(axis=1).all()
         if (endmembers < -noise).any():  # as after centring
             return cls(0.0, largest, shade)
-        return cls(noise, largest, shade, known=True)
+        return cls(noise, largest, shade, known=True, full=largest)
+
+    @classmethod
+    def among(cls, spectra):
+        """Return the limits that most spectra themselves tell.
+
+        Pixels without data do not count, even if they are most: those that hold one value in half
+        of the bands. The largest magnitude is that of bright pixels in the brightest band.
+        """
+        some = spectra[:: max(1, -(-len(spectra) // _SAMPLE_OF_PIXELS))].astype(np.float64)
+        middle = some.shape[1] // 2
+        ordered = np.sort(some, axis=1)
+        # of sorted values, one that fills half of the bands is `middle` apart
+        repeated = (ordered[:, some.shape[1] - middle :] == ordered[:, :middle]).any(axis=1)
+        varied = some if some.shape[1] < _FEW_BANDS or repeated.all() else some[~repeated]
+        bright = np.quantile(np.abs(varied), _BRIGHT_PIXELS, axis=0, method="lower")
+        largest = float(bright.max()) or np.inf
+        usual = usual_magnitude(varied)
+        if not usual or (varied.mean(axis=1) < 0).mean() > _CENTRED:
+            return cls(np.inf, largest)
+        full = _SATURATED * largest if some.shape[1] < _MANY_BANDS else -np.inf
+        return cls(_NEGATIVE * usual, largest, known=True, full=full)
 
 
 def suspect_pixels(spectra, limits, bound, bands=None, stored=None):
@@ -238,7 +309,6 @@ def suspect_pixels(spectra, limits, bound, bands=None, stored=None):
     few = [spectra[:, bands[k * n_bands // 4]] for k in (1, 2, 3)]
     lowest, highest = reduce(np.minimum, few), reduce(np.maximum, few)
     beyond = _BEYOND * limits.largest
-    least = limits.largest if limits.known else _FULL
     tiny = _ZERO * limits.largest if limits.known else 0.0
     enough = n_bands >= _FEW_BANDS
 
@@ -248,7 +318,10 @@ def suspect_pixels(spectra, limits, bound, bands=None, stored=None):
             lambda rows: (rows < -limits.noise).mean(axis=1) > _MOST_BANDS,
         ),
         "constant": (
-            (lowest == highest) & (highest > least) & enough,
+            (lowest == highest)
+            & (highest > limits.full)
+            & enough
+            & ((lowest < -tiny) | (highest > tiny)),
             lambda rows: (rows == rows[:, :1]).all(axis=1),
         ),
         "beyond": (
@@ -344,6 +417,41 @@ def warn_of_suspects(X, endmembers, abundances, bound, stacklevel):
     for kind, (rows, bands) in suspects.items():
         message = suspect_message(kind, len(rows), len(X), most_frequent(X[rows, bands]))
         warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
+
+
+def warn_of_extremes(X, weight, stacklevel):
+    """Warn about spectra that seem to hold no measurement, before endmembers are looked for.
+
+    Such pixels are the most extreme ones, and would become endmembers.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_pixels, n_bands)
+    weight : ndarray of shape (n_pixels,), or None
+        Pixels of weight 0 are ignored.
+    stacklevel : int
+    """
+    if are_values_seen_to():
+        return
+    weighted = slice(None) if weight is None else np.flatnonzero(weight)
+    if weight is not None:
+        weighted = weighted[:: max(1, len(weighted) // _SAMPLE_OF_PIXELS)]
+    limits = Limits.among(X[weighted])
+    for kind, (rows, bands) in suspect_pixels(X, limits, largest_bound(X)).items():
+        if weight is not None:
+            present = weight[rows] > 0
+            rows, bands = rows[present], bands[present]
+        if not len(rows):
+            continue
+        n_pixels = len(X) if weight is None else np.count_nonzero(weight)
+        value = _shown(most_frequent(X[rows, bands]))
+        warnings.warn(
+            f"{len(rows)} of {n_pixels} pixels {_KINDS_AMONG_PIXELS[kind].format(value=value)}, so "
+            f"that they are taken for extreme spectra; drop them, or draw the pixels by "
+            f"skunmix.scenes.sample_pixels with nodata={value}.",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 
 def _may_differ_in_units(X, limits):

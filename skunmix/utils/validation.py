@@ -1,6 +1,9 @@
 """Checks that several rooms share."""
 
 import numpy as np
+from sklearn.utils import check_array
+
+from .labels import refuse_masked
 
 # Values that files use for "no measurement", apart from values that are too large for any unit.
 USUAL_FILLS = np.array([-999.0, -9999.0, -99999.0, -32767.0, -32768.0])
@@ -40,6 +43,33 @@ def check_numbers(values, name):
             f"Expected {name} as integers or floats, got values of type {values.dtype}; pass the "
             f"measured values, not a mask or a comparison."
         )
+
+
+def check_sample_weight(sample_weight, n_rows):
+    """Return weights as an array of float64, or None.
+
+    Raises
+    ------
+    ValueError
+        If there is not one for each row, one is negative, NaN or masked, or all are 0.
+    """
+    if sample_weight is None:
+        return None
+    refuse_masked(sample_weight, "sample_weight")
+    weight = check_array(
+        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+    )
+    if weight.shape != (n_rows,):
+        raise ValueError(
+            f"Expected sample_weight of shape ({n_rows},), got {weight.shape}; pass one weight for "
+            f"each row."
+        )
+    if weight.min() < 0 or not weight.any():
+        raise ValueError(
+            f"Expected non-negative sample_weight with a positive value, got {weight.min():g} to "
+            f"{weight.max():g}; set negative weights to 0, or drop the weights."
+        )
+    return weight
 
 
 def fill_values(spectra):

@@ -11,9 +11,10 @@ from skunmix.extraction._archetypes import (
     choose,
     descend,
     entropic_descent,
-    largest_correlation,
+    matched_angle,
 )
 from skunmix.extraction._sample import distinct_pixels
+from skunmix.metrics import endmember_angle
 from skunmix.solvers import csr_active_set
 
 
@@ -75,18 +76,23 @@ def test_weights_stay_on_the_simplex(spectra):
 
 
 def test_choice():
-    """The least correlated of those within 5 % of the least residual."""
+    """The most typical of those within 5 % of the least residual."""
     rng = np.random.RandomState(0)
-    base, other = rng.uniform(size=(2, 30))
-    alike = np.array([base, base + 0.01 * other])
-    unlike = np.array([base, other])
-    assert choose([alike, unlike, unlike], np.array([1.0, 1.2, 1.04])) == 2
-    assert choose([alike, unlike], np.array([1.0, 1.2])) == 0
-    assert largest_correlation(unlike) == pytest.approx(np.corrcoef(base, other)[0, 1])
-    three = rng.uniform(size=(3, 30))
-    expected = (np.corrcoef(three) - np.eye(3)).max()
-    assert largest_correlation(three) == pytest.approx(expected)
-    assert largest_correlation(base[np.newaxis]) == 0
+    centre = rng.uniform(size=(3, 30))
+    near = [2 * centre[::-1] + 0.02 * rng.normal(size=(3, 30)) for _ in range(4)]
+    far = [rng.uniform(size=(3, 30)) for _ in range(2)]
+    archetypes = np.array([far[0], *near[:2], centre, *near[2:], far[1]])
+    assert choose(archetypes, np.full(7, 1.0)) == 3
+    # all others leave too much
+    assert choose(archetypes, np.array([1.0, 2, 2, 2, 2, 2, 1.04])) in (0, 6)
+    assert choose(archetypes, np.array([1.0, 2, 2, 2, 2, 2, 1.06])) == 0
+    assert choose(archetypes, np.array([2.0, 1, 2, 2, 1.04, 1.04, 1.04])) in (1, 4, 5)
+
+
+def test_matched_angle_is_the_metric():
+    E, F = np.random.RandomState(0).uniform(size=(2, 4, 10))
+    assert matched_angle(E, F) == pytest.approx(endmember_angle(E, F))
+    assert matched_angle(E, 3 * E[::-1]) == pytest.approx(0, abs=1e-7)
 
 
 def test_l1_residual(spectra):

@@ -12,6 +12,7 @@ from sklearn.preprocessing import Normalizer
 from skunmix import SunSALRegressor
 from skunmix.metrics import abundance_rmse_scorer
 from skunmix.plotting import AbundanceMapDisplay
+from skunmix.scenes import unmix_file
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -469,3 +470,24 @@ def test_few_rows_of_many_endmembers_are_drawn(shape):
     display = AbundanceMapDisplay.from_predictions(2 * image, shape=shape[:2])
     assert display.axes_.shape == (1, shape[2])
     plt.close("all")
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".hdr", ".nc", ".npy"])
+def test_a_file_of_maps(tmp_path, suffix):
+    pytest.importorskip("rasterio")
+    rng = np.random.RandomState(0)
+    spectra, names = rng.uniform(size=(2, 9)), ["grass", "bare soil"]
+    np.save(tmp_path / "scene.npy", rng.uniform(size=(13, 7, 9)))
+    model = SunSALRegressor(pd.DataFrame(spectra, index=names)).fit(spectra)
+    path = unmix_file(model, tmp_path / "scene.npy", tmp_path / f"maps{suffix}")
+    display = AbundanceMapDisplay.from_file(path)
+    expected = model.predict(np.load(tmp_path / "scene.npy").reshape(-1, 9)).reshape(13, 7, 2)
+    np.testing.assert_allclose(display.abundances, expected, atol=1e-6)
+    assert display.endmember_names == (
+        ["endmember0", "endmember1"] if suffix == ".npy" else ["grass", "bare soil"]
+    )
+    display = AbundanceMapDisplay.from_file(path, max_side=5, endmember_names=["a", "b"])
+    np.testing.assert_allclose(display.abundances, expected[::3, ::3], atol=1e-6)
+    assert display.axes_[0, 1].get_title() == "b"
+    with pytest.raises(ValueError, match="max_side == 0"):
+        AbundanceMapDisplay.from_file(path, max_side=0)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from skunmix.preprocessing import SpectralResampler
-from skunmix.preprocessing._resample import gaussian_weights
+from skunmix.utils.resampling import gaussian_weights
 
 RNG = np.random.RandomState(0)
 SOURCE = np.linspace(400, 2500, 60) + RNG.uniform(-9, 9, 60)

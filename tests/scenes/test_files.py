@@ -9,7 +9,8 @@ from sklearn.linear_model import LinearRegression
 from skunmix import SunSALRegressor
 from skunmix.scenes import unmix_file
 from skunmix.scenes.io import envi as envi_module
-from skunmix.scenes.io.sources import RasterSource, open_source
+from skunmix.scenes.io.opening import open_source
+from skunmix.scenes.io.sources import RasterSource
 
 rasterio = pytest.importorskip("rasterio")
 xr = pytest.importorskip("xarray")

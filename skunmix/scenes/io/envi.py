@@ -133,7 +133,7 @@ def read_header(path):
         If a list does not end.
     """
     fields = {}
-    lines = iter(Path(path).read_text(encoding="utf-8", errors="replace").split("\n"))
+    lines = iter(_text_of(path).split("\n"))
     for line in lines:
         name, equals, value = line.partition("=")
         if not equals or name.lstrip().startswith(";"):
@@ -145,6 +145,14 @@ def read_header(path):
             value = value.partition(";")[0].strip()
         fields[name] = value
     return fields
+
+
+def _text_of(path):
+    """Return the text of a header in UTF-8 or Latin-1."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        return Path(path).read_text(encoding="latin-1")
 
 
 def _list_of(name, text, lines, path):
@@ -229,6 +237,18 @@ def raw_layout(dataset, path, header):
             f"{(dataset.height, dataset.width, dataset.count)} there; remove comments and "
             f"unfinished lists from the header."
         )
+    return layout_of(header, path)
+
+
+def layout_of(header, path):
+    """Return the layout of a file by its header, or None if it is compressed or complex.
+
+    Raises
+    ------
+    OSError
+        If the header lacks a field, has an invalid one, or contradicts the size of the file.
+    """
+    shape = tuple(_integer(header, name, path) for name in ("lines", "samples", "bands"))
     code = _integer(header, "data type", path)
     if _integer(header, "file compression", path, 0) or code not in _DTYPES:
         return None

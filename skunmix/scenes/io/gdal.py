@@ -2,6 +2,7 @@
 
 import warnings
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from ...utils.optional import require
@@ -11,7 +12,7 @@ GDAL_CACHE = 2**26
 
 # Formats that contain their values. Others, such as VRT, name files or addresses from which GDAL
 # would read, whatever the suffix.
-_FORMATS = {
+FORMATS = {
     "GTiff": "GeoTIFF",
     "ENVI": "ENVI",
     "JP2OpenJPEG": "JPEG 2000",
@@ -38,7 +39,7 @@ def open_raster(path):
                 f"file, because GDAL might read other files or addresses; remove it."
             )
     reasons = []
-    for driver in _FORMATS:
+    for driver in FORMATS:
         try:
             return rasterio.open(path, driver=driver)
         except rasterio.errors.RasterioIOError as error:
@@ -48,7 +49,7 @@ def open_raster(path):
         reasons = ["it is a VRT, which may name other files and addresses"]
     raise OSError(
         f"{path} could not be opened as a raster ({', '.join(reasons) or 'its format is another'})"
-        f"; scenes are {', '.join(_FORMATS.values())}, netCDF (.nc), HDF5 (.h5), Zarr (.zarr) or "
+        f"; scenes are {', '.join(FORMATS.values())}, netCDF (.nc), HDF5 (.h5), Zarr (.zarr) or "
         f"NumPy (.npy); convert it, such as by gdal_translate."
     )
 
@@ -73,7 +74,16 @@ def gdal_cache(n_bytes=GDAL_CACHE):
 @contextmanager
 def gdal():
     """Return a context, for one thread only, without warnings about missing georeferences."""
-    rasterio = require("rasterio", "A raster")
-    with gdal_cache(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+    with gdal_cache(), gdal_warnings_off():
+        yield
+
+
+@contextmanager
+def gdal_warnings_off():
+    """Return a context, for one thread only, without warnings about missing georeferences."""
+    with warnings.catch_warnings():
+        if find_spec("rasterio"):
+            from rasterio.errors import NotGeoreferencedWarning
+
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield

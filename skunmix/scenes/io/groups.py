@@ -1,9 +1,14 @@
 """Variables of netCDF, HDF5 and Zarr, in any group."""
 
+import threading
 import warnings
 from importlib.util import find_spec
 
 from ...utils.optional import require
+
+# netCDF4 crashes if a thread opens a file while another one opens or reads; xarray locks reading
+# only. This lock guards the opening of what the threads of a source share.
+OPENING = threading.Lock()
 
 
 def netcdf_engine():
@@ -13,8 +18,10 @@ def netcdf_engine():
     return "h5netcdf" if find_spec("h5netcdf") and find_spec("h5py") else None
 
 
-def open_group(path, group=""):
+def open_group(path, group="", decode_coords="all"):
     """Return a group as an unread xarray.Dataset of stored values.
+
+    `decode_coords` is xarray's.
 
     Raises
     ------
@@ -40,7 +47,7 @@ def open_group(path, group=""):
             cache=False,
             mask_and_scale=False,
             decode_times=False,
-            decode_coords="all",
+            decode_coords=decode_coords,
             **options,
         )
     except ValueError as error:
@@ -112,8 +119,13 @@ def open_variable(path, name):
     """
     xr = require("xarray", f"Reading {path.name}")
     *groups, name = name.split("/")
-    array = open_group(path, "/".join(groups))[name]
+    group = "/".join(groups)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Variable.* referenced in grid_mapping not in variables")
+        array = open_group(path, group)[name]
     mapping = array.attrs.get("grid_mapping", array.encoding.get("grid_mapping"))
+    if groups and mapping is None:  # xarray drops the name of a variable in another group
+        mapping = open_group(path, group, decode_coords=False)[name].attrs.get("grid_mapping")
     coords = dict(array.coords)
     for depth in reversed(range(len(groups))):
         around = open_group(path, "/".join(groups[:depth]))

@@ -163,7 +163,9 @@ def _envi_files(path):
     return path, path.with_suffix(".hdr")
 
 
-def write_output(path, values, source, names, *, working_memory, creation_options=None):
+def write_output(
+    path, values, source, names, *, working_memory, creation_options=None, description=None
+):
     """Write abundances, and read them again as a check.
 
     Parameters
@@ -179,6 +181,10 @@ def write_output(path, values, source, names, *, working_memory, creation_option
         Memory in MiB.
     creation_options : dict, default=None
         Options of rasterio or of xarray's writer.
+    description : str, default=None
+        How the abundances came about. It is written into the metadata, except those of .npy, which
+        has none: as the tag "unmixing" of GeoTIFF, the description of ENVI and the attribute
+        "unmixing" of netCDF and Zarr.
 
     Returns
     -------
@@ -197,11 +203,12 @@ def write_output(path, values, source, names, *, working_memory, creation_option
     suffix = path.suffix.lower()
     options = dict(creation_options or {})
     if suffix in _DRIVERS:
-        read = _write_raster(path, values, source, names, windows, _DRIVERS[suffix], options)
+        driver = _DRIVERS[suffix]
+        read = _write_raster(path, values, source, names, windows, driver, options, description)
     elif suffix == ".npy":
         read = _write_npy(path, values, windows)
     else:
-        read = _write_xarray(path, values, source, names, max_pixels, options)
+        read = _write_xarray(path, values, source, names, max_pixels, options, description)
     for window in windows:
         if not _same(read(window), values.read(window)):
             raise OSError(
@@ -217,7 +224,7 @@ def _same(a, b):
     return equal or np.array_equal(a, b, equal_nan=True)
 
 
-def _write_raster(path, values, source, names, windows, driver, options):
+def _write_raster(path, values, source, names, windows, driver, options, description):
     rasterio = require("rasterio", f"Writing {path.name}")
     rows, cols, n_endmembers = values.shape
     names = [" ".join(name.split()) for name in names]  # a header holds one per line
@@ -241,13 +248,15 @@ def _write_raster(path, values, source, names, windows, driver, options):
     }
     with gdal(), rasterio.open(target, "w", **profile) as dataset:
         dataset.descriptions = names
+        if description and driver != "ENVI":  # whose header has it
+            dataset.update_tags(unmixing=description)
         for window in windows:
             dataset.write(np.moveaxis(values.read(window), -1, 0), window=window)
     if driver == "ENVI":
         target.with_suffix(".hdr").replace(header)  # with the suffix as given, such as .HDR
         text = header.read_text(encoding="utf-8", errors="surrogateescape")
         # the description by GDAL is the path of the temporary folder
-        text = text.replace(os.fspath(target), target.name)
+        text = text.replace(os.fspath(target), _one_line(description) or target.name)
         # other readers split names at commas, while GDAL reads them from .aux.xml
         lists = (",\n".join(names), list_of_names(names))
         given, clean = (f"band names = {{\n{some}}}" for some in lists)
@@ -260,6 +269,11 @@ def _write_raster(path, values, source, names, windows, driver, options):
     return read
 
 
+def _one_line(description):
+    """Return a description as a header can hold it."""
+    return " ".join((description or "").translate(str.maketrans("{}", "()")).split())
+
+
 def _write_npy(path, values, windows):
     with open(path, "wb") as file:
         header = {"descr": values.dtype.str, "fortran_order": False, "shape": values.shape}
@@ -270,7 +284,7 @@ def _write_npy(path, values, windows):
     return lambda window: np.load(path, mmap_mode="r")[window]
 
 
-def _write_xarray(path, values, source, names, max_pixels, options):
+def _write_xarray(path, values, source, names, max_pixels, options, description):
     xr = require("xarray", f"Writing {path.name}")
     da = require("dask.array", f"Writing {path.name}")
     import dask
@@ -278,12 +292,14 @@ def _write_xarray(path, values, source, names, max_pixels, options):
     from .xarrays import abundance_array
 
     template, band_dim = source.template(), source.template_band_dim
-    dims = source.dims
+    dims = source.output_dims
     side = max(1, min(4 * _TILE, int(max_pixels**0.5)))
     lazy = da.from_array(
         values, chunks=(side, side, -1), name=False, meta=np.empty((0, 0, 0), values.dtype)
     )
     abundances = abundance_array(lazy, dims, template, band_dim, names)
+    if description:
+        abundances.attrs["unmixing"] = description
     chunks = tuple(max(sizes) for sizes in abundances.chunks)
     # not on a cluster, which may not see the values
     with dask.config.set(scheduler="synchronous"), _os_errors():

@@ -1,18 +1,20 @@
 """Scenes on disk, which are read by windows: rasters of GDAL, netCDF, HDF5, Zarr and NumPy."""
 
 import threading
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from ...utils.dimensions import rows_and_columns
-from ...utils.labels import dimension_labels
+from ...utils.labels import are_known, dimension_labels
 from ...utils.optional import require
+from .bands import Bands, bands_of_coordinates, bands_of_header, bands_of_raster
 from .decoding import decoding_of, with_netcdf_fill
 from .envi import data_file_of, raw_layout, read_header, scaling_of
-from .gdal import GDAL_CACHE, gdal_cache, open_raster
+from .gdal import FORMATS, GDAL_CACHE, gdal_cache, open_raster
 from .grids import grid_of
-from .groups import open_variable, variables_of
+from .groups import OPENING, open_variable, variables_of
 from .windows import chunk_bytes
 
 _REFLECTANCE_FACTOR = "reflectance_scale_factor"
@@ -22,44 +24,12 @@ _XARRAY_SUFFIXES = {".nc", ".nc4", ".cdf", ".zarr", *_HDF5_SUFFIXES}
 # First bytes of netCDF and HDF5 files, for other suffixes.
 _XARRAY_SIGNATURES = (b"CDF\1", b"CDF\2", b"CDF\5", b"\x89HDF\r\n\x1a\n")
 _HANDLES = {"_local", "_opened"}  # attributes that stay in their process
-_OPENING = threading.Lock()
 
 
-def open_source(path, *, band_dim="band", variable=None):
-    """Open a scene on disk.
-
-    Parameters
-    ----------
-    path : str or path-like
-    band_dim : str, default="band"
-        Dimension of the bands in netCDF, HDF5 and Zarr.
-    variable : str, default=None
-        Variable in netCDF, HDF5 and Zarr, if several have bands. In a group, it is "group/name".
-
-    Returns
-    -------
-    source : RasterSource, XarraySource or NumpySource
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    ImportError
-        If a library that reads it is not installed.
-    OSError
-        If the file cannot be read or is truncated.
-    """
-    path = Path(path).absolute()
-    if not path.exists():
-        raise FileNotFoundError(f"There is no scene at {path}; check the path.")
-    if path.suffix == ".npy":
-        return NumpySource(path)
-    if path.suffix.lower() in _XARRAY_SUFFIXES or path.is_dir() or _is_xarrays(path):
-        return XarraySource(path, band_dim, variable)
-    return RasterSource(path)
-
-
-def _is_xarrays(path):
+def is_of_xarray(path):
+    """Return whether xarray reads a file or folder: netCDF, HDF5 or Zarr."""
+    if path.suffix.lower() in _XARRAY_SUFFIXES or path.is_dir():
+        return True
     with open(path, "rb") as file:
         return file.read(8).startswith(_XARRAY_SIGNATURES)
 
@@ -82,8 +52,16 @@ class Source:
         Dimensions of rows and columns in the template.
     where : str
         Description of the scene's bands, for error messages.
+    kind : str
+        The format.
+    sensor : str or None
+        The sensor or product, if the file tells.
+    open_options : tuple of str
+        Names of the options of its reader.
     """
 
+    kind = sensor = None
+    open_options = ()
     chunk_shape = (1, 1)
     chunk_bytes = 0
     in_one_piece = False
@@ -130,6 +108,19 @@ class Source:
         """Return the labels of the bands, as lists of names, wavelengths or numbers."""
         return []
 
+    def bands(self):
+        """Return what the file says about its bands, as `Bands`."""
+        return Bands()
+
+    @property
+    def output_dims(self):
+        """Dimensions of the rows and columns of the abundances in the template."""
+        return self.dims
+
+    def placed(self, values):
+        """Return the abundances of the scene's pixels in the grid of the output."""
+        return values
+
     def grid(self):
         """Return the georeference of the scene, a dict for rasterio, which may be empty."""
         return {}
@@ -144,6 +135,8 @@ class Source:
 
 class NumpySource(Source):
     """A cube (rows, cols, n_bands) in NumPy's format, without a georeference."""
+
+    kind = "NumPy"
 
     def __init__(self, path):
         super().__init__(path)
@@ -186,12 +179,16 @@ class RasterSource(Source):
             "scales": dataset.scales,
             "offsets": dataset.offsets,
         }
+        self.kind = FORMATS[dataset.driver]
         self._is_envi = dataset.driver == "ENVI"
         if self._is_envi:
             header = read_header(self._header_of(dataset, path))
+            self._bands = bands_of_header(header, dataset.count)
+            self.sensor = header.get("sensor type") or None
             self.attributes |= scaling_of(header, dataset.count, self.path)
             self.raw = raw_layout(dataset, self.path, header)
         else:  # it may have the tags of an ENVI scene
+            self._bands = bands_of_raster(dataset)
             tags = {**dataset.tags(), **dataset.tags(ns="ENVI")}
             tags = {name.lower(): value for name, value in tags.items()}
             if _REFLECTANCE_FACTOR in tags:
@@ -257,6 +254,10 @@ class RasterSource(Source):
         found = (list(dataset.descriptions), wavelengths)
         return [labels for labels in found if len(labels) == dataset.count and all(labels)]
 
+    def bands(self):
+        """Return what the header or the tags say about the bands."""
+        return self._bands
+
     def grid(self):
         """Return CRS and transform or ground control points, as a dict for rasterio."""
         dataset = self._dataset()
@@ -299,9 +300,11 @@ class XarraySource(Source):
         if path.is_file() and path.suffix.lower() not in _HDF5_SUFFIXES:
             self.attributes = with_netcdf_fill(self.attributes, self.dtype)
         self.where = f"dimension {band_dim!r} of {path.name}"
+        self.kind = _kind_of(path)
         chunks = scene.encoding.get("preferred_chunks") or {}
         self.chunk_shape = tuple(int(chunks.get(dim, 1)) for dim in self.dims)
         self.chunk_bytes = chunk_bytes(scene)
+        self.in_one_piece = scene.dims[-1] == band_dim
 
     def _find(self, variable):
         """Return the name of the scene's variable, with its group."""
@@ -328,9 +331,7 @@ class XarraySource(Source):
         return found[0]
 
     def _scene(self):
-        # One dataset for all threads: netCDF4 crashes if a thread opens a file while another one
-        # opens or reads, and xarray locks reading only.
-        with _OPENING:
+        with OPENING:  # one dataset for all threads
             if self._opened is None:
                 self._opened = open_variable(self.path, self._variable)
             return self._opened
@@ -343,8 +344,24 @@ class XarraySource(Source):
             raise OSError(error) from error
 
     def band_labels(self):
-        """Return the coordinates of the bands."""
-        return dimension_labels(self._scene(), self._band_dim)
+        """Return the coordinates of the bands, or what else the file says about them."""
+        found = dimension_labels(self._scene(), self._band_dim)
+        return found if any(map(are_known, found)) else [*found, *self.bands().labels()]
+
+    def bands(self):
+        """Return what the variables along the bands, in any group, say about them."""
+        return self._bands
+
+    @cached_property
+    def _bands(self):
+        size = self.shape[2]
+        beside = {
+            name.rsplit("/", 1)[-1]: open_variable(self.path, name)
+            for name, dims in variables_of(self.path).items()
+            if dims == ((self._band_dim, size),)
+        }
+        coords = {name: c for name, c in self._scene().coords.items()}
+        return bands_of_coordinates({**beside, **coords}, self._band_dim)
 
     def grid(self):
         """Return CRS and transform from rioxarray, as a dict for rasterio."""
@@ -353,6 +370,16 @@ class XarraySource(Source):
     def template(self):
         """Return the unread variable."""
         return self._scene()
+
+
+def _kind_of(path):
+    """Return the name of the format of a file or folder that xarray reads."""
+    if path.is_dir():
+        return "Zarr"
+    with open(path, "rb") as file:
+        if file.read(3) == b"CDF":
+            return "netCDF-3"
+    return "HDF5" if path.suffix.lower() in _HDF5_SUFFIXES else "netCDF-4"
 
 
 def _listed(variables):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skunmix.scenes.io.decoding import decoding_of
-from skunmix.scenes.io.sources import open_source
+from skunmix.scenes.io.opening import open_source
 
 xr = pytest.importorskip("xarray")
 netCDF4 = pytest.importorskip("netCDF4")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skunmix.scenes.io.envi import list_of_names, read_header, split_list
-from skunmix.scenes.io.sources import open_source
+from skunmix.scenes.io.opening import open_source
 
 rasterio = pytest.importorskip("rasterio")
 

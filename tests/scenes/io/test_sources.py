@@ -9,7 +9,8 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from skunmix.scenes import unmix, unmix_file
-from skunmix.scenes.io.sources import RasterSource, XarraySource, open_source
+from skunmix.scenes.io.opening import open_source
+from skunmix.scenes.io.sources import RasterSource, XarraySource
 
 rasterio = pytest.importorskip("rasterio")
 xr = pytest.importorskip("xarray")

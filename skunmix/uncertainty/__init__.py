@@ -1,0 +1,5 @@
+"""Intervals of abundances."""
+
+from ._conformal import ConformalUnmixer
+
+__all__ = ["ConformalUnmixer"]
