@@ -52,6 +52,10 @@ class FitSummary:
     n_masked, n_missing : int
         Number of pixels that are left out by the mask, and further ones because a value is NaN,
         infinite or masked.
+
+    n_failed : int
+        Number of pixels that are left out because the estimator gave them no abundances, as
+        :class:`skunmix.MESMARegressor` does if no model is within its bounds.
     """
 
     rmse: np.ndarray
@@ -67,6 +71,7 @@ class FitSummary:
     n_pixels: int
     n_masked: int
     n_missing: int
+    n_failed: int
 
     def __str__(self):
         first = self.worst[0]
@@ -74,8 +79,9 @@ class FitSummary:
         width = max(9, *(len(name) for name in self.names))
         columns = ("at_zero", "at_one", "below_zero", "above_one")
         lines = [
-            f"{self.n_pixels} pixels, {self.n_masked + self.n_missing} left out ({self.n_masked} "
-            f"by the mask, {self.n_missing} with missing values)",
+            f"{self.n_pixels} pixels, {self.n_masked + self.n_missing + self.n_failed} left out "
+            f"({self.n_masked} by the mask, {self.n_missing} with missing values, "
+            f"{self.n_failed} without abundances)",
             f"RMSE: mean {self.mean_rmse:.4g}, median {self.median_rmse:.4g}, largest "
             f"{np.nanmax(self.rmse):.4g} in pixel {place}",
             f"at a bound: {self.at_bound:.1%} of pixels",
@@ -164,6 +170,7 @@ def fit_summary(estimator, X, *, mask=None, n_worst=10):
         )
         rmse[block] = row_rmse(np.asarray(spectra, np.float64), np.asarray(rebuilt))
         abundances = np.asarray(abundances).reshape(len(block), -1)
+        abundances = abundances[np.isfinite(abundances).all(axis=1)]
         conditions = (
             np.abs(abundances) <= _ROUNDING,
             np.abs(abundances - 1) <= _ROUNDING,
@@ -173,6 +180,13 @@ def fit_summary(estimator, X, *, mask=None, n_worst=10):
         counts = counts + np.array([condition.sum(axis=0) for condition in conditions])
         n_at_bound += np.count_nonzero((abundances <= _ROUNDING).any(axis=1))
 
+    n_failed = np.count_nonzero(np.isnan(rmse[used]))
+    used = used[np.isfinite(rmse[used])]
+    if not len(used):
+        raise ValueError(
+            f"Expected abundances to summarise, got none for all {n_failed} pixels from "
+            f"{type(last_step(estimator)).__name__}; widen its bounds, or check the units."
+        )
     worst = used[np.argsort(-rmse[used], kind="stable")[:n_worst]]
     return FitSummary(
         rmse.reshape(shape),
@@ -185,6 +199,7 @@ def fit_summary(estimator, X, *, mask=None, n_worst=10):
         n_pixels,
         int(masked.sum()),
         int((~finite & ~masked).sum()),
+        n_failed,
     )
 
 

@@ -11,6 +11,7 @@ from sklearn.utils import check_array, gen_batches
 from ..endmembers import ENDMEMBERS, estimate_endmembers
 from ..solvers import csr_path, normalize_abundances
 from ..utils import Interval, StrOptions, fit_context
+from ..utils.groups import mean_groups
 from ..utils.magnitudes import check_magnitudes, warn_of_mixtures
 from ..utils.state import restored_on_error
 from ._base import BLOCK_SIZE, SOLVER_CONSTRAINTS, BaseSunSAL
@@ -215,7 +216,8 @@ class SunSALRegressorCV(BaseSunSAL):
             else:
                 given = None if self._endmembers_estimated else self.endmembers_
                 if given is not None:
-                    warn_of_mixtures(y, given, X, stacklevel=3)
+                    pure = given if self.groups is None else mean_groups(given, self._group_of)
+                    warn_of_mixtures(y, pure, X, stacklevel=3)
                 errors = self._errors_of_pixels(X, y, given)
             self._rank(np.array(errors))
         return self

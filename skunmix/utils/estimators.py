@@ -170,7 +170,7 @@ def unmix_and_reconstruct(estimator, X, caller):
     estimator = best_of(estimator)
     if hasattr(estimator, "inverse_transform"):
         abundances = endmember_abundances(estimator, X)
-        return abundances, X, estimator.inverse_transform(abundances)
+        return abundances, X, _reconstruct_finite(estimator, abundances)
     if isinstance(estimator, Pipeline):
         seen = estimator[:-1].transform(X) if len(estimator) > 1 else X
         return unmix_and_reconstruct(estimator[-1], seen, caller)
@@ -179,6 +179,18 @@ def unmix_and_reconstruct(estimator, X, caller):
         f"abundances, got {type(estimator).__name__} without it; pass an unmixer, or a Pipeline "
         f"that ends in one."
     )
+
+
+def _reconstruct_finite(estimator, abundances):
+    """Return spectra, NaN for pixels to which the estimator gave no abundances."""
+    values = np.asarray(abundances)
+    finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+    if finite.all():
+        return estimator.inverse_transform(abundances)
+    spectra = np.full((len(values), estimator.n_features_in_), np.nan)
+    if finite.any():
+        spectra[finite] = estimator.inverse_transform(values[finite])
+    return spectra
 
 
 def reconstruct_spectra(estimator, X, caller):

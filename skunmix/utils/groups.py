@@ -167,3 +167,8 @@ def sum_groups(abundances, group_of):
     for j, group in enumerate(group_of):
         sums[:, group] += abundances[:, j]
     return sums.astype(abundances.dtype, copy=False)
+
+
+def mean_groups(endmembers, group_of):
+    """Return the mean spectrum of each group, (n_groups, n_bands)."""
+    return sum_groups(endmembers.T, group_of).T / np.bincount(group_of)[:, np.newaxis]

@@ -71,7 +71,9 @@ def test_cubes_masks_and_missing_pixels(problem, model):
     worst = np.where(left_out, -1, expected).argmax()
     assert tuple(summary.worst[0]) == np.unravel_index(worst, (8, 10))
     text = str(summary)
-    assert text.startswith("80 pixels, 14 left out (11 by the mask, 3 with missing values)\n")
+    assert text.startswith(
+        "80 pixels, 14 left out (11 by the mask, 3 with missing values, 0 without abundances)\n"
+    )
     assert f"in pixel {tuple(map(int, summary.worst[0]))}" in text
     # the same by a masked array, of which all pixels are missing
     masked = np.ma.masked_array(cube, np.broadcast_to(mask[..., np.newaxis], cube.shape))
@@ -129,6 +131,30 @@ def test_pipelines_groups_and_blocks(problem, model):
         np.testing.assert_allclose(
             fit_summary(behind, abs(spectra)).rmse, fit_summary(behind[-1], seen).rmse
         )
+
+
+class WithoutSome(SunSALRegressor):
+    """Gives no abundances to some pixels, as an estimator with bounds does."""
+
+    def predict(self, X):
+        abundances = super().predict(X)
+        abundances[X[:, 0] > 0.5] = np.nan
+        return abundances
+
+
+def test_pixels_without_abundances(problem, model):
+    some = WithoutSome(endmembers=problem.endmembers, lam=0).fit(problem.spectra)
+    failed = problem.spectra[:, 0] > 0.5
+    assert 0 < failed.sum() < 80
+    summary, expected = (fit_summary(m, problem.spectra) for m in (some, model))
+    assert summary.n_failed == failed.sum()
+    np.testing.assert_array_equal(summary.rmse, np.where(failed, np.nan, expected.rmse))
+    assert summary.mean_rmse == pytest.approx(expected.rmse[~failed].mean())
+    assert not failed[summary.worst].any()
+    x = model.predict(problem.spectra)[~failed]
+    np.testing.assert_allclose(summary.at_zero, (x == 0).mean(axis=0))
+    with pytest.raises(ValueError, match="got none for all .* pixels from WithoutSome"):
+        fit_summary(some, problem.spectra[failed])
 
 
 @pytest.mark.parametrize(

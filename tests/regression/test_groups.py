@@ -1,6 +1,7 @@
 """Abundances summed by material."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -224,6 +225,20 @@ def test_searches(problem):
     assert SunSALRegressorCV(endmembers=problem.endmembers, groups=GROUPS).fit(
         problem.spectra
     ).transform(problem.spectra).shape == (80, 3)
+
+
+def test_percent_is_noticed(problem):
+    """The library has 40 spectra of a material, so that their sum is no magnitude of a pixel."""
+    rng = np.random.default_rng(0)
+    materials = problem.endmembers[:2]
+    library = np.repeat(materials, [40, 1], axis=0) + rng.normal(0, 0.01, (41, 20))
+    y = rng.dirichlet([1, 1], 60)
+    model = SunSALRegressorCV(endmembers=library, groups=[*"a" * 40, "b"], lams=2, cv=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(y @ materials, y)
+    with pytest.warns(UserWarning, match="such as percent; divide y"):
+        model.fit(y @ materials, 100 * y)
 
 
 def test_scenes_and_maps(problem):
