@@ -274,6 +274,13 @@ class _Library:
             correlations[:, self.superfluous] = -np.inf
         return correlations, norms
 
+    def may_guess(self, max_iter):
+        """Return whether the endmembers are few enough to guess supports."""
+        from ._active_set_kernel import MOST_GUESSED_ATOMS
+
+        n_atoms = len(self.atoms)
+        return n_atoms == self.capacity and n_atoms <= min(MOST_GUESSED_ATOMS, max_iter)
+
     @cached_property
     def directions(self):
         """The frame of the endmembers, and their directions in it, for `solve_with_qr`.
@@ -357,8 +364,7 @@ def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
 
     Return the largest norm of a pixel, with the extra band.
     """
-    from ._active_set_kernel import NOT_FINITE, UNSOLVED, solve_with_gram
-    from ._careful_kernel import solve_with_qr
+    from ._active_set_kernel import NOT_FINITE, OPEN, UNSOLVED, guess_with_gram, solve_with_gram
 
     n_iter, status = n_iter[:, block], status[:, block]
     # the kernel writes only values that are not zero
@@ -366,21 +372,21 @@ def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
     abundances = out[:, block] if in_place else np.empty(out[:, block].shape)
     abundances[...] = 0.0
     correlations, norms = library.correlate(spectra, block)
-    solve_with_gram(
-        library.gram,
-        library.weights,
-        correlations,
-        norms,
-        lams,
-        np.argsort(-lams),
-        library.sum_to_one,
-        library.capacity,
-        (max_iter + 1) // 2,  # the rest is for the careful kernel, if this one cycles by rounding
-        abundances,
-        n_iter,
-        status,
-    )
+    status[...] = OPEN
+    problem = library.gram, library.weights, correlations, norms
+    results = abundances, n_iter, status
+    # the rest is for the careful kernel, if this one cycles by rounding
+    most = (max_iter + 1) // 2
+    if len(lams) == 1 and library.may_guess(most):
+        guess_with_gram(*problem, lams[0], library.sum_to_one, most, *results)
+    if (status == OPEN).any():
+        order = np.argsort(-lams)
+        solve_with_gram(
+            *problem, lams, order, library.sum_to_one, library.capacity, most, *results
+        )
     if status.any():
+        from ._careful_kernel import solve_with_qr
+
         if (status == NOT_FINITE).any():
             pixel = block.start + np.flatnonzero(status[0] == NOT_FINITE)[0]
             raise ValueError(
