@@ -71,6 +71,7 @@ _options = {"fastmath": {"contract"}, "nogil": True, "error_model": "numpy"}
 _called = {**_options, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _compiled = njit(**_called)
 _inlined = njit(forceinline=True, **_called)
+_merged = njit(inline="always", **_called)
 
 _matrix_in = types.Array(types.float64, 2, "C", readonly=True)
 _vector_in = types.Array(types.float64, 1, "C", readonly=True)
@@ -422,7 +423,7 @@ def _wrong_atoms(
     return size, wrong
 
 
-@_inlined
+@_merged
 def _guess(
     penalty,
     constrained,
@@ -477,7 +478,7 @@ def _guess(
     return size, exchanges, wrong
 
 
-@_inlined
+@_merged
 def _descend_gram(
     size,
     penalty,
