@@ -20,7 +20,7 @@ def section(name):
         rf"^## \[?{re.escape(name)}\]?(?: .*)?\n(.*?)(?=^## |\Z)", changes, re.MULTILINE | re.DOTALL
     )
     if not found or not found[1].strip():
-        sys.exit(f'Expected a section "## {name}" with text in CHANGELOG.md; add it before the tag.')
+        sys.exit(f'Expected a section "## {name}" in CHANGELOG.md; write it before the tag.')
     return found[1].strip()
 
 

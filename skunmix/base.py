@@ -2,9 +2,10 @@
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, TransformerMixin
 from sklearn.metrics import r2_score
@@ -70,7 +71,7 @@ class BaseUnmixer(
         Return a number that no magnitude in X exceeds, or None if that takes another pass over X.
         """
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Estimate the abundances of spectra.
 
         Parameters
@@ -92,7 +93,7 @@ class BaseUnmixer(
         abundances = self._abundances(X)
         return abundances[:, 0] if self._predict_1d else abundances
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Any:
         """Estimate the abundances of spectra, always as a matrix.
 
         Parameters
@@ -112,7 +113,7 @@ class BaseUnmixer(
         """
         return self._abundances(X)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Reconstruct spectra from abundances, as mixtures of the endmembers.
 
         Parameters
@@ -142,7 +143,7 @@ class BaseUnmixer(
             )
         return X @ self.endmembers_.astype(X.dtype, copy=False)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the coefficient of determination, R², of the abundances of spectra.
 
         Parameters
@@ -172,7 +173,7 @@ class BaseUnmixer(
         check_order_is_known(self, y, "score")
         return super().score(X, self._in_order_of_endmembers(y, "y"), sample_weight)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return the names of the endmembers.
 
         Parameters
@@ -395,7 +396,9 @@ class BaseUnmixer(
 class BlindMixin:
     """Mixin of the unmixers that learn endmembers and abundances from spectra alone."""
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(
+        self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Return the share of the spectra's variance that the reconstruction explains.
 
         If pixels have unit length inside, both are compared at unit length.

@@ -12,7 +12,7 @@ RESULTS = Path(__file__).parent / "results"
 @validate_params(
     {"part": [StrOptions({"epochs", "sizes", "table"})]}, prefer_skip_nested_validation=True
 )
-def load_paper_results(part):
+def load_paper_results(part: str) -> Bunch:
     """Load errors measured in the experiments of Zhou & Rodrigues (ICASSP 2021).
 
     ``python benchmarks/paper.py`` measured them, in about an hour. They come with skunmix.

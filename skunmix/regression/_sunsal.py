@@ -1,7 +1,9 @@
 """Sparse unmixing by constrained regression, for a given λ."""
 
 from numbers import Real
-from typing import ClassVar
+from typing import Any, ClassVar, Self
+
+from numpy.typing import ArrayLike
 
 from ..endmembers import ENDMEMBERS
 from ..utils import Interval, StrOptions, fit_context
@@ -116,16 +118,16 @@ class SunSALRegressor(BaseSunSAL):
 
     def __init__(
         self,
-        endmembers=None,
+        endmembers: Any = None,
         *,
-        lam=1e-3,
-        sum_to_one=False,
-        solver="auto",
-        mu=None,
-        max_iter=10_000,
-        tol=1e-8,
-        n_jobs=None,
-    ):
+        lam: float = 1e-3,
+        sum_to_one: bool | str = False,
+        solver: str = "auto",
+        mu: float | None = None,
+        max_iter: int = 10_000,
+        tol: float = 1e-8,
+        n_jobs: int | None = None,
+    ) -> None:
         self.endmembers = endmembers
         self.lam = lam
         self.sum_to_one = sum_to_one
@@ -136,7 +138,7 @@ class SunSALRegressor(BaseSunSAL):
         self.n_jobs = n_jobs
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, endmembers=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, endmembers: Any = None) -> Self:
         """Set or estimate the endmembers, and prepare the solver.
 
         Parameters

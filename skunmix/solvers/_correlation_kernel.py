@@ -68,9 +68,7 @@ def correlate(spectra, atoms, correlations, norms):
 
 
 @compiled_on_call(
-    lambda dtype: types.void(
-        _matrix_in(dtype), types.int64, types.int64, _atoms, _out, _norms_out
-    ),
+    lambda dtype: types.void(_matrix_in(dtype), types.int64, types.int64, _atoms, _out, _norms_out),
     fastmath={"contract"},
     **_options,
 )

@@ -3,8 +3,10 @@
 import warnings
 from functools import cached_property, partial
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar, gen_batches
 
@@ -21,16 +23,16 @@ _FALLBACK_PIXELS = 4096
 
 
 def csr_active_set(
-    spectra,
-    endmembers,
+    spectra: ArrayLike,
+    endmembers: ArrayLike,
     *,
-    lam=0.0,
-    sum_to_one=False,
-    max_iter=None,
-    n_jobs=None,
-    block_size=None,
-    out=None,
-):
+    lam: float = 0.0,
+    sum_to_one: bool = False,
+    max_iter: int | None = None,
+    n_jobs: int | None = None,
+    block_size: int | None = None,
+    out: Any = None,
+) -> CSRSolution:
     """Solve constrained sparse regression exactly, by an active-set method.
 
     For each spectrum y (a row), it minimises ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0, and optionally
@@ -136,16 +138,16 @@ def csr_active_set(
 
 
 def csr_path(
-    spectra,
-    endmembers,
-    lams,
+    spectra: ArrayLike,
+    endmembers: ArrayLike,
+    lams: ArrayLike,
     *,
-    sum_to_one=False,
-    max_iter=None,
-    n_jobs=None,
-    block_size=None,
-    out=None,
-):
+    sum_to_one: bool = False,
+    max_iter: int | None = None,
+    n_jobs: int | None = None,
+    block_size: int | None = None,
+    out: Any = None,
+) -> CSRSolution:
     """Solve constrained sparse regression exactly, for every λ of a path.
 
     Each pixel starts at the largest λ, and each solution, with its Cholesky factor, is the start
@@ -381,9 +383,7 @@ def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
         guess_with_gram(*problem, lams[0], library.sum_to_one, most, *results)
     if (status == OPEN).any():
         order = np.argsort(-lams)
-        solve_with_gram(
-            *problem, lams, order, library.sum_to_one, library.capacity, most, *results
-        )
+        solve_with_gram(*problem, lams, order, library.sum_to_one, library.capacity, most, *results)
     if status.any():
         from ._careful_kernel import solve_with_qr
 
