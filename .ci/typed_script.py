@@ -52,8 +52,9 @@ def train_and_map(scene: Path) -> Path:
     return unmix_file(network, scene, scene.with_suffix(".tif"), overwrite=True)
 
 
-# mistakes, which mypy must find (an unused "ignore" is an error)
-SunSALRegressor(endmembers=endmembers, lamb=1e-3)  # type: ignore[call-arg]
-SunSALRegressor(endmembers=endmembers, lam="large")  # type: ignore[arg-type]
-unmix_file(sunsal, "scene.hdr", 3)  # type: ignore[arg-type]
-signal_to_reconstruction_error(truth)  # type: ignore[call-arg]
+def mistakes() -> None:
+    """Call functions wrongly, which mypy must find: an ignore without an error is an error."""
+    SunSALRegressor(endmembers=endmembers, lamb=1e-3)  # type: ignore[call-arg]
+    SunSALRegressor(endmembers=endmembers, lam="large")  # type: ignore[arg-type]
+    unmix_file(sunsal, "scene.hdr", 3)  # type: ignore[arg-type]
+    signal_to_reconstruction_error(truth)  # type: ignore[call-arg]
