@@ -68,7 +68,7 @@ def sdist_mistakes(path):
         inside = {name.partition("/")[2] for name in archive.getnames()}
     for name in listed.stdout.splitlines():
         if name not in inside and (ROOT / name).exists() and not name.startswith(NOT_IN_SDIST):
-            yield f"{Path(path).name}: lacks {name}; add it to the sdist's include in pyproject.toml"
+            yield f"{Path(path).name}: lacks {name}; add it to include in pyproject.toml"
 
 
 def main(sdist):
