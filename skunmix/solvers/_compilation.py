@@ -3,8 +3,6 @@
 import threading
 from functools import wraps
 
-from numba import njit
-
 _lock = threading.Lock()
 
 
@@ -26,6 +24,8 @@ def compiled_on_call(signature, **options):
         kernels = {}
 
         def compiled(dtype):
+            from numba import njit
+
             with _lock:
                 if dtype not in kernels:
                     wanted = signature(dtype) if callable(signature) else signature
