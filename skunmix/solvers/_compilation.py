@@ -18,6 +18,8 @@ def compiled_on_call(signature, **options):
         The signature, or a function of the dtype of the first argument that returns it.
     **options
         Options of :func:`numba.njit`.
+
+    The decorated function has `kernels`, the compiled functions by dtype.
     """
 
     def decorate(function):
@@ -37,6 +39,7 @@ def compiled_on_call(signature, **options):
             dtype = arguments[0].dtype
             return (kernels.get(dtype) or compiled(dtype))(*arguments)
 
+        call.kernels = kernels
         return call
 
     return decorate
