@@ -15,8 +15,7 @@ from skunmix.preprocessing import BandSelector, MinimumNoiseFraction
 from skunmix.scenes import sample_pixels, unmix, unmix_file
 from skunmix.solvers import CSRSolution, csr_active_set
 
-endmembers = make_endmembers(4, 50, random_state=0)
-assert_type(endmembers, NDArray[Any])
+endmembers: NDArray[np.float64] = make_endmembers(4, 50, random_state=0).endmembers
 mixtures = make_mixtures(endmembers, 100, random_state=0)
 spectra: NDArray[np.float64] = mixtures.spectra
 truth: NDArray[np.float64] = mixtures.abundances

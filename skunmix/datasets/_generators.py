@@ -4,7 +4,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.interpolate import PchipInterpolator
 from sklearn.utils import Bunch, check_array
 
@@ -46,7 +46,7 @@ def make_endmembers(
     wavelengths: ArrayLike | None = None,
     min_angle: float = 5.0,
     random_state: Any = None,
-) -> NDArray[Any]:
+) -> Bunch:
     r"""Simulate spectra that resemble those of materials: smooth, with absorption bands.
 
     A reflectance is a smooth continuum :math:`c` through random knots, multiplied by absorption
