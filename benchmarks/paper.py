@@ -1,7 +1,7 @@
 """The experiments of the paper: Fig. 2a, Fig. 2b and Table 1 of Zhou & Rodrigues (ICASSP 2021).
 
-    python benchmarks/paper.py --output docs/results     # the results in the documentation
-    python benchmarks/paper.py --quick                   # small, for continuous integration
+    python benchmarks/paper.py --output skunmix/datasets/results  # those of load_paper_results
+    python benchmarks/paper.py --quick                            # small, for CI
 
 Fig. 2a shows the RMSE of abundances against epochs of training, Fig. 2b against the number of
 training pixels. Table 1 has the RMSE of all estimators of learning.py. The figures show MNN-AE-2,

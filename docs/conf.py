@@ -28,6 +28,7 @@ exclude_patterns = ["_build", "conftest.py"]
 nitpicky = False  # types such as "array-like" are not cross-references
 
 autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings describe the parameters
 numpydoc_show_class_members = False  # the class template lists them
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True

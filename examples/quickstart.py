@@ -5,6 +5,7 @@ scene of Jasper Ridge instead, which is downloaded once.
 """
 
 import argparse
+import sys
 import time
 
 import matplotlib
@@ -43,6 +44,8 @@ def learners(endmembers, seed):
 def compare(scene, n_train, seed):
     """Fit each estimator on some pixels, score it on the others, and unmix the scene with it.
 
+    Print what is running, as a training takes some seconds.
+
     Returns
     -------
     scores : dict of {name: (rmse, aad in degrees, sre in dB, fit seconds, pixels a second)}
@@ -53,14 +56,17 @@ def compare(scene, n_train, seed):
     )
     scores, maps = {}, {}
     for name, learner in learners(scene.endmembers, seed).items():
+        print(f"{name}, seed {seed}: fitting", end="", flush=True)
         start = time.perf_counter()
         learner.fit(scene.spectra[train], scene.abundances[train])
         fit_seconds = time.perf_counter() - start
+        print(f" took {fit_seconds:.1f} s; unmixing the scene", end="", flush=True)
         learner.predict(scene.spectra[:1])  # compile before timing
         start = time.perf_counter()
         maps[name] = learner.predict(scene.spectra)
         predict_seconds = time.perf_counter() - start
         pair = scene.abundances[test], maps[name][test]
+        print(f" took {predict_seconds:.2f} s", flush=True)
         scores[name] = (
             abundance_rmse(*pair),
             abundance_angle_distance(*pair, degrees=True),
@@ -116,11 +122,15 @@ def main():
     parser.add_argument("--output", help="path of the figure")
     arguments = parser.parse_args()
 
-    scene, n_train = load(arguments.jasper)
+    try:
+        scene, n_train = load(arguments.jasper)
+    except (OSError, ImportError) as error:  # no network, or no pooch
+        sys.exit(f"quickstart.py: {error}")
     n_pixels, n_bands = scene.spectra.shape
     print(
         f"{n_pixels} pixels, {n_bands} bands, {len(scene.endmembers)} endmembers; "
-        f"{n_train} pixels to train on"
+        f"{n_train} pixels to train on",
+        flush=True,
     )
     runs, maps = zip(*(compare(scene, n_train, seed) for seed in range(arguments.seeds)))
     print_table(runs)

@@ -2,9 +2,10 @@
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, TransformerMixin
 from sklearn.metrics import r2_score
@@ -81,7 +82,7 @@ class BaseUnmixer(
         """Return the number of columns that `_unmix` writes."""
         return self.n_endmembers_
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Estimate the abundances of spectra.
 
         Parameters
@@ -104,7 +105,7 @@ class BaseUnmixer(
         abundances = self._by_group(self._abundances(X))
         return abundances[:, 0] if self._predict_1d else abundances
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Any:
         """Estimate the abundances of spectra, always as a matrix.
 
         Parameters
@@ -124,7 +125,7 @@ class BaseUnmixer(
         """
         return self._by_group(self._abundances(X))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Reconstruct spectra from abundances, as mixtures of the endmembers.
 
         Parameters
@@ -154,7 +155,7 @@ class BaseUnmixer(
             )
         return X @ self.endmembers_.astype(X.dtype, copy=False)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the coefficient of determination, R², of the abundances of spectra.
 
         Parameters
@@ -186,7 +187,7 @@ class BaseUnmixer(
         warn_of_sums(np.asarray(y), y_pred, stacklevel=2)
         return r2_score(y, y_pred, sample_weight=sample_weight)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return the names of the endmembers, or of the groups by which abundances are summed.
 
         Parameters
@@ -450,7 +451,9 @@ class BaseUnmixer(
 class BlindMixin:
     """Mixin of the unmixers that learn endmembers and abundances from spectra alone."""
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(
+        self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Return the share of the spectra's variance that the reconstruction explains.
 
         If pixels have unit length inside, both are compared at unit length.

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+import runpy
 import shlex
 from functools import partial
 from pathlib import Path
@@ -95,6 +96,36 @@ def test_scripts_say_what_they_download(script):
     for name in called & {"fetch_jasper_ridge", "fetch_usgs_library"}:
         assert "downloaded once" in ast.get_docstring(tree)
         assert name in ast.get_docstring(tree)
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "examples/paper").glob("*.py")), ids=names)
+def test_scripts_of_measured_results_run_in_any_folder(script, tmp_path, monkeypatch):
+    if "fetch_" in script.read_text(encoding="utf-8"):
+        pytest.skip("downloads a scene")
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(script))
+
+
+def test_quickstart_says_in_one_sentence_that_a_download_failed(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["quickstart.py", "--jasper"])
+    module = runpy.run_path(str(ROOT / "examples/quickstart.py"))
+
+    def offline():
+        raise OSError("jasper_ridge.mat could not be downloaded")
+
+    monkeypatch.setitem(module["load"].__globals__, "fetch_jasper_ridge", offline)
+    with pytest.raises(
+        SystemExit, match=r"quickstart.py: jasper_ridge.mat could not be downloaded"
+    ):
+        module["main"]()
+
+
+def test_release_notes_are_those_of_the_change_log():
+    notes = runpy.run_path(str(ROOT / ".ci/release_notes.py"))
+    assert notes["section"]("Unreleased").startswith("### Added")
+    with pytest.raises(SystemExit, match='section "## 0.0.0"'):
+        notes["section"]("0.0.0")
 
 
 def test_the_second_example_needs_five_lines_at_most():

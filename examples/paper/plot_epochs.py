@@ -4,8 +4,8 @@ Error against epochs (Fig. 2a)
 
 How many epochs the two networks of the paper need, over five seeds.
 
-``python benchmarks/paper.py --output docs/results`` measures the curves, in about twenty minutes.
-This script draws them from its files.
+``python benchmarks/paper.py`` measures the curves, in about twenty minutes.
+This script draws them from :func:`~skunmix.datasets.load_paper_results`.
 """
 
 # %%
@@ -17,13 +17,12 @@ This script draws them from its files.
 # learning rate of 1e-4, batches of 64, and 1,000 training pixels of the synthetic scene or 256 of
 # Jasper Ridge.
 
-from pathlib import Path
-
 import pandas as pd
 
-# from this script's folder, or from the repository's
-results = next(path for path in map(Path, ("../../docs/results", "docs/results")) if path.is_dir())
-table = pd.read_csv(results / "paper_epochs.csv", comment="#")
+from skunmix.datasets import load_paper_results
+
+results = load_paper_results("epochs")
+table = pd.read_csv(results.filename, comment="#")
 table = table.set_index(["scene", "learner", "epochs"]).sort_index()
 mean, spread = table.mean(axis=1), table.std(axis=1, ddof=0)
 print(mean.unstack("epochs")[[0, 10, 50, 100, 200, 300, 500]].round(4).to_string())
@@ -65,7 +64,7 @@ _ = axes[1].legend()
 #
 # The error of U-ADMM is below that of MNN-AE-2, and U-ADMM needs a fraction of the epochs:
 
-print((results / "paper_epochs.txt").read_text(encoding="utf-8"))
+print(results.claims)
 
 # %%
 # On Jasper Ridge the order of the paper holds, but the difference is smaller than in the published

@@ -4,8 +4,8 @@ All estimators (Table 1)
 
 The errors in the paper, of skunmix, and of regressors of scikit-learn, over five seeds.
 
-``python benchmarks/paper.py --output docs/results`` measures the table. This script prints and
-draws it from its files.
+``python benchmarks/paper.py`` measures the table. This script prints and
+draws it from :func:`~skunmix.datasets.load_paper_results`.
 """
 
 # %%
@@ -16,13 +16,12 @@ draws it from its files.
 # and the synthetic scene of six USGS spectra at 15 dB with 1,000. The seed determines the training
 # pixels.
 
-from pathlib import Path
-
 import pandas as pd
 
-# from this script's folder, or from the repository's
-results = next(path for path in map(Path, ("../../docs/results", "docs/results")) if path.is_dir())
-table = pd.read_csv(results / "paper_table.csv", comment="#")
+from skunmix.datasets import load_paper_results
+
+results = load_paper_results("table")
+table = pd.read_csv(results.filename, comment="#")
 table = table.set_index(["scene", "learner"]).drop(columns="pixels").sort_index()
 mean, spread = table.mean(axis=1), table.std(axis=1, ddof=0)
 published = pd.Series(
@@ -75,7 +74,7 @@ _ = axes[0].legend()
 # What reproduces
 # ---------------
 
-print((results / "paper_table.txt").read_text(encoding="utf-8"))
+print(results.claims)
 
 # %%
 # The error of U-ADMM on Jasper Ridge is that of the paper. The other settings of the authors' code

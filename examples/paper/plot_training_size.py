@@ -4,8 +4,8 @@ Error against training size (Fig. 2b)
 
 How many pixels with known abundances are enough, over five seeds.
 
-``python benchmarks/paper.py --output docs/results`` measures the curves, in about twenty minutes.
-This script draws them from its files.
+``python benchmarks/paper.py`` measures the curves, in about twenty minutes.
+This script draws them from :func:`~skunmix.datasets.load_paper_results`.
 """
 
 # %%
@@ -15,13 +15,12 @@ This script draws them from its files.
 # RMSE of abundances on pixels outside all training sets, after 300 epochs of training as in the
 # paper. For each seed, larger training sets contain the smaller ones.
 
-from pathlib import Path
-
 import pandas as pd
 
-# from this script's folder, or from the repository's
-results = next(path for path in map(Path, ("../../docs/results", "docs/results")) if path.is_dir())
-table = pd.read_csv(results / "paper_sizes.csv", comment="#")
+from skunmix.datasets import load_paper_results
+
+results = load_paper_results("sizes")
+table = pd.read_csv(results.filename, comment="#")
 table = table.set_index(["scene", "learner", "pixels"]).sort_index()
 mean, spread = table.mean(axis=1), table.std(axis=1, ddof=0)
 print(mean.unstack("pixels").round(4).to_string())
@@ -67,7 +66,7 @@ _ = axes[1].legend()
 #
 # The error of U-ADMM is below that of MNN-AE-2 at every size, and the gap is largest at 256 pixels:
 
-print((results / "paper_sizes.txt").read_text(encoding="utf-8"))
+print(results.claims)
 
 # %%
 # U-ADMM is better at every size on both scenes. With the start of the paper the difference is

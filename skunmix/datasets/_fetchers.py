@@ -2,6 +2,7 @@
 
 from numbers import Integral, Real
 from os import PathLike
+from typing import Any
 
 import numpy as np
 from scipy.io import loadmat
@@ -60,8 +61,13 @@ _FETCHING = {
 
 @validate_params({**_FETCHING, "return_X_y": ["boolean"]}, prefer_skip_nested_validation=True)
 def fetch_jasper_ridge(
-    *, data_home=None, download_if_missing=True, return_X_y=False, n_retries=3, delay=1.0
-):
+    *,
+    data_home: str | PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> Any:
     """Load the Jasper Ridge scene with its endmembers and abundances (3 MB).
 
     ==============  =============================
@@ -154,13 +160,13 @@ def fetch_jasper_ridge(
 )
 def fetch_urban(
     *,
-    n_endmembers=4,
-    data_home=None,
-    download_if_missing=True,
-    return_X_y=False,
-    n_retries=3,
-    delay=1.0,
-):
+    n_endmembers: int = 4,
+    data_home: str | PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> Any:
     """Load the Urban scene with its endmembers and abundances (20 MB).
 
     ==============  =========================================
@@ -244,8 +250,13 @@ def fetch_urban(
     prefer_skip_nested_validation=True,
 )
 def fetch_usgs_library(
-    *, data_home=None, download_if_missing=True, min_angle=None, n_retries=3, delay=1.0
-):
+    *,
+    data_home: str | PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    min_angle: float | None = None,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> Bunch:
     """Load the USGS spectral library of 1995, in the channels of AVIRIS (0.4 MB).
 
     ==============  =================================

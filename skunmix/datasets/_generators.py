@@ -1,8 +1,10 @@
 """Simulated endmembers, scenes and mixtures."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.interpolate import PchipInterpolator
 from sklearn.utils import Bunch, check_array
 
@@ -38,8 +40,13 @@ _POSITIVE = Interval(Integral, 1, None, closed="left")
     prefer_skip_nested_validation=True,
 )
 def make_endmembers(
-    n_endmembers=6, n_bands=224, *, wavelengths=None, min_angle=5.0, random_state=None
-):
+    n_endmembers: int = 6,
+    n_bands: int = 224,
+    *,
+    wavelengths: ArrayLike | None = None,
+    min_angle: float = 5.0,
+    random_state: Any = None,
+) -> Bunch:
     r"""Simulate spectra that resemble those of materials: smooth, with absorption bands.
 
     A reflectance is a smooth continuum :math:`c` through random knots, multiplied by absorption
@@ -146,20 +153,20 @@ def make_endmembers(
     prefer_skip_nested_validation=True,
 )
 def make_scene(
-    endmembers=None,
+    endmembers: Any = None,
     *,
-    n_endmembers=None,
-    shape=(100, 100),
-    patch_size=10,
-    fractions=(0.8, 0.2),
-    sigma=2**0.5,
-    window=11,
-    max_abundance=None,
-    brightness_variation=0.0,
-    snr=15.0,
-    random_state=None,
-    return_X_y=False,
-):
+    n_endmembers: int | None = None,
+    shape: tuple[int, int] = (100, 100),
+    patch_size: int = 10,
+    fractions: Any = (0.8, 0.2),
+    sigma: float = 2**0.5,
+    window: int = 11,
+    max_abundance: float | None = None,
+    brightness_variation: float = 0.0,
+    snr: float | None = 15.0,
+    random_state: Any = None,
+    return_X_y: bool = False,
+) -> Any:
     r"""Simulate the synthetic image on which unrolled unmixing networks are compared.
 
     The image consists of square patches, each a mixture of two random endmembers. A Gaussian filter
@@ -334,17 +341,17 @@ def make_scene(
     prefer_skip_nested_validation=True,
 )
 def make_mixtures(
-    endmembers,
-    n_pixels=1000,
+    endmembers: ArrayLike,
+    n_pixels: int = 1000,
     *,
-    n_active=None,
-    concentration=1.0,
-    max_abundance=None,
-    brightness_variation=0.0,
-    snr=30.0,
-    random_state=None,
-    return_X_y=False,
-):
+    n_active: Any = None,
+    concentration: float = 1.0,
+    max_abundance: float | None = None,
+    brightness_variation: float = 0.0,
+    snr: float | None = 30.0,
+    random_state: Any = None,
+    return_X_y: bool = False,
+) -> Any:
     r"""Simulate random linear mixtures of a few endmembers each, from a library of any size.
 
     Each pixel mixes some endmembers, drawn at random without replacement, with abundances from

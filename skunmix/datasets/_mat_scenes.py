@@ -17,7 +17,9 @@ _SPECTRA = ("Y", "V")  # Samson has V
     {"path": [str, PathLike], "reference": [str, PathLike, None]},
     prefer_skip_nested_validation=True,
 )
-def load_mat_scene(path, reference=None):
+def load_mat_scene(
+    path: str | PathLike[str], reference: str | PathLike[str] | None = None
+) -> Bunch:
     """Load a scene from .mat files in the format of the unmixing literature.
 
     This is the format of F. Zhu's collection (Samson, Jasper Ridge, Urban, Cuprite), which most

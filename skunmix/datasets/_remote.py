@@ -97,7 +97,7 @@ def _download(remote, path, n_retries, delay):
             f"{_absence(remote, path, _sha256(path))}, and it could not be downloaded from "
             f"{remote.url} ({type(error).__name__}: {error}); try again later, or put the file "
             f"into that folder by hand."
-        ) from error
+        ) from None  # the message has the reason; the chain behind it has sixty lines
     return path
 
 

@@ -1,7 +1,7 @@
 """ArchetypalAnalysis: endmembers that are mixtures of extreme pixels, as an estimator."""
 
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -112,15 +112,15 @@ class ArchetypalAnalysis(BaseBlindUnmixer):
 
     def __init__(
         self,
-        n_endmembers="elbow",
+        n_endmembers: int | str = "elbow",
         *,
-        norm="l2",
-        n_init=50,
-        max_samples=2000,
-        n_candidates=1000,
-        max_iter=200,
-        random_state=None,
-    ):
+        norm: str | None = "l2",
+        n_init: int = 50,
+        max_samples: int | None = 2000,
+        n_candidates: int = 1000,
+        max_iter: int = 200,
+        random_state: Any = None,
+    ) -> None:
         self.n_endmembers = n_endmembers
         self.norm = norm
         self.n_init = n_init

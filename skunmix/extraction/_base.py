@@ -2,9 +2,10 @@
 
 from abc import ABCMeta, abstractmethod
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
@@ -44,7 +45,9 @@ class BaseExtractor(BaseEstimator, metaclass=ABCMeta):
         """
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(
+        self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Find the endmembers of an image.
 
         Parameters
@@ -87,7 +90,7 @@ class BaseExtractor(BaseEstimator, metaclass=ABCMeta):
             self.n_endmembers_ = len(self.endmembers_)
         return self
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return the names of the endmembers ("endmember0", "endmember1", …).
 
         Parameters

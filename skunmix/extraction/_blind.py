@@ -1,6 +1,9 @@
 """The base class of blind unmixers: endmembers and abundances from spectra alone."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import gen_batches
 
 from ..base import BaseUnmixer, BlindMixin
@@ -40,7 +43,7 @@ class BaseBlindUnmixer(BlindMixin, BaseUnmixer, BaseExtractor):
             else:
                 csr_active_set(spectra, endmembers, sum_to_one=True, out=out[block])
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Reconstruct spectra from abundances: mix the endmembers.
 
         If pixels have unit length inside, endmembers of unit length are mixed, and the result

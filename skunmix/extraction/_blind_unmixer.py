@@ -1,6 +1,6 @@
 """BlindUnmixer: the blind unmixer that suits the scene."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -106,7 +106,9 @@ class BlindUnmixer(BaseBlindUnmixer):
         "method": [StrOptions({"auto", "minimum-volume", "archetypes"})],
     }
 
-    def __init__(self, n_endmembers="elbow", *, method="auto", random_state=None):
+    def __init__(
+        self, n_endmembers: int | str = "elbow", *, method: str = "auto", random_state: Any = None
+    ) -> None:
         self.n_endmembers = n_endmembers
         self.method = method
         self.random_state = random_state

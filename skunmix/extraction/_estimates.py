@@ -1,8 +1,10 @@
 """The number of endmembers, and the noise, of an array of spectra."""
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from ..solvers.moments import N_SAMPLE_OF_NOISE, second_moments
@@ -19,7 +21,7 @@ from ._weights import check_weight
     {"X": ["array-like"], "sample_weight": ["array-like", None]},
     prefer_skip_nested_validation=True,
 )
-def estimate_noise(X, *, sample_weight=None):
+def estimate_noise(X: ArrayLike, *, sample_weight: ArrayLike | None = None) -> NDArray[Any]:
     r"""Estimate the noise of each band, by the regression of each band on the others.
 
     The spectra of neighbouring bands are so similar that a linear combination of the other bands
@@ -84,8 +86,13 @@ def estimate_noise(X, *, sample_weight=None):
     prefer_skip_nested_validation=True,
 )
 def estimate_n_endmembers(
-    X, method="elbow", *, sample_weight=None, false_alarm=1e-3, return_spectra=False
-):
+    X: ArrayLike,
+    method: str = "elbow",
+    *,
+    sample_weight: ArrayLike | None = None,
+    false_alarm: float = 1e-3,
+    return_spectra: bool = False,
+) -> Any:
     r"""Estimate the number of endmembers in an image.
 
     All methods count dimensions that the spectra have beyond their noise. A real image has more of

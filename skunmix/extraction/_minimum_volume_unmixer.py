@@ -1,7 +1,7 @@
 """MinimumVolume: least squares with a volume term, as an estimator."""
 
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -122,15 +122,15 @@ class MinimumVolume(BaseBlindUnmixer):
 
     def __init__(
         self,
-        n_endmembers="elbow",
+        n_endmembers: int | str = "elbow",
         *,
-        volume_weight="auto",
-        positive=True,
-        varying_brightness=False,
-        max_samples=10_000,
-        max_iter=12,
-        random_state=None,
-    ):
+        volume_weight: float | str = "auto",
+        positive: bool = True,
+        varying_brightness: bool = False,
+        max_samples: int | None = 10_000,
+        max_iter: int = 12,
+        random_state: Any = None,
+    ) -> None:
         self.n_endmembers = n_endmembers
         self.volume_weight = volume_weight
         self.positive = positive

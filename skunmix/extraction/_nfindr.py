@@ -1,7 +1,7 @@
 """N-FINDR: the pixels whose simplex is largest."""
 
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -117,7 +117,14 @@ class NFINDR(BaseExtractor):
         "denoise": ["boolean"],
     }
 
-    def __init__(self, n_endmembers="elbow", *, n_init=10, denoise=True, random_state=None):
+    def __init__(
+        self,
+        n_endmembers: int | str = "elbow",
+        *,
+        n_init: int = 10,
+        denoise: bool = True,
+        random_state: Any = None,
+    ) -> None:
         self.n_endmembers = n_endmembers
         self.n_init = n_init
         self.denoise = denoise

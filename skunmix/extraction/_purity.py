@@ -1,8 +1,10 @@
 """Pixel purity index."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from ..solvers.moments import floats_of, row_blocks
@@ -25,7 +27,9 @@ _AT_ONCE = 64
     },
     prefer_skip_nested_validation=True,
 )
-def pixel_purity(X, n_projections=1000, *, threshold=0.0, random_state=None):
+def pixel_purity(
+    X: ArrayLike, n_projections: int = 1000, *, threshold: float = 0.0, random_state: Any = None
+) -> NDArray[Any]:
     """Count how often each pixel is extreme in random projections: the pixel purity index (PPI).
 
     The spectra are projected on random directions. A pixel is extreme if its projection is within

@@ -85,7 +85,7 @@ class SPA(BaseExtractor):
         "denoise": ["boolean"],
     }
 
-    def __init__(self, n_endmembers="elbow", *, denoise=True):
+    def __init__(self, n_endmembers: int | str = "elbow", *, denoise: bool = True) -> None:
         self.n_endmembers = n_endmembers
         self.denoise = denoise
 

@@ -1,6 +1,6 @@
 """Vertex component analysis."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -94,7 +94,9 @@ class VCA(BaseExtractor):
         "denoise": ["boolean"],
     }
 
-    def __init__(self, n_endmembers="elbow", *, denoise=True, random_state=None):
+    def __init__(
+        self, n_endmembers: int | str = "elbow", *, denoise: bool = True, random_state: Any = None
+    ) -> None:
         self.n_endmembers = n_endmembers
         self.denoise = denoise
         self.random_state = random_state

@@ -5,8 +5,10 @@ columns of both arguments have labels, they are matched by label.
 """
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
 from ..utils import Interval, validate_params
@@ -32,7 +34,13 @@ _ABUNDANCES = {
 
 
 @validate_params({**_ABUNDANCES, "average": ["boolean"]}, prefer_skip_nested_validation=True)
-def abundance_rmse(y_true, y_pred, *, sample_weight=None, average=True):
+def abundance_rmse(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    average: bool = True,
+) -> Any:
     r"""Root mean squared error of abundances, as the unmixing field defines it.
 
     The mean over pixels of each pixel's own root mean squared error:
@@ -82,7 +90,14 @@ def abundance_rmse(y_true, y_pred, *, sample_weight=None, average=True):
     {**_ABUNDANCES, "degrees": ["boolean"], "average": ["boolean"]},
     prefer_skip_nested_validation=True,
 )
-def abundance_angle_distance(y_true, y_pred, *, sample_weight=None, degrees=False, average=True):
+def abundance_angle_distance(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    degrees: bool = False,
+    average: bool = True,
+) -> Any:
     r"""Abundance angle distance (AAD): the mean angle between abundance vectors.
 
     .. math:: \frac1N \sum_{i=1}^N
@@ -131,7 +146,14 @@ def abundance_angle_distance(y_true, y_pred, *, sample_weight=None, degrees=Fals
     {**_ABUNDANCES, "eps": [Interval(Real, 0, 1, closed="neither")], "average": ["boolean"]},
     prefer_skip_nested_validation=True,
 )
-def abundance_information_divergence(y_true, y_pred, *, sample_weight=None, eps=1e-6, average=True):
+def abundance_information_divergence(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    eps: float = 1e-6,
+    average: bool = True,
+) -> Any:
     r"""Abundance information divergence (AID): the mean symmetric Kullback-Leibler divergence.
 
     .. math:: \frac1N \sum_{i=1}^N KL(x_i | \hat x_i) + KL(\hat x_i | x_i)
@@ -193,8 +215,13 @@ def abundance_information_divergence(y_true, y_pred, *, sample_weight=None, eps=
     prefer_skip_nested_validation=True,
 )
 def spectral_angle_distance(
-    spectra_true, spectra_pred, *, sample_weight=None, degrees=False, average=True
-):
+    spectra_true: ArrayLike,
+    spectra_pred: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    degrees: bool = False,
+    average: bool = True,
+) -> Any:
     r"""Spectral angle distance (SAD): the mean angle between the rows of two matrices of spectra.
 
     .. math:: \frac1N \sum_{i=1}^N
@@ -245,7 +272,9 @@ def spectral_angle_distance(
 
 
 @validate_params(_ABUNDANCES, prefer_skip_nested_validation=True)
-def signal_to_reconstruction_error(y_true, y_pred, *, sample_weight=None):
+def signal_to_reconstruction_error(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
     r"""Signal to reconstruction error (SRE) in decibels.
 
     .. math:: 10 \log_{10} \frac{\sum_i \|x_i\|_2^2}{\sum_i \|x_i - \hat x_i\|_2^2}

@@ -1,6 +1,9 @@
 """Endmembers matched to known ones, whose order an extraction does not know."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 from sklearn.utils import check_array
 
@@ -12,7 +15,7 @@ _ENDMEMBERS = {"endmembers_true": ["array-like"], "endmembers_pred": ["array-lik
 
 
 @validate_params(_ENDMEMBERS, prefer_skip_nested_validation=True)
-def match_endmembers(endmembers_true, endmembers_pred):
+def match_endmembers(endmembers_true: ArrayLike, endmembers_pred: ArrayLike) -> NDArray[Any]:
     r"""Match estimated endmembers to the true ones: the assignment with the smallest angles.
 
     An extractor finds endmembers in any order. This returns the order that minimises the sum of the
@@ -65,7 +68,13 @@ def match_endmembers(endmembers_true, endmembers_pred):
     {**_ENDMEMBERS, "degrees": ["boolean"], "average": ["boolean"]},
     prefer_skip_nested_validation=True,
 )
-def endmember_angle(endmembers_true, endmembers_pred, *, degrees=False, average=True):
+def endmember_angle(
+    endmembers_true: ArrayLike,
+    endmembers_pred: ArrayLike,
+    *,
+    degrees: bool = False,
+    average: bool = True,
+) -> Any:
     """Spectral angle between the true endmembers and the estimates that match them.
 
     It does not depend on the order of the estimates, because they are matched by

@@ -1,6 +1,9 @@
 """Scorers for model selection."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ..utils.estimators import (
@@ -132,7 +135,7 @@ class MatchedAbundanceScorer(AbundanceScorer):
         return -self.error(np.asarray(y), abundances[:, order], sample_weight=sample_weight)
 
 
-def make_endmember_angle_scorer(endmembers_true):
+def make_endmember_angle_scorer(endmembers_true: ArrayLike) -> Any:
     """Return a scorer that compares the endmembers of an estimator with known ones.
 
     The score is the negative :func:`endmember_angle`, in radians. It does not depend on the pixels
@@ -164,7 +167,7 @@ def make_endmember_angle_scorer(endmembers_true):
     return EndmemberAngleScorer(endmembers_true)
 
 
-def make_matched_abundance_scorer(endmembers_true, error=abundance_rmse):
+def make_matched_abundance_scorer(endmembers_true: ArrayLike, error: Any = abundance_rmse) -> Any:
     """Return a scorer of abundances for estimators that find the endmembers, in any order.
 
     The endmembers of the estimator are matched to the known ones by :func:`match_endmembers`. The
@@ -204,7 +207,7 @@ def make_matched_abundance_scorer(endmembers_true, error=abundance_rmse):
     return MatchedAbundanceScorer(endmembers_true, error)
 
 
-def spectral_angle_scorer(estimator, X, y=None):
+def spectral_angle_scorer(estimator: Any, X: ArrayLike, y: ArrayLike | None = None) -> float:
     """Score an unmixer by its reconstruction of the spectra, without abundances.
 
     The score is the negative :func:`spectral_angle_distance`, in radians, between the spectra and

@@ -1,8 +1,10 @@
 """Grid search that trains networks together."""
 
 import warnings
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
@@ -125,16 +127,16 @@ class StackedGridSearchCV(GridSearchCV):
 
     def __init__(
         self,
-        estimator,
-        param_grid,
+        estimator: Any,
+        param_grid: Any,
         *,
-        scoring=None,
-        refit=True,
-        cv=None,
-        error_score=np.nan,
-        return_train_score=False,
-        verbose=0,
-    ):
+        scoring: Any = None,
+        refit: Any = True,
+        cv: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        verbose: Any = 0,
+    ) -> None:
         super().__init__(
             estimator,
             param_grid,
@@ -148,7 +150,7 @@ class StackedGridSearchCV(GridSearchCV):
         )
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, **params):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, **params: Any) -> Self:
         """Train all candidates on all folds, choose the best, and train it on all pixels.
 
         Parameters

@@ -1,5 +1,7 @@
 """How many endmembers there are, and why."""
 
+from typing import Any, Self
+
 import numpy as np
 
 from ..extraction import estimate_n_endmembers
@@ -61,20 +63,20 @@ class EndmemberCountDisplay:
     {'elbow': 5, 'hysime': 5, 'nwhfc': 5}
     """
 
-    def __init__(self, counts):
+    def __init__(self, counts: Any) -> None:
         self.counts = counts
 
     @classmethod
     def from_spectra(
         cls,
-        X,
+        X: Any,
         *,
-        methods=("elbow", "hysime", "nwhfc"),
-        sample_weight=None,
-        false_alarm=1e-3,
-        line_kw=None,
-        ax=None,
-    ):
+        methods: Any = ("elbow", "hysime", "nwhfc"),
+        sample_weight: Any = None,
+        false_alarm: Any = 1e-3,
+        line_kw: Any = None,
+        ax: Any = None,
+    ) -> Self:
         """Estimate the number of endmembers by several methods, and draw what they decide on.
 
         Parameters
@@ -123,7 +125,7 @@ class EndmemberCountDisplay:
         ]
         return cls(counts).plot(ax, line_kw=line_kw)
 
-    def plot(self, ax=None, *, line_kw=None):
+    def plot(self, ax: Any = None, *, line_kw: Any = None) -> Self:
         """Draw the panels.
 
         Parameters

@@ -1,5 +1,7 @@
 """Spectra of endmembers."""
 
+from typing import Any, Self
+
 import numpy as np
 
 from ..metrics import spectral_angle_distance
@@ -92,14 +94,14 @@ class EndmemberDisplay:
 
     def __init__(
         self,
-        endmembers,
+        endmembers: Any,
         *,
-        reference=None,
-        wavelengths=None,
-        bands=None,
-        unit="µm",
-        endmember_names=None,
-    ):
+        reference: Any = None,
+        wavelengths: Any = None,
+        bands: Any = None,
+        unit: Any = "µm",
+        endmember_names: Any = None,
+    ) -> None:
         self.endmembers = endmembers
         self.reference = reference
         self.wavelengths = wavelengths
@@ -110,15 +112,15 @@ class EndmemberDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
+        estimator: Any,
         *,
-        reference=None,
-        wavelengths=None,
-        bands=None,
-        unit="µm",
-        endmember_names=None,
-        **plot_kw,
-    ):
+        reference: Any = None,
+        wavelengths: Any = None,
+        bands: Any = None,
+        unit: Any = "µm",
+        endmember_names: Any = None,
+        **plot_kw: Any,
+    ) -> Self:
         """Draw the endmembers of a fitted unmixer.
 
         Parameters
@@ -171,15 +173,15 @@ class EndmemberDisplay:
     @classmethod
     def from_predictions(
         cls,
-        endmembers,
+        endmembers: Any,
         *,
-        reference=None,
-        wavelengths=None,
-        bands=None,
-        unit="µm",
-        endmember_names=None,
-        **plot_kw,
-    ):
+        reference: Any = None,
+        wavelengths: Any = None,
+        bands: Any = None,
+        unit: Any = "µm",
+        endmember_names: Any = None,
+        **plot_kw: Any,
+    ) -> Self:
         """Draw spectra.
 
         Parameters
@@ -224,7 +226,7 @@ class EndmemberDisplay:
             endmember_names=names if endmember_names is None else endmember_names,
         ).plot(**plot_kw)
 
-    def plot(self, ax=None, *, line_kw=None, reference_kw=None):
+    def plot(self, ax: Any = None, *, line_kw: Any = None, reference_kw: Any = None) -> Self:
         """Draw the spectra.
 
         Parameters

@@ -1,5 +1,7 @@
 """Loss curves."""
 
+from typing import Any, Self
+
 import numpy as np
 
 from ..utils.estimators import last_step
@@ -54,13 +56,15 @@ class LossCurveDisplay:
     [<matplotlib.lines.Line2D object at ...>]
     """
 
-    def __init__(self, loss_curve, *, validation_loss_curve=None, name=None):
+    def __init__(
+        self, loss_curve: Any, *, validation_loss_curve: Any = None, name: Any = None
+    ) -> None:
         self.loss_curve = loss_curve
         self.validation_loss_curve = validation_loss_curve
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, **plot_kw):
+    def from_estimator(cls, estimator: Any, *, name: Any = None, **plot_kw: Any) -> Self:
         """Draw the losses of a fitted network.
 
         Parameters
@@ -98,7 +102,7 @@ class LossCurveDisplay:
             name=name,
         ).plot(**plot_kw)
 
-    def plot(self, ax=None, *, log_scale=True, line_kw=None):
+    def plot(self, ax: Any = None, *, log_scale: Any = True, line_kw: Any = None) -> Self:
         """Draw the curves.
 
         Parameters

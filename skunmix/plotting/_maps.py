@@ -2,6 +2,7 @@
 
 from numbers import Integral
 from textwrap import fill
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils import check_scalar
@@ -86,7 +87,14 @@ class AbundanceMapDisplay:
     <skunmix.plotting...AbundanceMapDisplay object at ...>
     """
 
-    def __init__(self, abundances, *, reference=None, endmember_names=None, name=None):
+    def __init__(
+        self,
+        abundances: Any,
+        *,
+        reference: Any = None,
+        endmember_names: Any = None,
+        name: Any = None,
+    ) -> None:
         self.abundances = abundances
         self.reference = reference
         self.endmember_names = endmember_names
@@ -94,8 +102,16 @@ class AbundanceMapDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y=None, *, shape=None, endmember_names=None, name=None, **plot_kw
-    ):
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        shape: Any = None,
+        endmember_names: Any = None,
+        name: Any = None,
+        **plot_kw: Any,
+    ) -> Self:
         """Unmix a scene with a fitted estimator, and draw the abundances.
 
         Parameters
@@ -151,8 +167,15 @@ class AbundanceMapDisplay:
 
     @classmethod
     def from_predictions(
-        cls, y_pred, *, y_true=None, shape=None, endmember_names=None, name=None, **plot_kw
-    ):
+        cls,
+        y_pred: Any,
+        *,
+        y_true: Any = None,
+        shape: Any = None,
+        endmember_names: Any = None,
+        name: Any = None,
+        **plot_kw: Any,
+    ) -> Self:
         """Draw abundances.
 
         Parameters
@@ -258,15 +281,15 @@ class AbundanceMapDisplay:
 
     def plot(
         self,
-        ax=None,
+        ax: Any = None,
         *,
-        error=False,
-        n_cols=6,
-        cmap="viridis",
-        colorbar=True,
-        im_kw=None,
-        error_kw=None,
-    ):
+        error: Any = False,
+        n_cols: Any = 6,
+        cmap: Any = "viridis",
+        colorbar: Any = True,
+        im_kw: Any = None,
+        error_kw: Any = None,
+    ) -> Self:
         """Draw the maps.
 
         Parameters

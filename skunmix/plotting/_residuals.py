@@ -1,5 +1,7 @@
 """Residual maps."""
 
+from typing import Any, Self
+
 import numpy as np
 
 from ..utils.estimators import reconstruct_spectra
@@ -68,11 +70,11 @@ class ResidualMapDisplay:
     (100, 100)
     """
 
-    def __init__(self, residuals):
+    def __init__(self, residuals: Any) -> None:
         self.residuals = residuals
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, shape=None, **plot_kw):
+    def from_estimator(cls, estimator: Any, X: Any, *, shape: Any = None, **plot_kw: Any) -> Self:
         """Unmix a scene, reconstruct its spectra, and draw the difference.
 
         Parameters
@@ -112,7 +114,9 @@ class ResidualMapDisplay:
         return cls(residuals).plot(**plot_kw)
 
     @classmethod
-    def from_predictions(cls, spectra, rebuilt, *, shape=None, **plot_kw):
+    def from_predictions(
+        cls, spectra: Any, rebuilt: Any, *, shape: Any = None, **plot_kw: Any
+    ) -> Self:
         """Draw the difference between spectra and their reconstruction.
 
         Parameters
@@ -153,7 +157,9 @@ class ResidualMapDisplay:
             )
         return cls(row_rmse(spectra, rebuilt)).plot(**plot_kw)
 
-    def plot(self, ax=None, *, cmap="magma", colorbar=True, im_kw=None):
+    def plot(
+        self, ax: Any = None, *, cmap: Any = "magma", colorbar: Any = True, im_kw: Any = None
+    ) -> Self:
         """Draw the map.
 
         Parameters

@@ -2,9 +2,10 @@
 
 import warnings
 from numbers import Real
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -98,8 +99,15 @@ class BandSelector(SelectorMixin, BaseEstimator):
     }
 
     def __init__(
-        self, bands=None, *, ranges=None, exclude=None, wavelengths=None, unit=None, bbl=None
-    ):
+        self,
+        bands: Any = None,
+        *,
+        ranges: Any = None,
+        exclude: Any = None,
+        wavelengths: ArrayLike | None = None,
+        unit: str | None = None,
+        bbl: Any = None,
+    ) -> None:
         self.bands = bands
         self.ranges = ranges
         self.exclude = exclude
@@ -108,7 +116,7 @@ class BandSelector(SelectorMixin, BaseEstimator):
         self.bbl = bbl
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Determine which bands to keep.
 
         Parameters
@@ -199,7 +207,7 @@ class BandSelector(SelectorMixin, BaseEstimator):
         check_is_fitted(self, "_keep")
         return self._keep
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Any:
         """Return the selected bands.
 
         Parameters

@@ -1,9 +1,10 @@
 """Minimum noise fraction."""
 
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -105,11 +106,11 @@ class MinimumNoiseFraction(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
     }
 
-    def __init__(self, n_components=None):
+    def __init__(self, n_components: int | None = None) -> None:
         self.n_components = n_components
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Estimate the noise and the components.
 
         Parameters
@@ -159,7 +160,7 @@ class MinimumNoiseFraction(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             self.n_components_ = n_components
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Any:
         """Return the components of spectra.
 
         Parameters
@@ -184,7 +185,7 @@ class MinimumNoiseFraction(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         check_columns(labels, self.band_labels_, "the bands of X", "those of `fit`")
         return (X - self.mean_.astype(X.dtype)) @ self.components_.T.astype(X.dtype)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Return the spectra of components.
 
         Parameters

@@ -1,9 +1,10 @@
 """Resampling of spectra to the bands of another sensor."""
 
 from numbers import Real
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -99,7 +100,15 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
         "target_unit": [StrOptions(set(UNITS)), None],
     }
 
-    def __init__(self, source, target, fwhm=None, *, source_unit=None, target_unit=None):
+    def __init__(
+        self,
+        source: Any,
+        target: Any,
+        fwhm: Any = None,
+        *,
+        source_unit: str | None = None,
+        target_unit: str | None = None,
+    ) -> None:
         self.source = source
         self.target = target
         self.fwhm = fwhm
@@ -107,7 +116,7 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
         self.target_unit = target_unit
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Compute the weights.
 
         Parameters
@@ -181,7 +190,7 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
             )
         return fwhm
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Any:
         """Resample spectra.
 
         Parameters
@@ -220,7 +229,7 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
                 f"X and `source`, or interpolate them."
             )
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return the names of the bands, such as "490nm".
 
         Parameters

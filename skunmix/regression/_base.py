@@ -2,8 +2,10 @@
 
 import warnings
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
@@ -174,7 +176,7 @@ class BaseSunSAL(BaseUnmixer):
         """
         return self._abundances(X)
 
-    def optimality(self, X):
+    def optimality(self, X: ArrayLike) -> NDArray[Any]:
         """Return the KKT residuals of the solutions, which certify them.
 
         Parameters

@@ -1,9 +1,10 @@
 """Sparse unmixing by constrained regression, for a given λ."""
 
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import gen_batches
 
 from ..endmembers import ENDMEMBERS
@@ -155,20 +156,20 @@ class SunSALRegressor(BaseSunSAL):
 
     def __init__(
         self,
-        endmembers=None,
+        endmembers: Any = None,
         *,
-        groups=None,
-        lam=1e-3,
-        sum_to_one=False,
-        positive=True,
-        band_weights=None,
-        noise_covariance=None,
-        solver="auto",
-        mu=None,
-        max_iter=10_000,
-        tol=1e-8,
-        n_jobs=None,
-    ):
+        groups: Any = None,
+        lam: float = 1e-3,
+        sum_to_one: bool | str = False,
+        positive: bool = True,
+        band_weights: Any = None,
+        noise_covariance: Any = None,
+        solver: str = "auto",
+        mu: float | None = None,
+        max_iter: int = 10_000,
+        tol: float = 1e-8,
+        n_jobs: int | None = None,
+    ) -> None:
         self.endmembers = endmembers
         self.groups = groups
         self.lam = lam
@@ -183,7 +184,7 @@ class SunSALRegressor(BaseSunSAL):
         self.n_jobs = n_jobs
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, endmembers=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, endmembers: Any = None) -> Self:
         """Set or estimate the endmembers, and prepare the solver.
 
         Parameters

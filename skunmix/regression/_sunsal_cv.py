@@ -1,9 +1,10 @@
 """Sparse unmixing by constrained regression, with λ chosen by cross-validation."""
 
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_array, gen_batches
@@ -148,19 +149,19 @@ class SunSALRegressorCV(BaseSunSAL):
 
     def __init__(
         self,
-        endmembers=None,
+        endmembers: Any = None,
         *,
-        groups=None,
-        lams=12,
-        eps=1e-6,
-        sum_to_one=False,
-        cv=None,
-        solver="auto",
-        mu=None,
-        max_iter=10_000,
-        tol=1e-8,
-        n_jobs=None,
-    ):
+        groups: Any = None,
+        lams: Any = 12,
+        eps: float = 1e-6,
+        sum_to_one: bool | str = False,
+        cv: Any = None,
+        solver: str = "auto",
+        mu: float | None = None,
+        max_iter: int = 10_000,
+        tol: float = 1e-8,
+        n_jobs: int | None = None,
+    ) -> None:
         self.endmembers = endmembers
         self.groups = groups
         self.lams = lams
@@ -174,7 +175,7 @@ class SunSALRegressorCV(BaseSunSAL):
         self.n_jobs = n_jobs
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, endmembers=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, endmembers: Any = None) -> Self:
         """Choose λ.
 
         Parameters

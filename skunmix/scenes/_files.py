@@ -4,7 +4,9 @@ import logging
 from functools import partial
 from math import prod
 from numbers import Real
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -35,24 +37,24 @@ _WINDOW_BYTES = 2**24
 
 
 def unmix_file(
-    estimator,
-    scene,
-    output,
+    estimator: Any,
+    scene: Any,
+    output: str | PathLike[str],
     *,
-    band_dim="band",
-    variable=None,
-    mask=None,
-    nodata=None,
-    scale_factor=None,
-    add_offset=None,
-    n_jobs=None,
-    working_memory=256,
-    resume=True,
-    overwrite=False,
-    progress=True,
-    creation_options=None,
-    open_options=None,
-):
+    band_dim: str = "band",
+    variable: str | None = None,
+    mask: Any = None,
+    nodata: Any = None,
+    scale_factor: Any = None,
+    add_offset: Any = None,
+    n_jobs: int | None = None,
+    working_memory: float = 256,
+    resume: bool = True,
+    overwrite: bool = False,
+    progress: bool = True,
+    creation_options: Any = None,
+    open_options: Any = None,
+) -> Path:
     """Unmix a scene on disk into a file of abundances in the same grid, window by window.
 
     An unfinished run is kept in the folder ``<output>.part`` beside the output. If it was

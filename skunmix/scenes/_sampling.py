@@ -4,8 +4,10 @@ import logging
 from math import prod
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_scalar, get_tags
@@ -37,19 +39,19 @@ N_PIXELS = 20_000
 
 
 def sample_pixels(
-    scene,
-    n_pixels=N_PIXELS,
+    scene: Any,
+    n_pixels: int = N_PIXELS,
     *,
-    estimator=None,
-    band_dim="band",
-    variable=None,
-    mask=None,
-    nodata=None,
-    scale_factor=None,
-    add_offset=None,
-    random_state=0,
-    open_options=None,
-):
+    estimator: Any = None,
+    band_dim: str = "band",
+    variable: str | None = None,
+    mask: Any = None,
+    nodata: Any = None,
+    scale_factor: Any = None,
+    add_offset: Any = None,
+    random_state: Any = 0,
+    open_options: Any = None,
+) -> NDArray[Any]:
     """Draw spectra of valid pixels at random from all over a scene.
 
     Only a part of a large scene is read: blocks in random order, until they have several times more

@@ -1,6 +1,7 @@
 """Unmixing of scenes in memory, memory-mapped, or in xarray."""
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_scalar
@@ -16,19 +17,19 @@ from .io.decoding import decoding_of
 
 
 def unmix(
-    estimator,
-    scene,
+    estimator: Any,
+    scene: Any,
     *,
-    band_dim="band",
-    mask=None,
-    nodata=None,
-    scale_factor=None,
-    add_offset=None,
-    n_jobs=None,
-    working_memory=256,
-    progress=True,
-    out=None,
-):
+    band_dim: str = "band",
+    mask: Any = None,
+    nodata: Any = None,
+    scale_factor: Any = None,
+    add_offset: Any = None,
+    n_jobs: int | None = None,
+    working_memory: float = 256,
+    progress: bool = True,
+    out: Any = None,
+) -> Any:
     """Unmix a whole scene into abundances in its grid.
 
     Pixels are unmixed in blocks, independently of each other, so that the result does not depend

@@ -14,16 +14,18 @@ Penalty and constraint therefore differ in one line, and another λ costs one tr
 
 `solve_with_gram` updates L from the Gram matrix A Aᵀ. It is fast, and accurate if no support is
 nearly collinear. It marks pixels that the Gram matrix does not resolve, and `_careful_kernel`
-solves them. For a few atoms, it first guesses the support: all atoms, then those that the signs of
-this solution leave, and so on (block pivoting). L is then the same for every pixel, and most pixels
-need no exchange.
+solves them. For a few atoms, `guess_with_gram` first guesses the support: all atoms, then those
+that the signs of this solution leave, and so on (block pivoting). L is then the same for every
+pixel, and most pixels need no exchange. It leaves the other pixels to `solve_with_gram`.
 
 A pixel is computed from that pixel alone, by the same instructions at every position, so that its
 result does not depend on blocks, order or threads, bit for bit.
 
 The functions are inlined, take plain arrays, and index a matrix instead of a view of a row. A tuple
 or a view costs numba two atomic operations, and an array argument six words on the stack. With few
-endmembers, a pixel takes half a microsecond, and this was two thirds of it. The arrays are:
+endmembers, a pixel takes half a microsecond, and this was two thirds of it. LLVM inlines them, as
+numba takes twice as long to compile a function in which it inlines others itself. A size starts
+from np.int64(0), because numba compiles the functions again for a literal 0. The arrays are:
 
     atoms, x          the support and its abundances
     factor            L by rows, packed (row i starts at i(i + 1)/2), with an inverted diagonal; it
@@ -34,6 +36,8 @@ endmembers, a pixel takes half a microsecond, and this was two thirds of it. The
 
 import numpy as np
 from numba import njit, types
+
+from ._compilation import compiled_on_call
 
 # All for unit-norm atoms, and relative to the norm of the spectrum.
 GRAM_TOLERANCE = 1e-13  # an atom with a smaller reduced correlation A(y − Aᵀx) − κc stays out
@@ -59,16 +63,29 @@ SHORTLIST_FACTOR = 0.3
 MOST_GUESSED_ATOMS = 8
 MOST_GUESSES = 4
 
-SOLVED, UNSOLVED, NOT_FINITE = 0, 1, 2  # pixels
+SOLVED, UNSOLVED, NOT_FINITE, OPEN = 0, 1, 2, 4  # pixels
 UNRESOLVED = 3  # a pixel that seems solved, but is not resolved by the Gram matrix
 UNKNOWN, USABLE, TOO_COLLINEAR = 0, 1, 2  # supports
 
-_options = {"nogil": True, "cache": True, "error_model": "numpy"}
-_compiled = njit(fastmath={"contract"}, **_options)
-_inlined = njit(fastmath={"contract"}, inline="always", **_options)
+_options = {"fastmath": {"contract"}, "nogil": True, "error_model": "numpy"}
+_called = {**_options, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_compiled = njit(**_called)
+_inlined = njit(forceinline=True, **_called)
+_merged = njit(inline="always", **_called)
 
 _matrix_in = types.Array(types.float64, 2, "C", readonly=True)
 _vector_in = types.Array(types.float64, 1, "C", readonly=True)
+_inputs = (
+    _matrix_in,  # gram
+    _vector_in,  # weights
+    types.float64[:, ::1],  # correlations
+    types.float64[::1],  # norms
+)
+_outputs = (
+    types.Array(types.float64, 3, "A"),  # abundances
+    types.Array(types.int64, 2, "A"),  # n_iter
+    types.Array(types.uint8, 2, "A"),  # status
+)
 
 
 # Functions that the careful kernel also uses: the steps to the minimiser over a support.
@@ -314,13 +331,13 @@ def _price_shortlist(
     return best, value
 
 
-@_inlined
-def _make_factor(support, gram, correlations, weights, atoms, x, factor, z, u, factors, us):
+@_compiled
+def _make_factor(support, pixel, gram, correlations, weights, atoms, x, factor, z, u, factors, us):
     """Fill the rows of a support (a set of bits) in `factors` and `us`; False if too collinear."""
-    size = 0
+    size = np.int64(0)
     for j in range(len(weights)):
         if support >> j & 1:
-            if not _enter_gram(size, j, 0, gram, correlations, weights, atoms, x, factor, z, u):
+            if not _enter_gram(size, j, pixel, gram, correlations, weights, atoms, x, factor, z, u):
                 return False
             size += 1
     for k in range(size * (size + 1) // 2):
@@ -363,7 +380,7 @@ def _wrong_atoms(
     should enter. 0 means that the pixel is solved, -1 that rounding prevents a solution, and -2
     that the pixel seems solved, but the Gram matrix does not resolve it.
     """
-    size = 0
+    size = np.int64(0)
     for j in range(len(weights)):
         if support >> j & 1:
             start = size * (size + 1) // 2
@@ -406,7 +423,7 @@ def _wrong_atoms(
     return size, wrong
 
 
-@_inlined
+@_merged
 def _guess(
     penalty,
     constrained,
@@ -426,12 +443,12 @@ def _guess(
     us,
 ):
     """Guess supports; return the size of the last, the exchanges, and its wrong atoms."""
-    size, wrong = 0, -1
+    size, wrong = np.int64(0), -1
     support, exchanges = (1 << len(weights)) - 1, len(weights)
     for _ in range(MOST_GUESSES):
         if known[support] == UNKNOWN:
             made = _make_factor(
-                support, gram, correlations, weights, atoms, x, factor, z, u, factors, us
+                support, pixel, gram, correlations, weights, atoms, x, factor, z, u, factors, us
             )
             known[support] = USABLE if made else TOO_COLLINEAR
         if known[support] == TOO_COLLINEAR:
@@ -461,7 +478,7 @@ def _guess(
     return size, exchanges, wrong
 
 
-@_inlined
+@_merged
 def _descend_gram(
     size,
     penalty,
@@ -485,7 +502,7 @@ def _descend_gram(
 ):
     """Exchange atoms up to the minimiser; return its support's size, the exchanges, the status."""
     n_iter = 0
-    n_listed = 0
+    n_listed = np.int64(0)
     floor = 0.0
     tolerance = GRAM_TOLERANCE * norm
     while True:
@@ -534,22 +551,77 @@ def _descend_gram(
         n_iter += 1
 
 
-@njit(
+@compiled_on_call(
     types.void(
-        _matrix_in,  # gram
-        _vector_in,  # weights
-        types.float64[:, ::1],  # correlations
-        types.float64[::1],  # norms
+        *_inputs,
+        types.float64,  # penalty
+        types.boolean,  # constrained
+        types.int64,  # max_iter
+        *_outputs,
+    ),
+    **_options,
+)
+def guess_with_gram(
+    gram,
+    weights,
+    correlations,
+    norms,
+    penalty,
+    constrained,
+    max_iter,
+    abundances,
+    n_iter,
+    status,
+):
+    """Solve the pixels whose support is soon guessed, for one penalty; the others stay open.
+
+    Abundances must be zeros.
+    """
+    n_atoms = len(weights)
+    atoms = np.empty(n_atoms, np.int64)
+    x, z, u = np.empty(n_atoms), np.empty(n_atoms), np.empty(n_atoms)
+    factor = np.empty(n_atoms * (n_atoms + 1) // 2)
+    n_supports = 1 << n_atoms
+    known = np.zeros(n_supports, np.uint8)
+    factors, us = np.empty((n_supports, len(factor))), np.empty((n_supports, n_atoms + 1))
+    for i in range(len(norms)):
+        if not np.isfinite(norms[i]):
+            status[0, i] = NOT_FINITE
+            continue
+        size, exchanges, wrong = _guess(
+            penalty,
+            constrained,
+            norms[i],
+            max_iter,
+            i,
+            gram,
+            correlations,
+            weights,
+            atoms,
+            x,
+            factor,
+            z,
+            u,
+            known,
+            factors,
+            us,
+        )
+        if wrong == 0 or wrong == -2:
+            n_iter[0, i] = exchanges
+            status[0, i] = SOLVED if wrong == 0 else UNSOLVED
+            _store(size, constrained, weights, atoms, x, np.int64(0), i, abundances)
+
+
+@compiled_on_call(
+    types.void(
+        *_inputs,
         types.float64[::1],  # penalties
         types.int64[::1],  # order
         types.boolean,  # constrained
         types.int64,  # capacity
         types.int64,  # max_iter
-        types.Array(types.float64, 3, "A"),  # abundances
-        types.Array(types.int64, 2, "A"),  # n_iter
-        types.Array(types.uint8, 2, "A"),  # status
+        *_outputs,
     ),
-    fastmath={"contract"},
     **_options,
 )
 def solve_with_gram(
@@ -566,7 +638,7 @@ def solve_with_gram(
     n_iter,
     status,
 ):
-    """Solve every pixel for every penalty in `order`, each from the solution for the previous one.
+    """Solve open pixels for every penalty in `order`, each from the solution for the previous one.
 
     Abundances must be zeros. An unsolved pixel gets the last feasible abundances.
     """
@@ -577,47 +649,19 @@ def solve_with_gram(
     factor = np.empty(capacity * (capacity + 1) // 2)
     dual = np.empty(len(weights))
     shortlist = np.empty(SHORTLIST, np.int64)
-    n_atoms = len(weights)
-    guessing = len(order) == 1 and n_atoms == capacity and n_atoms <= MOST_GUESSED_ATOMS
-    guessing = guessing and n_atoms <= max_iter
-    n_supports = 1 << n_atoms if guessing else 0
-    known = np.zeros(n_supports, np.uint8)
-    factors, us = np.empty((n_supports, len(factor))), np.empty((n_supports, capacity + 1))
     for i in range(len(norms)):
+        if status[0, i] != OPEN:
+            continue
         if not np.isfinite(norms[i]):
             for k in order:
                 status[k, i] = NOT_FINITE
             continue
-        if guessing:
-            size, exchanges, wrong = _guess(
-                penalties[0],
-                constrained,
-                norms[i],
-                max_iter,
-                i,
-                gram,
-                correlations,
-                weights,
-                atoms,
-                x,
-                factor,
-                z,
-                u,
-                known,
-                factors,
-                us,
-            )
-            if wrong == 0 or wrong == -2:
-                n_iter[0, i] = exchanges
-                status[0, i] = SOLVED if wrong == 0 else UNSOLVED
-                _store(size, constrained, weights, atoms, x, 0, i, abundances)
-                continue
-        size = 0
+        size = np.int64(0)
         if constrained:
             j = _best_vertex(i, correlations, weights)
             if _enter_gram(size, j, i, gram, correlations, weights, atoms, x, factor, z, u):
                 x[0] = 1.0 / weights[j]
-                size = 1
+                size += 1
         state = SOLVED
         for k in order:
             if state != UNSOLVED:

@@ -36,12 +36,13 @@ CLEAR = 1e-9  # an atom with a larger reduced correlation enters without a check
 ROUNDING = 1e-15  # rounding error of a residual, and so of a gain
 QR_PIVOT = 1e-13  # an atom with a smaller sine to the support counts as linearly dependent
 
-_options = {"nogil": True, "cache": True, "error_model": "numpy"}
-_compiled = njit(fastmath={"contract"}, **_options)
-_inlined = njit(fastmath={"contract"}, inline="always", **_options)
+_options = {"nogil": True, "error_model": "numpy"}
+_called = {**_options, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_compiled = njit(fastmath={"contract"}, **_called)
+_inlined = njit(fastmath={"contract"}, inline="always", **_called)
 
 
-@njit(fastmath={"contract", "reassoc"}, **_options)
+@njit(fastmath={"contract", "reassoc"}, **_called)
 def _dot(a, b):
     total = 0.0
     for k in range(len(a)):
@@ -313,7 +314,7 @@ def _pose(spectrum, frame, directions, norms, constrained, band, coordinates, li
 
 
 # It has no signature, and is compiled only if a pixel needs it.
-@njit(fastmath={"contract"}, **_options)
+@njit(fastmath={"contract"}, cache=True, **_options)
 def solve_with_qr(
     spectra,
     frame,

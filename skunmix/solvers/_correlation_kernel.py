@@ -6,20 +6,26 @@ its neighbours, bit for bit. The results of the two layouts differ by rounding.
 """
 
 import numpy as np
-from numba import njit, types
+from numba import from_dtype, types
+
+from ._compilation import compiled_on_call
 
 # Number of pixels whose sums fit into the first-level cache during the loop over bands.
 TILE = 256
 
-_options = {"nogil": True, "cache": True, "error_model": "numpy"}
+_options = {"nogil": True, "error_model": "numpy"}
 _out, _norms_out = types.float64[:, ::1], types.float64[::1]
-_float32, _float64 = (
-    types.Array(dtype, 2, "C", readonly=True) for dtype in (types.float32, types.float64)
-)
 
 
-@njit(
-    [types.void(spectra, _float64, _out, _norms_out) for spectra in (_float64, _float32)],
+def _matrix_in(dtype):
+    return types.Array(from_dtype(dtype), 2, "C", readonly=True)
+
+
+_atoms = _matrix_in(np.dtype(np.float64))
+
+
+@compiled_on_call(
+    lambda dtype: types.void(_matrix_in(dtype), _atoms, _out, _norms_out),
     fastmath={"contract", "reassoc"},
     **_options,
 )
@@ -61,11 +67,8 @@ def correlate(spectra, atoms, correlations, norms):
                 norms[i], norms[i1] = np.sqrt(square0), np.sqrt(square1)
 
 
-@njit(
-    [
-        types.void(bands, types.int64, types.int64, _float64, _out, _norms_out)
-        for bands in (_float64, _float32)
-    ],
+@compiled_on_call(
+    lambda dtype: types.void(_matrix_in(dtype), types.int64, types.int64, _atoms, _out, _norms_out),
     fastmath={"contract"},
     **_options,
 )

@@ -1,8 +1,10 @@
 """The result of all solvers of the CSR problem."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class CSRSolution:
     largest: float | None = None
 
 
-def normalize_abundances(abundances):
+def normalize_abundances(abundances: ArrayLike) -> NDArray[Any]:
     """Rescale each row to sum to one, in place.
 
     A row of zeros has no information about the fractions, and becomes 1 / n_endmembers.

@@ -3,8 +3,10 @@
 import warnings
 from functools import cached_property, partial
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar, gen_batches
 
@@ -21,16 +23,16 @@ _FALLBACK_PIXELS = 4096
 
 
 def csr_active_set(
-    spectra,
-    endmembers,
+    spectra: ArrayLike,
+    endmembers: ArrayLike,
     *,
-    lam=0.0,
-    sum_to_one=False,
-    max_iter=None,
-    n_jobs=None,
-    block_size=None,
-    out=None,
-):
+    lam: float = 0.0,
+    sum_to_one: bool = False,
+    max_iter: int | None = None,
+    n_jobs: int | None = None,
+    block_size: int | None = None,
+    out: Any = None,
+) -> CSRSolution:
     """Solve constrained sparse regression exactly, by an active-set method.
 
     For each spectrum y (a row), it minimises ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0, and optionally
@@ -136,16 +138,16 @@ def csr_active_set(
 
 
 def csr_path(
-    spectra,
-    endmembers,
-    lams,
+    spectra: ArrayLike,
+    endmembers: ArrayLike,
+    lams: ArrayLike,
     *,
-    sum_to_one=False,
-    max_iter=None,
-    n_jobs=None,
-    block_size=None,
-    out=None,
-):
+    sum_to_one: bool = False,
+    max_iter: int | None = None,
+    n_jobs: int | None = None,
+    block_size: int | None = None,
+    out: Any = None,
+) -> CSRSolution:
     """Solve constrained sparse regression exactly, for every λ of a path.
 
     Each pixel starts at the largest λ, and each solution, with its Cholesky factor, is the start
@@ -274,6 +276,13 @@ class _Library:
             correlations[:, self.superfluous] = -np.inf
         return correlations, norms
 
+    def may_guess(self, max_iter):
+        """Return whether the endmembers are few enough to guess supports."""
+        from ._active_set_kernel import MOST_GUESSED_ATOMS
+
+        n_atoms = len(self.atoms)
+        return n_atoms == self.capacity and n_atoms <= min(MOST_GUESSED_ATOMS, max_iter)
+
     @cached_property
     def directions(self):
         """The frame of the endmembers, and their directions in it, for `solve_with_qr`.
@@ -357,8 +366,7 @@ def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
 
     Return the largest norm of a pixel, with the extra band.
     """
-    from ._active_set_kernel import NOT_FINITE, UNSOLVED, solve_with_gram
-    from ._careful_kernel import solve_with_qr
+    from ._active_set_kernel import NOT_FINITE, OPEN, UNSOLVED, guess_with_gram, solve_with_gram
 
     n_iter, status = n_iter[:, block], status[:, block]
     # the kernel writes only values that are not zero
@@ -366,21 +374,19 @@ def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
     abundances = out[:, block] if in_place else np.empty(out[:, block].shape)
     abundances[...] = 0.0
     correlations, norms = library.correlate(spectra, block)
-    solve_with_gram(
-        library.gram,
-        library.weights,
-        correlations,
-        norms,
-        lams,
-        np.argsort(-lams),
-        library.sum_to_one,
-        library.capacity,
-        (max_iter + 1) // 2,  # the rest is for the careful kernel, if this one cycles by rounding
-        abundances,
-        n_iter,
-        status,
-    )
+    status[...] = OPEN
+    problem = library.gram, library.weights, correlations, norms
+    results = abundances, n_iter, status
+    # the rest is for the careful kernel, if this one cycles by rounding
+    most = (max_iter + 1) // 2
+    if len(lams) == 1 and library.may_guess(most):
+        guess_with_gram(*problem, lams[0], library.sum_to_one, most, *results)
+    if (status == OPEN).any():
+        order = np.argsort(-lams)
+        solve_with_gram(*problem, lams, order, library.sum_to_one, library.capacity, most, *results)
     if status.any():
+        from ._careful_kernel import solve_with_qr
+
         if (status == NOT_FINITE).any():
             pixel = block.start + np.flatnonzero(status[0] == NOT_FINITE)[0]
             raise ValueError(

@@ -1,8 +1,10 @@
 """CSR by the alternating direction method of multipliers: SUnSAL."""
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_scalar, gen_batches
 
 from ..utils.threads import map_threads
@@ -53,7 +55,9 @@ class ADMMFactorization:
         Mean eigenvalue of AᵀA, which is the size of a gradient for abundances of size 1.
     """
 
-    def __init__(self, endmembers, *, sum_to_one=False, mu=None):
+    def __init__(
+        self, endmembers: ArrayLike, *, sum_to_one: bool = False, mu: float | None = None
+    ) -> None:
         self.endmembers = np.ascontiguousarray(endmembers, dtype=np.float64)
         self.sum_to_one = sum_to_one
         self.unit, self.scales = _scales(row_norms(self.endmembers), sum_to_one)
@@ -70,7 +74,7 @@ class ADMMFactorization:
             self.matrix = self.matrix - np.outer(self.offset, direction)
         self.gradient_scale = np.maximum(eigenvalues, 0.0).mean()
 
-    def solve(self, right_hand_side):
+    def solve(self, right_hand_side: NDArray[Any]) -> NDArray[Any]:
         """Return x for each row b of the right-hand side."""
         return right_hand_side @ self.matrix.T + self.offset
 
@@ -95,19 +99,19 @@ def default_mu(eigenvalues):
 
 
 def csr_admm(
-    spectra,
-    endmembers,
+    spectra: ArrayLike,
+    endmembers: ArrayLike,
     *,
-    lam=0.0,
-    sum_to_one=False,
-    mu=None,
-    max_iter=10_000,
-    tol=1e-8,
-    relaxation=1.0,
-    factorization=None,
-    n_jobs=None,
-    out=None,
-):
+    lam: float = 0.0,
+    sum_to_one: bool = False,
+    mu: float | None = None,
+    max_iter: int = 10_000,
+    tol: float = 1e-8,
+    relaxation: float = 1.0,
+    factorization: Any = None,
+    n_jobs: int | None = None,
+    out: Any = None,
+) -> CSRSolution:
     """Solve constrained sparse regression by ADMM (SUnSAL).
 
     For each spectrum y (a row), it minimises ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0, and optionally

@@ -1,6 +1,7 @@
 """CSR by proximal gradient steps: ISTA."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import gen_batches
 
 from ._checks import check_problem, units
@@ -9,7 +10,14 @@ from ._solution import CSRSolution
 _BLOCK_BYTES = 2**18
 
 
-def csr_ista(spectra, endmembers, *, lam=0.0, max_iter=10_000, tol=1e-6):
+def csr_ista(
+    spectra: ArrayLike,
+    endmembers: ArrayLike,
+    *,
+    lam: float = 0.0,
+    max_iter: int = 10_000,
+    tol: float = 1e-6,
+) -> CSRSolution:
     """Solve constrained sparse regression by the iterative soft-thresholding algorithm.
 
     For each spectrum y (a row), it minimises ½‖y − Ax‖² + λ‖x‖₁ subject to x ≥ 0, where the columns

@@ -1,6 +1,9 @@
 """The objective of CSR for given abundances, and a certificate of the optimum."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, extmath, gen_batches
 
 from ..utils.validation import check_same_bands
@@ -14,7 +17,9 @@ _BLOCK_BYTES = 2**23
 _DOUBTFUL = 1e-7
 
 
-def csr_objective(spectra, endmembers, abundances, *, lam=0.0):
+def csr_objective(
+    spectra: ArrayLike, endmembers: ArrayLike, abundances: ArrayLike, *, lam: float = 0.0
+) -> NDArray[Any]:
     """Return the objective of constrained sparse regression, ½‖y − Ax‖² + λ‖x‖₁.
 
     Parameters
@@ -50,7 +55,15 @@ def csr_objective(spectra, endmembers, abundances, *, lam=0.0):
     return objective
 
 
-def csr_optimality(spectra, endmembers, abundances, *, lam=0.0, sum_to_one=False, positive=True):
+def csr_optimality(
+    spectra: ArrayLike,
+    endmembers: ArrayLike,
+    abundances: ArrayLike,
+    *,
+    lam: float = 0.0,
+    sum_to_one: bool = False,
+    positive: bool = True,
+) -> NDArray[Any]:
     """Return the KKT residual of constrained sparse regression, which is zero at the optimum.
 
     With the gradient g = Aᵀ(Ax − y) + λ1 (+ ν1 with the constraint), x is optimal if and only if

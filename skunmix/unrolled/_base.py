@@ -3,10 +3,11 @@
 import warnings
 from abc import abstractmethod
 from itertools import product
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from torch.utils.data import TensorDataset
 
@@ -64,7 +65,7 @@ class UnrolledRegressor(UnrolledUnmixer):
         """
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, endmembers=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, endmembers: Any = None) -> Self:
         """Train the network on pairs of spectra and abundances.
 
         Parameters
@@ -118,7 +119,9 @@ class UnrolledRegressor(UnrolledUnmixer):
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, *, endmembers=None):
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike | None = None, *, endmembers: Any = None
+    ) -> Self:
         """Train for one epoch on the given pairs, with a constant learning rate.
 
         Parameters

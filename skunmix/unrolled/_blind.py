@@ -2,10 +2,11 @@
 
 import warnings
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from torch.utils.data import TensorDataset
 
@@ -233,31 +234,31 @@ class UADMMBlindUnmixer(BlindMixin, UnrolledUnmixer):
 
     def __init__(
         self,
-        endmembers=None,
+        endmembers: Any = None,
         *,
-        n_endmembers="elbow",
-        n_layers=5,
-        tied=False,
-        lam=1e-3,
-        mu="auto",
-        sum_to_one="normalize",
-        alpha_mse=1.0,
-        alpha_aad=0.0,
-        alpha_aid=0.0,
-        learning_rate=3e-4,
-        lr_schedule="cosine",
-        batch_size=256,
-        max_epochs=60,
-        max_samples=10_000,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=20,
-        warm_start=False,
-        device="cpu",
-        random_state=None,
-        callbacks=None,
-        verbose=0,
-    ):
+        n_endmembers: int | str = "elbow",
+        n_layers: int = 5,
+        tied: bool = False,
+        lam: float = 1e-3,
+        mu: float | str | None = "auto",
+        sum_to_one: bool | str = "normalize",
+        alpha_mse: float = 1.0,
+        alpha_aad: float = 0.0,
+        alpha_aid: float = 0.0,
+        learning_rate: float = 3e-4,
+        lr_schedule: str | None = "cosine",
+        batch_size: int = 256,
+        max_epochs: int = 60,
+        max_samples: int | None = 10_000,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 20,
+        warm_start: bool = False,
+        device: Any = "cpu",
+        random_state: Any = None,
+        callbacks: Any = None,
+        verbose: Any = 0,
+    ) -> None:
         self.endmembers = endmembers
         self.n_endmembers = n_endmembers
         self.n_layers = n_layers
@@ -283,7 +284,7 @@ class UADMMBlindUnmixer(BlindMixin, UnrolledUnmixer):
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, endmembers=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, endmembers: Any = None) -> Self:
         """Train the encoder and the decoder on spectra.
 
         Parameters

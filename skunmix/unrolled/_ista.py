@@ -1,6 +1,6 @@
 """Unmixing by a network of unrolled ISTA layers."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..networks import UnrolledISTA
 from ..utils import StrOptions
@@ -172,30 +172,30 @@ class ISTANetRegressor(UnrolledRegressor):
 
     def __init__(
         self,
-        endmembers=None,
+        endmembers: Any = None,
         *,
-        n_layers=2,
-        tied=False,
-        lam=1e-3,
-        sum_to_one="normalize",
-        alpha_mse=1.0,
-        alpha_aad=0.0,
-        alpha_aid=0.0,
-        norm=None,
-        noise_augmentation=False,
-        learning_rate=1e-4,
-        lr_schedule=None,
-        batch_size=64,
-        max_epochs=300,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=20,
-        warm_start=False,
-        device="cpu",
-        random_state=None,
-        callbacks=None,
-        verbose=0,
-    ):
+        n_layers: int = 2,
+        tied: bool = False,
+        lam: float = 1e-3,
+        sum_to_one: bool | str = "normalize",
+        alpha_mse: float = 1.0,
+        alpha_aad: float = 0.0,
+        alpha_aid: float = 0.0,
+        norm: str | None = None,
+        noise_augmentation: bool | str = False,
+        learning_rate: float = 1e-4,
+        lr_schedule: str | None = None,
+        batch_size: int = 64,
+        max_epochs: int = 300,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 20,
+        warm_start: bool = False,
+        device: Any = "cpu",
+        random_state: Any = None,
+        callbacks: Any = None,
+        verbose: Any = 0,
+    ) -> None:
         self.endmembers = endmembers
         self.n_layers = n_layers
         self.tied = tied

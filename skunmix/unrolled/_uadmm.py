@@ -1,6 +1,6 @@
 """Unmixing by a network of unrolled ADMM layers."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from ..networks import UnrolledADMM, choose_start, max_eigenvalue
 from ..utils import StrOptions
@@ -208,31 +208,31 @@ class UADMMRegressor(UnrolledRegressor):
 
     def __init__(
         self,
-        endmembers=None,
+        endmembers: Any = None,
         *,
-        n_layers=2,
-        tied=False,
-        lam=1e-3,
-        mu="auto",
-        sum_to_one="auto",
-        alpha_mse=1.0,
-        alpha_aad=1e-7,
-        alpha_aid=1e-5,
-        norm=None,
-        noise_augmentation=False,
-        learning_rate=1e-4,
-        lr_schedule=None,
-        batch_size=64,
-        max_epochs=300,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=20,
-        warm_start=False,
-        device="cpu",
-        random_state=None,
-        callbacks=None,
-        verbose=0,
-    ):
+        n_layers: int = 2,
+        tied: bool = False,
+        lam: float = 1e-3,
+        mu: float | str | None = "auto",
+        sum_to_one: bool | str = "auto",
+        alpha_mse: float = 1.0,
+        alpha_aad: float = 1e-7,
+        alpha_aid: float = 1e-5,
+        norm: str | None = None,
+        noise_augmentation: bool | str = False,
+        learning_rate: float = 1e-4,
+        lr_schedule: str | None = None,
+        batch_size: int = 64,
+        max_epochs: int = 300,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 20,
+        warm_start: bool = False,
+        device: Any = "cpu",
+        random_state: Any = None,
+        callbacks: Any = None,
+        verbose: Any = 0,
+    ) -> None:
         self.endmembers = endmembers
         self.n_layers = n_layers
         self.tied = tied
@@ -258,7 +258,7 @@ class UADMMRegressor(UnrolledRegressor):
         self.verbose = verbose
 
     @classmethod
-    def strong(cls, endmembers=None, **parameters):
+    def strong(cls, endmembers: Any = None, **parameters: Any) -> Self:
         """Return an estimator with the parameters that gave the best results.
 
         It has 20 layers and is trained for 2,000 epochs in batches of 256 pixels, with the

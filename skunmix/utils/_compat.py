@@ -4,11 +4,14 @@ If a new version of a library moves such a name, only this file changes.
 """
 
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Any, TypeVar
 
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils.validation import _check_method_params as index_fit_params
 
 try:  # callbacks, such as `ProgressBar`, exist since scikit-learn 1.9
@@ -37,6 +40,11 @@ __all__ = [
     "validate_parameters",
     "validate_params",
 ]
+
+# scikit-learn states no types, without which a decorator hides those of the function
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+fit_context: Callable[..., Callable[[_Function], _Function]] = _fit_context
+validate_params: Callable[..., Callable[[_Function], _Function]] = _validate_params
 
 
 class _NoContext:
