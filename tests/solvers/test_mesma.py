@@ -136,6 +136,15 @@ def test_bounds_and_shade(options):
     assert len(np.unique(solution.n_endmembers)) > 1  # not all pixels are alike
 
 
+@pytest.mark.parametrize(("bands", "n_endmembers"), [([0, 2, 4, 6], 1), ([3, 4, 8], 0)])
+def test_residual_limit_is_for_consecutive_bands(bands, n_endmembers):
+    endmembers = np.full((1, 10), 0.5)
+    spectra = 0.8 * endmembers
+    spectra[0, bands] += 0.2
+    options = {"residual_limit": 0.1, "residual_bands": 2, "max_rmse": None}
+    assert mesma(spectra, endmembers, [0], **options).n_endmembers[0] == n_endmembers
+
+
 def test_exact_mixtures_are_found_exactly():
     spectra, endmembers, group_of = library(2, [4, 4], noise=0.0)
     solution = mesma(spectra, endmembers, group_of, min_rmse_decrease=0.0, **UNBOUNDED)
