@@ -180,6 +180,7 @@ def test_abundances_in_percent_are_told():
         SunSALRegressorCV(lams=3, cv=2).fit(X, 100 * Y)  # endmembers of percent
         MODEL.score(X, Y)
         abundance_rmse(Y, 0 * Y)
+        abundance_rmse(Y, 0.01 * Y)  # of a strong penalty
 
 
 def test_names_are_found_behind_transformed_targets():

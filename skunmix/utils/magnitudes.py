@@ -37,6 +37,8 @@ _FULL = 254.0
 _ZERO = 1e-6
 # Pixels with fewer bands may be constant, or zero, by chance.
 _FEW_BANDS = 3
+# Fractions of a pixel do not sum to more.
+_LARGE_SUM = 10.0
 # No spectrum of as many bands is constant.
 _MANY_BANDS = 16
 _SAMPLE = 256
@@ -200,7 +202,8 @@ def warn_of_sums(y_true, y_pred, stacklevel):
     if np.ndim(y_true) != 2 or np.shape(y_true)[1] < 2 or not len(y_true):
         return
     true, pred = (float(np.median(np.sum(y, axis=1))) for y in (y_true, y_pred))
-    if min(true, pred) > 0 and not 1 / _SAME_UNITS <= true / pred <= _SAME_UNITS:
+    # sums below one may be those of a strong penalty
+    if min(true, pred) > 0 and max(true, pred) > max(_SAME_UNITS * min(true, pred), _LARGE_SUM):
         warnings.warn(
             f"The true abundances of a pixel sum to about {true:.3g}, and the estimates to about "
             f"{pred:.3g}: they seem to be in different units, such as percent; divide one of them.",
