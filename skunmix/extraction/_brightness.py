@@ -10,7 +10,7 @@ from ..utils.spectra import to_unit_length
 # The direction of a pixel darker than this many standard deviations of the noise is not known.
 _DARKEST = 5.0
 # Brightness varies if its variance is this share of the noise's, and this many standard errors.
-# Variation of 3 to 5 % is found at 15 dB, and of 1 % at 30 dB.
+# Variation of 5 % is found at 15 dB, and of 3 % at 30 dB.
 _LEAST_SHARE, _N_ERRORS = 0.05, 5.0
 # A variance that is a larger share of the mean square is not one of brightness, but of spectra
 # whose mean was subtracted.
