@@ -19,7 +19,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..utils import HasMethods, StrOptions, fit_context, safe_indexing
 from ..utils.estimators import check_order_is_known, endmember_names
-from ..utils.labels import axis_labels, order_of_columns, refuse_masked, take_columns
+from ..utils.labels import (
+    ABUNDANCE_NAMES,
+    BAND_NAMES,
+    axis_labels,
+    check_axes,
+    order_of_columns,
+    take_columns,
+)
 from ._spread import ConstantSpread, LocalSpread
 
 _SPREADS = {"scaled": LocalSpread, "absolute": ConstantSpread}
@@ -80,10 +87,10 @@ class ConformalUnmixer(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     Notes
     -----
-    Let Rᵢ = |xᵢ − x̂ᵢ| / s(x̂ᵢ) be the scores of the labelled pixels i, and pᵢ the abundance of the
-    new pixel by the model that was not fitted on i. With α = 1 − coverage, the interval is from the
-    ⌊α(n + 1)⌋-th smallest of pᵢ − Rᵢs(pᵢ) to the ⌈(1 − α)(n + 1)⌉-th smallest of pᵢ + Rᵢs(pᵢ). In
-    the worst case "cv+" covers 1 − 2α; it usually covers about 1 − α.
+    Let ``Rᵢ = |xᵢ − x̂ᵢ| / s(x̂ᵢ)`` be the scores of the labelled pixels i, and pᵢ the abundance of
+    the new pixel by the model that was not fitted on i. With α = 1 − coverage, the interval is from
+    the ⌊α(n + 1)⌋-th smallest of pᵢ − Rᵢs(pᵢ) to the ⌈(1 − α)(n + 1)⌉-th smallest of pᵢ + Rᵢs(pᵢ).
+    In the worst case "cv+" covers 1 − 2α; it usually covers about 1 − α.
 
     References
     ----------
@@ -157,7 +164,8 @@ class ConformalUnmixer(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 "ConformalUnmixer requires y to be passed, but the target y is None: pass the "
                 "abundances of some pixels."
             )
-        refuse_masked(y, "y")
+        check_axes(X, "X", BAND_NAMES)
+        check_axes(y, "y", ABUNDANCE_NAMES)
         X, y, groups = indexable(X, y, groups)
         folds = self._folds(X, y, groups)
         if self.method == "split":
