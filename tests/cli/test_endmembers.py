@@ -43,7 +43,7 @@ def test_csv_and_numpy(user, expected):
     user.run("endmembers", user.scene, "-n", 3, "-o", "found.npy")
     np.testing.assert_array_equal(np.load("found.npy"), expected)
     user.run("endmembers", user.scene, "-n", 3, "-o", "found.csv")
-    table = pd.read_csv("found.csv", index_col="wavelength")
+    table = pd.read_csv("found.csv", index_col="wavelength", float_precision="round_trip")
     np.testing.assert_array_equal(table.to_numpy().T, expected)
     np.testing.assert_array_equal(table.index, user.wavelengths)
 
