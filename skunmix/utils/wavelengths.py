@@ -21,6 +21,8 @@ _SPELLINGS = {
     "m": {"m", "meter", "meters", "metre", "metres"},
 }
 _OTHER_UNITS = {"angstrom": 0.1, "m": 1e9}
+# number of nanometres in each unit that files may have
+FILE_UNITS = {"nm": 1.0, "um": 1e3, **_OTHER_UNITS}
 
 
 def check_wavelengths(values, unit, name):
@@ -86,10 +88,17 @@ def unit_of(text):
         As files spell it: "Nanometers", "Wavelength (micrometers)", "wvl_nm", "µm".
     """
     words = re.split(r"[^a-zµμåö0-9^/⁻¹-]+", str(text or "").lower().replace("_", " "))
-    for unit, spellings in _SPELLINGS.items():
-        if spellings & set(words):
-            return unit
-    return None
+    return next((unit for unit, spellings in _SPELLINGS.items() if spellings & set(words)), None)
+
+
+def unit_spelt(text):
+    """Return the unit that a text in lower case is, and not only names, or None."""
+    return next((unit for unit, spellings in _SPELLINGS.items() if text in spellings), None)
+
+
+def are_optical(nanometres):
+    """Return whether numbers are wavelengths of optical sensors."""
+    return bool(((nanometres >= _SHORTEST) & (nanometres <= _LONGEST)).all())
 
 
 def to_nanometres(values, unit, name, *, allow_wavenumbers=False):
@@ -145,8 +154,7 @@ def to_nanometres(values, unit, name, *, allow_wavenumbers=False):
 
 def _fit(values, unit):
     """Return whether numbers are wavelengths in a unit."""
-    nanometres = values * _NANOMETRES[unit]
-    return bool(((nanometres >= _SHORTEST) & (nanometres <= _LONGEST)).all())
+    return are_optical(values * _NANOMETRES[unit])
 
 
 def may_be_wavelengths(values):

@@ -5,20 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...utils.wavelengths import FILE_UNITS, are_optical, unit_spelt
 from .envi import split_list
 
-# Units of wavelengths in files, in lower case, as nanometres.
-_NANOMETRES = {
-    **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), 1.0),
-    **dict.fromkeys(("um", "µm", "μm", "micron", "microns"), 1e3),
-    **dict.fromkeys(("micrometer", "micrometers", "micrometre", "micrometres"), 1e3),
-    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1e9),
-    "angstrom": 0.1,
-    "angstroms": 0.1,
-}
-_WAVENUMBERS = {"cm-1", "cm^-1", "1/cm", "wavenumber", "wavenumbers"}
-# Wavelengths of optical sensors, in nm. Without a unit, numbers beyond them are micrometres.
-_SHORTEST, _LONGEST = 100.0, 60_000.0
 # Coordinates of xarray that hold wavelengths, widths and bad-band lists.
 _WAVELENGTHS = ("wavelength", "wavelengths", "wavelength_3d", "wl", "center_wavelength")
 _WIDTHS = ("fwhm", "FWHM", "bandwidth")
@@ -88,22 +77,18 @@ def in_nanometres(wavelengths, unit=None, fwhm=None):
     if fwhm is not None and (len(fwhm) != len(wavelengths) or not (fwhm > 0).all()):
         fwhm = None
     unit = (unit or "").strip().lower()
-    if unit in _WAVENUMBERS:
+    known = unit_spelt(unit)
+    if known == "cm-1":
         if not (wavelengths > 0).all():
             return None, None
         if fwhm is not None:
             fwhm = fwhm * 1e7 / wavelengths**2
         return 1e7 / wavelengths, fwhm
-    factor = _NANOMETRES.get(unit)
+    factors = [FILE_UNITS["nm"], FILE_UNITS["um"]] if known is None else [FILE_UNITS[known]]
+    factor = next((f for f in factors if are_optical(wavelengths * f)), None)
     if factor is None:
-        factor = next((f for f in (1.0, 1e3) if _optical(wavelengths * f)), None)
-    if factor is None or not _optical(wavelengths * factor):
         return None, None
     return wavelengths * factor, None if fwhm is None else fwhm * factor
-
-
-def _optical(nanometres):
-    return _SHORTEST <= nanometres.min() <= nanometres.max() <= _LONGEST
 
 
 def _numbers(values):
@@ -201,4 +186,5 @@ def bands_of_coordinates(coords, band_dim):
 
 
 def _is_unit(unit):
-    return re.sub(r"\s", "", str(unit or "").lower()) in {*_NANOMETRES, *_WAVENUMBERS} - {"m"}
+    text = re.sub(r"\s", "", str(unit or "").lower())
+    return text != "m" and unit_spelt(text) is not None
