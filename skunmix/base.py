@@ -178,7 +178,7 @@ class BaseUnmixer(
         check_rows(sample_weight, y, "sample_weight", "y")
         check_sample_weight(sample_weight, len(y))
         check_order_is_known(self, y, "score")
-        y, y_pred = self._in_order_of_outputs(y), self.predict(X)
+        y, y_pred = self._in_order_of_outputs(y), self._fractions(X)
         warn_of_sums(np.asarray(y), y_pred, stacklevel=2)
         return r2_score(y, y_pred, sample_weight=sample_weight)
 
@@ -202,16 +202,24 @@ class BaseUnmixer(
                 "input_features should have length equal to number of features "
                 f"({self.n_features_in_}), got {len(input_features)}"
             )
-        return (self._endmember_names if self._group_of is None else self.groups_).copy()
+        return self._fraction_names().copy()
+
+    def _fractions(self, X):
+        """Return the abundances that `score` compares."""
+        return self.predict(X)
+
+    def _fraction_names(self):
+        """Return the names of the columns that `_fractions` has, and abundances to compare."""
+        return self._endmember_names if self._group_of is None else self.groups_
 
     def _by_group(self, abundances):
         """Return the sums of abundances over groups, or abundances if there are no groups."""
         return abundances if self._group_of is None else sum_groups(abundances, self._group_of)
 
     def _in_order_of_outputs(self, y):
-        """Return abundances with their columns in the order of those that `predict` returns."""
+        """Return abundances with their columns in the order of `_fraction_names`."""
         against = "the endmembers" if self._group_of is None else "the groups"
-        return _ordered(y, "y", list(self.get_feature_names_out()), against)
+        return _ordered(y, "y", list(self._fraction_names()), against)
 
     def _in_order_of_endmembers(self, X):
         """Return abundances with their columns in the order of the endmembers."""
@@ -427,8 +435,9 @@ class BaseUnmixer(
 
     def _message_y_missing(self):
         return (
-            f"{type(self).__name__} requires y to be passed, but the target y is None: without "
-            f"abundances, pass the spectra of the endmembers as `endmembers`."
+            f"{type(self).__name__} without endmembers requires y to be passed, but the target y "
+            f"is None: pass the spectra of the endmembers as `endmembers`, or abundances to "
+            f"estimate them from."
         )
 
     def __sklearn_tags__(self):
@@ -437,6 +446,7 @@ class BaseUnmixer(
         tags.target_tags.positive_only = self.endmembers is not None and not is_extractor(
             self.endmembers
         )
+        tags.target_tags.required = self._learns_from_pairs or self.endmembers is None
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         # abundances cannot fit arbitrary targets
         tags.regressor_tags.poor_score = True

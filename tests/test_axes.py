@@ -10,7 +10,13 @@ from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 
-from skunmix import SunSALRegressor, SunSALRegressorCV, UADMMBlindUnmixer, UADMMRegressor
+from skunmix import (
+    MESMARegressor,
+    SunSALRegressor,
+    SunSALRegressorCV,
+    UADMMBlindUnmixer,
+    UADMMRegressor,
+)
 from skunmix.extraction import (
     SPA,
     VCA,
@@ -22,19 +28,28 @@ from skunmix.extraction import (
 from skunmix.metrics import (
     abundance_rmse,
     abundance_rmse_scorer,
+    fit_summary,
     match_endmembers,
     signal_to_reconstruction_error,
     spectral_angle_distance,
 )
 from skunmix.plotting import EndmemberDisplay
-from skunmix.preprocessing import BandSelector, MinimumNoiseFraction, SpectralResampler
+from skunmix.preprocessing import (
+    BandSelector,
+    ContinuumRemoval,
+    MinimumNoiseFraction,
+    SpectralResampler,
+)
 from skunmix.solvers import csr_active_set
+from skunmix.uncertainty import ConformalUnmixer
 
 RNG = np.random.default_rng(0)
 E = RNG.uniform(0.1, 0.9, (3, 8))
 Y = RNG.dirichlet(np.ones(3), 40)
 X = Y @ E + 0.01 * RNG.normal(size=(40, 8))
 MODEL = SunSALRegressor(E, lam=0, sum_to_one=True).fit(X)
+MESMA = MESMARegressor(E).fit(X)
+CONTINUUM = ContinuumRemoval().fit(X)
 MNF = MinimumNoiseFraction(3).fit(X)
 WAVELENGTHS = np.linspace(400, 2400, 8)
 
@@ -61,11 +76,19 @@ X_CALLS = {
     "MNF.transform": MNF.transform,
     "BandSelector": lambda a: BandSelector([0, 1]).fit(a),
     "resampler": lambda a: SpectralResampler(WAVELENGTHS, [800, 900]).fit(a),
+    "continuum": lambda a: ContinuumRemoval().fit(a),
+    "continuum.transform": CONTINUUM.transform,
+    "MESMA": lambda a: MESMARegressor(E).fit(a),
+    "MESMA.predict": MESMA.predict,
+    "interval": MODEL.predict_interval,
+    "conformal": lambda a: ConformalUnmixer(MODEL).fit(a, Y[: len(a)]),
     "solver": lambda a: csr_active_set(a, E),
 }
 Y_CALLS = {
     "y of fit": lambda a: UADMMRegressor(E, max_epochs=1).fit(X[:3], a),
     "y of score": lambda a: MODEL.score(X[:3], a),
+    "y of MESMA": lambda a: MESMA.score(X[:3], a),
+    "y of conformal": lambda a: ConformalUnmixer(MODEL).fit(X[:3], a),
     "inverse_transform": MODEL.inverse_transform,
     "y_true": lambda a: abundance_rmse(a, Y[:3]),
     "y_pred": lambda a: abundance_rmse(Y[:3], a),
@@ -79,6 +102,13 @@ def test_bands_in_rows_are_refused(call, kind):
     for n_pixels in (8, 40):  # the shape may tell, or not
         with pytest.raises(ValueError, match="Expected .* with 'wavelength' in the columns"):
             X_CALLS[call](turned(X[:n_pixels], "wavelength", kind))
+
+
+def test_a_summary_of_a_fit_follows_the_names():
+    turned_array = turned(X, "wavelength", "xarray")
+    assert np.array_equal(fit_summary(MODEL, turned_array).rmse, fit_summary(MODEL, X).rmse)
+    with pytest.raises(ValueError, match="with 'wavelength' in the columns"):
+        fit_summary(MODEL, turned(X[:8], "wavelength", "pandas"))
 
 
 @pytest.mark.parametrize("kind", ["xarray", "pandas"])

@@ -15,13 +15,12 @@ from ..utils.labels import (
     BAND_NAMES,
     axis_labels,
     check_columns,
-    check_wavelength_labels,
     column_labels,
     refuse_masked,
     refuse_turned,
 )
 from ..utils.state import restored_on_error
-from ..utils.wavelengths import UNITS, check_range, check_wavelengths, nanometres_in, with_unit
+from ..utils.wavelengths import UNITS, check_range, check_wavelengths_of_bands, nanometres_in
 
 
 class BandSelector(SelectorMixin, BaseEstimator):
@@ -144,9 +143,7 @@ class BandSelector(SelectorMixin, BaseEstimator):
             X = validate_data(self, X, dtype="numeric", ensure_all_finite=False)
             n_bands = X.shape[1]
             keep = _chosen(self.bands, n_bands)
-            wavelengths = self._nanometres(n_bands)
-            wavelength_labels = with_unit(self.wavelengths, self.unit)
-            check_wavelength_labels(given, wavelength_labels, "wavelengths")
+            wavelengths, wavelength_labels = self._nanometres(given, n_bands)
             if self.ranges is not None:
                 keep &= self._within(self.ranges, "ranges", wavelengths)
             if self.exclude is not None:
@@ -164,21 +161,16 @@ class BandSelector(SelectorMixin, BaseEstimator):
             self._wavelength_labels = wavelength_labels
         return self
 
-    def _nanometres(self, n_bands):
+    def _nanometres(self, X, n_bands):
+        """Return the wavelengths in nm, and as labels, or None for both."""
         if self.wavelengths is None:
             if self.ranges is not None or self.exclude is not None:
                 raise ValueError(
                     "Expected the wavelengths of the bands for ranges and exclude, got None; pass "
                     "`wavelengths` and `unit`."
                 )
-            return None
-        wavelengths = check_wavelengths(self.wavelengths, self.unit, "wavelengths")
-        if len(wavelengths) != n_bands:
-            raise ValueError(
-                f"Expected {n_bands} wavelengths, one for each band of the spectra, got "
-                f"{len(wavelengths)}; pass one for each band."
-            )
-        return wavelengths
+            return None, None
+        return check_wavelengths_of_bands(self.wavelengths, self.unit, X, n_bands, "wavelengths")
 
     def _within(self, ranges, name, wavelengths, may_be_empty=False):
         inside = np.zeros(len(wavelengths), dtype=bool)

@@ -10,15 +10,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils import StrOptions, fit_context
 from ..utils.labels import (
+    BAND_NAMES,
     axis_labels,
+    check_axes,
     check_columns,
-    check_wavelength_labels,
     column_labels,
     label_numbers,
-    refuse_masked,
 )
 from ..utils.state import restored_on_error
-from ..utils.wavelengths import UNITS, check_wavelengths, with_unit
+from ..utils.wavelengths import UNITS, check_wavelengths_of_bands
 
 _BLOCK = 4096  # pixels that are converted to float64 at once
 
@@ -116,7 +116,7 @@ class ContinuumRemoval(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         with restored_on_error(self):
             given, labels = X, column_labels(X)
-            refuse_masked(X, "X")
+            check_axes(X, "X", BAND_NAMES)
             X = validate_data(self, X, dtype="numeric")
             n_bands = X.shape[1]
             if self.wavelengths is None:
@@ -124,14 +124,9 @@ class ContinuumRemoval(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 self.wavelengths_ = self._wavelength_labels = None
                 positions = np.arange(n_bands, dtype=float) if positions is None else positions
             else:
-                positions = check_wavelengths(self.wavelengths, self.unit, "wavelengths")
-                if len(positions) != n_bands:
-                    raise ValueError(
-                        f"Expected {n_bands} wavelengths, one for each band of the spectra, got "
-                        f"{len(positions)}; pass one for each band."
-                    )
-                self._wavelength_labels = with_unit(self.wavelengths, self.unit)
-                check_wavelength_labels(given, self._wavelength_labels, "wavelengths")
+                positions, self._wavelength_labels = check_wavelengths_of_bands(
+                    self.wavelengths, self.unit, given, n_bands, "wavelengths"
+                )
                 self.wavelengths_ = positions
             self._order = np.argsort(positions, kind="stable")
             self._positions = positions[self._order]
@@ -172,7 +167,7 @@ class ContinuumRemoval(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         from ._continuum_kernel import remove_continuum
 
         check_is_fitted(self)
-        refuse_masked(X, "X")
+        check_axes(X, "X", BAND_NAMES)
         given = X
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         check_columns(axis_labels(given), self.band_labels_, "the bands of X", "those of `fit`")

@@ -14,13 +14,17 @@ from ..utils.labels import (
     axis_labels,
     check_axes,
     check_columns,
-    check_wavelength_labels,
     column_labels,
 )
 from ..utils.resampling import gaussian_weights, without_overlap
 from ..utils.state import restored_on_error
 from ..utils.validation import fill_values
-from ..utils.wavelengths import UNITS, check_wavelengths, nanometres_in, with_unit
+from ..utils.wavelengths import (
+    UNITS,
+    check_wavelengths,
+    check_wavelengths_of_bands,
+    nanometres_in,
+)
 
 
 class SpectralResampler(TransformerMixin, BaseEstimator):
@@ -142,14 +146,9 @@ class SpectralResampler(TransformerMixin, BaseEstimator):
             given, labels = X, column_labels(X)
             check_axes(X, "X", BAND_NAMES)
             X = validate_data(self, X, dtype="numeric")
-            source = check_wavelengths(self.source, self.source_unit, "source")
-            if len(source) != X.shape[1]:
-                raise ValueError(
-                    f"Expected {X.shape[1]} source wavelengths, one for each band of the spectra, "
-                    f"got {len(source)}; pass one for each band."
-                )
-            self._wavelength_labels = with_unit(self.source, self.source_unit)
-            check_wavelength_labels(given, self._wavelength_labels, "source")
+            source, self._wavelength_labels = check_wavelengths_of_bands(
+                self.source, self.source_unit, given, X.shape[1], "source"
+            )
             target = check_wavelengths(self.target, self.target_unit, "target")
             fwhm = self._widths(target)
             order = np.argsort(source)

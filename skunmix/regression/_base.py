@@ -209,15 +209,3 @@ class BaseSunSAL(BaseUnmixer):
                 positive=self.positive,
             )
         return residual
-
-    def _message_y_missing(self):
-        return (
-            f"{type(self).__name__} without endmembers requires y to be passed, but the target y "
-            f"is None: pass the spectra of the endmembers as `endmembers`, or abundances to "
-            f"estimate them from."
-        )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = self.endmembers is None
-        return tags

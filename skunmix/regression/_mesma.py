@@ -5,15 +5,11 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.metrics import r2_score
-from sklearn.utils.validation import check_is_fitted
 
 from ..base import BaseUnmixer
 from ..endmembers import ENDMEMBERS, check_endmembers
 from ..solvers import count_models, mesma
 from ..utils import Interval, fit_context
-from ..utils.estimators import check_order_is_known
-from ..utils.labels import axis_labels, check_rows, order_of_columns, refuse_masked, take_columns
 from ..utils.magnitudes import are_values_seen_to, check_magnitudes, usual_magnitude
 from ..utils.state import restored_on_error
 
@@ -133,7 +129,7 @@ class MESMARegressor(BaseUnmixer):
     Notes
     -----
     A pixel without a model within the bounds is NaN in all columns, and one warning counts these
-    pixels. The result of a pixel depends on that pixel alone.
+    pixels. `score` takes its fractions as 0. The result of a pixel depends on that pixel alone.
 
     References
     ----------
@@ -360,37 +356,6 @@ class MESMARegressor(BaseUnmixer):
             spectra = spectra + np.outer(1.0 - sums, self.shade_)
         return spectra
 
-    def score(self, X, y, sample_weight=None):
-        """Return the coefficient of determination, R², of the fractions of the groups.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_pixels, n_bands)
-            Spectra, one per row.
-        y : array-like of shape (n_pixels, n_groups) or (n_pixels,)
-            Their abundances. Labels of columns are matched to the groups.
-        sample_weight : array-like of shape (n_pixels,), default=None
-            Weights of the pixels.
-
-        Returns
-        -------
-        score : float
-            Mean of R² over the groups. The best score is 1. A pixel without a model within the
-            bounds counts with fractions of 0.
-
-        Raises
-        ------
-        ValueError
-            If the columns of `y` have other labels than the groups.
-        """
-        check_is_fitted(self)
-        refuse_masked(sample_weight, "sample_weight")
-        check_rows(X, y, "X", "y")
-        check_rows(sample_weight, y, "sample_weight", "y")
-        check_order_is_known(self, y, "score")
-        fractions = np.nan_to_num(self.predict_models(X).fractions)
-        return r2_score(self._in_order_of_outputs(y), fractions, sample_weight=sample_weight)
-
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns of `predict`.
 
@@ -449,11 +414,10 @@ class MESMARegressor(BaseUnmixer):
     def _by_group(self, abundances):
         return abundances  # `_unmix` returns fractions of groups
 
-    def _in_order_of_outputs(self, y):
-        refuse_masked(y, "y")
-        names = list(self.groups_)
-        order = order_of_columns(axis_labels(y), names, "the columns of y", "the groups")
-        return take_columns(y, order)
+    def _fractions(self, X):
+        # a pixel without a model counts with fractions of 0
+        fractions = np.nan_to_num(self.predict_models(X).fractions)
+        return fractions[:, 0] if self._predict_1d else fractions
 
     def _appended_names(self):
         names = []
@@ -530,15 +494,3 @@ class MESMARegressor(BaseUnmixer):
                     UserWarning,
                     stacklevel=4,
                 )
-
-    def _message_y_missing(self):
-        return (
-            f"{type(self).__name__} without endmembers requires y to be passed, but the target y "
-            f"is None: pass the spectral library as `endmembers`, or abundances to estimate the "
-            f"endmembers from."
-        )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = self.endmembers is None
-        return tags

@@ -5,7 +5,7 @@ import re
 import numpy as np
 from sklearn.utils import check_array
 
-from .labels import _numbers, are_known
+from .labels import _numbers, are_known, check_wavelength_labels
 
 # number of nanometres in each unit
 _NANOMETRES = {"nm": 1.0, "um": 1000.0, "µm": 1000.0, "μm": 1000.0}
@@ -45,6 +45,37 @@ def check_wavelengths(values, unit, name):
             f"{values.max():g} {unit}; check the unit, 'nm' or 'um'."
         )
     return nanometres
+
+
+def check_wavelengths_of_bands(wavelengths, unit, X, n_bands, name):
+    """Check the wavelengths of the bands of spectra, against their labels, too.
+
+    Parameters
+    ----------
+    wavelengths : array-like of shape (n_bands,)
+    unit : str or None
+    X : array-like of shape (n_pixels, n_bands)
+        The spectra as given, whose labels may be wavelengths.
+    n_bands : int
+    name : str
+        Name of the wavelengths in error messages.
+
+    Returns
+    -------
+    nanometres : ndarray of shape (n_bands,)
+    labels : list of str
+        With the unit, as band labels.
+    """
+    nanometres = check_wavelengths(wavelengths, unit, name)
+    if len(nanometres) != n_bands:
+        what = "wavelengths" if name == "wavelengths" else f"{name} wavelengths"
+        raise ValueError(
+            f"Expected {n_bands} {what}, one for each band of the spectra, got {len(nanometres)}; "
+            f"pass one for each band."
+        )
+    labels = with_unit(wavelengths, unit)
+    check_wavelength_labels(X, labels, name)
+    return nanometres, labels
 
 
 def check_range(low, high, unit, name):

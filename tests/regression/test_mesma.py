@@ -271,3 +271,17 @@ def test_in_a_pipeline_and_pickled(spectra, endmembers):
     again = pickle.loads(pickle.dumps(pipeline))
     np.testing.assert_array_equal(again.predict(spectra), expected)
     assert pipeline.predict(spectra.astype(np.float32)).dtype == np.float32
+
+
+LIBRARY_OF_TWO = np.array([[0.1, 0.5, 0.3, 0.2], [0.4, 0.2, 0.6, 0.1]])
+
+
+def test_score_checks_as_that_of_other_unmixers():
+    spectra = np.vstack([LIBRARY_OF_TWO, LIBRARY_OF_TWO.mean(axis=0)])
+    model = MESMARegressor(LIBRARY_OF_TWO, max_rmse=None, max_shade=None).fit(spectra)
+    true = np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
+    assert model.score(spectra, true) == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="sample_weight"):
+        model.score(spectra, true, sample_weight=[1.0, -1.0, 1.0])
+    with pytest.warns(UserWarning, match="sum"):
+        model.score(spectra, 100 * true)
