@@ -7,10 +7,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ..utils.estimators import (
-    check_order_is_known,
     comparable_endmembers,
     endmember_abundances,
-    endmember_names,
+    in_order_of_endmembers,
     reconstruct_spectra,
 )
 from ..utils.labels import (
@@ -50,13 +49,8 @@ class AbundanceScorer(BaseEstimator):
 
         scikit-learn reads the routing of `sample_weight` from the signature of this method.
         """
-        check_axes(y, "y", ABUNDANCE_NAMES)
         check_rows(X, y, "X", "y")
-        check_order_is_known(estimator, y, "The scorer")
-        order = order_of_columns(
-            axis_labels(y), endmember_names(estimator), "the columns of y", "the endmembers"
-        )
-        y = take_columns(y, order)
+        y = in_order_of_endmembers(estimator, y, "The scorer")
         return -self.error(y, estimator.predict(X), sample_weight=sample_weight)
 
 

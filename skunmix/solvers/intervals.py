@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.stats import t
 
+from ..utils.validation import check_coverage
 from .least_squares import LeastSquaresFactorization, least_squares
 
 
@@ -60,11 +61,7 @@ def least_squares_intervals(
     >>> lower.round(2), upper.round(2)
     (array([[0.68, 0.3 ]]), array([[0.7 , 0.32]]))
     """
-    if not 0 < coverage < 1:
-        raise ValueError(
-            f"Expected coverage between 0 and 1, got {coverage!r}; pass 0.9 for intervals that "
-            f"hold 90 % of the abundances."
-        )
+    check_coverage(coverage)
     spectra, endmembers = np.asarray(spectra), np.asarray(endmembers, dtype=np.float64)
     if factorization is None:
         factorization = LeastSquaresFactorization(endmembers, sum_to_one=sum_to_one is True)

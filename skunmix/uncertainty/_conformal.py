@@ -18,15 +18,13 @@ from sklearn.utils import gen_batches, get_tags, indexable
 from sklearn.utils.validation import check_is_fitted
 
 from ..utils import HasMethods, StrOptions, fit_context, safe_indexing
-from ..utils.estimators import check_order_is_known, endmember_names
+from ..utils.estimators import in_order_of_endmembers
 from ..utils.labels import (
     ABUNDANCE_NAMES,
     BAND_NAMES,
-    axis_labels,
     check_axes,
-    order_of_columns,
-    take_columns,
 )
+from ..utils.validation import check_coverage
 from ._spread import ConstantSpread, LocalSpread
 
 _SPREADS = {"scaled": LocalSpread, "absolute": ConstantSpread}
@@ -170,33 +168,28 @@ class ConformalUnmixer(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         folds = self._folds(X, y, groups)
         if self.method == "split":
             folds = folds[:1]
-        predicted, true, models = [], [], []
-        self.estimators_ = []
+        estimators, predicted, true = [], [], []
         for train, test in folds:
             model = clone(self.estimator).fit(safe_indexing(X, train), safe_indexing(y, train))
-            check_order_is_known(model, y, type(self).__name__)
-            order = order_of_columns(
-                axis_labels(y), endmember_names(model), "the columns of y", "the endmembers"
-            )
             predicted.append(_as_matrix(model.predict(safe_indexing(X, test))))
-            true.append(_as_matrix(take_columns(safe_indexing(y, test), order)))
-            models.append(np.full(len(test), len(self.estimators_)))
-            self.estimators_.append(model)
-        self.estimator_ = (
-            self.estimators_[0] if self.method == "split" else clone(self.estimator).fit(X, y)
-        )
+            known = in_order_of_endmembers(model, safe_indexing(y, test), type(self).__name__)
+            true.append(_as_matrix(known))
+            estimators.append(model)
+        last = model if self.method == "split" else clone(self.estimator).fit(X, y)
+        # nothing is set before all is fitted
+        self.estimators_, self.estimator_ = estimators, last
+        self._models = np.repeat(np.arange(len(folds)), [len(test) for _, test in folds])
         predicted, true = np.concatenate(predicted), np.concatenate(true)
         residuals = np.abs(true - predicted)
         self._spread = _SPREADS[self.conformity_score](predicted, residuals)
         self._scores = residuals / self._spread.without_own(predicted, residuals)
-        self._models = np.concatenate(models)
         self.n_calibration_ = len(residuals)
         fractions = true.sum(axis=1).max() <= 1 + _ROUNDING
         self._largest = 1.0 if fractions else np.inf
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
-        self._one_dimensional = np.ndim(self.estimator_.predict(safe_indexing(X, [0]))) == 1
+        self._one_dimensional = np.ndim(y) == 1
         return self
 
     def predict(self, X):
@@ -262,11 +255,7 @@ class ConformalUnmixer(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             If `fit` had too few pixels for the coverage. The intervals are then [0, 1].
         """
         check_is_fitted(self)
-        if not 0 < coverage < 1:
-            raise ValueError(
-                f"Expected coverage between 0 and 1, got {coverage!r}; pass 0.9 for intervals that "
-                f"hold 90 % of the abundances."
-            )
+        check_coverage(coverage)
         found = np.array([_as_matrix(model.predict(X)) for model in self.estimators_])
         lower, upper = np.zeros(found.shape[1:]), np.full(found.shape[1:], self._largest)
         n = self.n_calibration_

@@ -6,7 +6,16 @@ import numpy as np
 from sklearn.base import is_regressor
 from sklearn.pipeline import Pipeline
 
-from .labels import are_known, axis_labels, order_among, same_labels, take_columns
+from .labels import (
+    ABUNDANCE_NAMES,
+    are_known,
+    axis_labels,
+    check_axes,
+    order_among,
+    order_of_columns,
+    same_labels,
+    take_columns,
+)
 
 
 def best_of(estimator):
@@ -75,6 +84,22 @@ def check_order_is_known(estimator, abundances, caller):
             f"spectral_angle_scorer, which needs no abundances, or reorder the columns of predict "
             f"by match_endmembers(known_spectra, endmembers_)."
         )
+
+
+def in_order_of_endmembers(estimator, abundances, caller):
+    """Return abundances with their columns in the order of those that an estimator predicts.
+
+    Raises
+    ------
+    ValueError
+        If the order is unknown, the labels differ, or the columns are in the rows.
+    """
+    check_axes(abundances, "y", ABUNDANCE_NAMES)
+    check_order_is_known(estimator, abundances, caller)
+    order = order_of_columns(
+        axis_labels(abundances), endmember_names(estimator), "the columns of y", "the endmembers"
+    )
+    return take_columns(abundances, order)
 
 
 def _finder(unmixer):

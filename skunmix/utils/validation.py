@@ -110,3 +110,12 @@ def fill_values(spectra):
             if 0 < factor * others <= abs(value):
                 return fills
     return np.zeros(spectra.shape, dtype=bool)
+
+
+def check_coverage(coverage):
+    """Raise a ValueError if a coverage of intervals is no share between 0 and 1."""
+    if not 0 < coverage < 1:
+        raise ValueError(
+            f"Expected coverage between 0 and 1, got {coverage!r}; pass 0.9 for intervals that "
+            f"hold 90 % of the abundances."
+        )

@@ -216,3 +216,11 @@ def test_bad_input():
         ConformalUnmixer(FCLS).fit(Y, np.ma.masked_less(X, 0.5))
     with pytest.raises(NotFittedError):
         ConformalUnmixer(FrozenEstimator(SunSALRegressor(SCENE.endmembers))).fit(Y, X)
+
+
+def test_a_failed_fit_leaves_the_fit_before():
+    model = ConformalUnmixer(Ridge(), random_state=0).fit(Y, X)
+    before = model.predict_interval(NEW)
+    with pytest.raises(ValueError, match="NaN"):
+        model.fit(np.vstack([Y[:-1], np.full((1, Y.shape[1]), np.nan)]), X)
+    np.testing.assert_array_equal(model.predict_interval(NEW), before)
