@@ -47,3 +47,15 @@ def load_scene(name, seed, *, n_training=None, n_test=None):
         (scene.spectra[training], scene.abundances[training]),
         (scene.spectra[test], scene.abundances[test]),
     )
+
+
+def whole_scene(name, seed):
+    """Return the scene "jasper", "usgs/SNR" with an SNR in dB, or "quick", which is small."""
+    if name == "jasper":
+        return fetch_jasper_ridge(download_if_missing=False)
+    if name == "quick":
+        endmembers = make_endmembers(3, 50, random_state=0)
+        return make_scene(endmembers, shape=(30, 30), snr=30, random_state=seed)
+    library = fetch_usgs_library(download_if_missing=False).endmembers
+    snr = float(name.removeprefix("usgs/"))
+    return make_scene(library[USGS_ROWS["usgs"]], snr=snr, random_state=seed)

@@ -24,12 +24,11 @@ import warnings
 
 import numpy as np
 from _measure import describe_machine, print_table
-from _scenes import USGS_ROWS
+from _scenes import whole_scene
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from skunmix import SunSALRegressor, UADMMBlindUnmixer, extraction
-from skunmix.datasets import fetch_jasper_ridge, fetch_usgs_library, make_endmembers, make_scene
 from skunmix.metrics import abundance_rmse, endmember_angle, match_endmembers
 
 EXTRACTORS = [
@@ -67,21 +66,9 @@ def parse_arguments():
     return arguments
 
 
-def load_scene(name, seed):
-    """Return the scene of that name: "jasper", "usgs/SNR", with an SNR in dB, or "quick"."""
-    if name == "jasper":
-        return fetch_jasper_ridge(download_if_missing=False)
-    if name == "quick":
-        endmembers = make_endmembers(3, 50, random_state=0)
-        return make_scene(endmembers, shape=(20, 20), snr=30, random_state=seed)
-    library = fetch_usgs_library(download_if_missing=False).endmembers
-    snr = float(name.removeprefix("usgs/"))
-    return make_scene(library[USGS_ROWS["usgs"]], snr=snr, random_state=seed)
-
-
 def measure(name, extractor, seed):
     """Return angle, RMSE, explained variance and seconds of each row of the table."""
-    scene = load_scene(name, seed)
+    scene = whole_scene(name, seed)
     spectra, n_endmembers = scene.spectra, len(scene.endmembers)
     results = {}
 

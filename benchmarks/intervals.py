@@ -16,11 +16,10 @@ import argparse
 
 import numpy as np
 from _measure import describe_machine, print_table
-from _scenes import USGS_ROWS
+from _scenes import whole_scene
 from threadpoolctl import threadpool_limits
 
 from skunmix import UADMMRegressor
-from skunmix.datasets import fetch_jasper_ridge, fetch_usgs_library, make_endmembers, make_scene
 from skunmix.model_selection import TileKFold
 from skunmix.uncertainty import ConformalUnmixer
 
@@ -66,7 +65,7 @@ def main():
 
 def measure(name, method, seed):
     """Return lowest, mean and highest coverage, and coverage and width of mixed entries."""
-    scene = load_scene(name, seed)
+    scene = whole_scene(name.removesuffix("/tiles"), seed)
     labelled, test, folds = draw_pixels(name, scene, seed)
     network = UADMMRegressor(
         endmembers=scene.endmembers, max_epochs=5 if name == "quick" else 300, random_state=seed
@@ -88,18 +87,6 @@ def measure(name, method, seed):
         inside[mixed].mean(),
         (upper - lower)[mixed].mean(),
     )
-
-
-def load_scene(name, seed):
-    """Return the scene of that name."""
-    if name.startswith("jasper"):
-        return fetch_jasper_ridge(download_if_missing=False)
-    if name == "quick":
-        endmembers = make_endmembers(3, 50, random_state=0)
-        return make_scene(endmembers, shape=(30, 30), snr=30, random_state=seed)
-    library = fetch_usgs_library(download_if_missing=False).endmembers
-    snr = float(name.removeprefix("usgs/"))
-    return make_scene(library[USGS_ROWS["usgs"]], snr=snr, random_state=seed)
 
 
 def draw_pixels(name, scene, seed):
