@@ -1,8 +1,10 @@
 """Spectra of materials with names, wavelengths and classes."""
 
 from fnmatch import fnmatch
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..utils.labels import axis_labels, name_labels, refuse_masked
 from ..utils.optional import require
@@ -87,8 +89,15 @@ class SpectralLibrary:
     """
 
     def __init__(
-        self, spectra, names=None, wavelengths=None, *, fwhm=None, classes=None, metadata=None
-    ):
+        self,
+        spectra: ArrayLike,
+        names: Any = None,
+        wavelengths: Any = None,
+        *,
+        fwhm: Any = None,
+        classes: Any = None,
+        metadata: Any = None,
+    ) -> None:
         refuse_masked(spectra, "spectra")
         spectra = np.array(spectra, dtype=np.float64)
         if spectra.ndim != 2 or not spectra.size:
@@ -134,7 +143,7 @@ class SpectralLibrary:
         return len(self.spectra)
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """Number of spectra, and number of bands."""
         return self.spectra.shape
 
@@ -144,12 +153,12 @@ class SpectralLibrary:
         return np.array(self.spectra, dtype=dtype, copy=copy)
 
     @property
-    def index(self):
+    def index(self) -> Any:
         """Labels of the rows: the names."""
         return list(self.names)
 
     @property
-    def columns(self):
+    def columns(self) -> Any:
         """Labels of the columns: the wavelengths, such as "450.0 nm", or numbers."""
         if self.wavelengths is None:
             return list(range(self.shape[1]))
@@ -188,7 +197,7 @@ class SpectralLibrary:
         names = ("spectra", "names", "wavelengths", "fwhm", "classes", "metadata")
         return SpectralLibrary(**{**{name: getattr(self, name) for name in names}, **parts})
 
-    def select(self, names=None, *, classes=None, wavelengths=None):
+    def select(self, names: Any = None, *, classes: Any = None, wavelengths: Any = None) -> Self:
         """Select spectra by name and class, and bands by wavelength.
 
         Parameters
@@ -243,7 +252,7 @@ class SpectralLibrary:
             )
         return self.wavelengths
 
-    def drop_missing(self, axis="bands"):
+    def drop_missing(self, axis: str = "bands") -> Self:
         """Drop bands, or spectra, that have missing values.
 
         Parameters
@@ -269,19 +278,19 @@ class SpectralLibrary:
             raise ValueError(f"Expected axis 'bands' or 'spectra', got {axis!r}; pass one of them.")
         return self._rows(np.flatnonzero(~missing.any(axis=1)))
 
-    def scale(self, factor):
+    def scale(self, factor: Any) -> Self:
         """Return the library with spectra times a factor, such as 0.01 for percent."""
         return self._replaced(spectra=self.spectra * factor)
 
-    def with_names(self, names):
+    def with_names(self, names: Any) -> Self:
         """Return the library with other names, one for each spectrum."""
         return self._replaced(names=names)
 
-    def with_fwhm(self, fwhm):
+    def with_fwhm(self, fwhm: Any) -> Self:
         """Return the library with widths of its bands at half maximum, in nm."""
         return self._replaced(fwhm=fwhm)
 
-    def unique_names(self):
+    def unique_names(self) -> Self:
         """Return the library with a number behind each repeated name: "grass", "grass (2)"."""
         taken, unique = set(self.names), []
         seen = {}
@@ -295,7 +304,9 @@ class SpectralLibrary:
             unique.append(new)
         return self._replaced(names=unique)
 
-    def resample(self, target, fwhm=None, *, unit="nm", uncovered="raise"):
+    def resample(
+        self, target: Any, fwhm: Any = None, *, unit: str | None = "nm", uncovered: str = "raise"
+    ) -> Self:
         """Resample the spectra to other bands, with Gaussian responses.
 
         The value of a band is the mean of the spectrum under a Gaussian response, as
@@ -352,7 +363,7 @@ class SpectralLibrary:
             f"bands, or check the units."
         )
 
-    def to_frame(self):
+    def to_frame(self) -> Any:
         """Return a DataFrame with names as index and wavelengths in nm as columns.
 
         If there are classes, the index has the levels "name" and "class".
@@ -374,7 +385,7 @@ class SpectralLibrary:
         return pd.DataFrame(self.spectra.copy(), index=index, columns=columns)
 
     @classmethod
-    def from_frame(cls, frame, *, unit=None):
+    def from_frame(cls, frame: Any, *, unit: str | None = None) -> Self:
         """Make a library from a DataFrame with one spectrum per row.
 
         Parameters
@@ -402,7 +413,7 @@ class SpectralLibrary:
         return cls(np.asarray(frame, dtype=float), name_labels(rows), wavelengths, classes=classes)
 
     @classmethod
-    def concatenate(cls, libraries):
+    def concatenate(cls, libraries: Any) -> Self:
         """Join libraries of the same wavelengths.
 
         Parameters
@@ -448,14 +459,14 @@ class SpectralLibrary:
             classes=classes,
         )
 
-    def has_bands_of(self, other):
+    def has_bands_of(self, other: Any) -> bool:
         """Return whether another library has the same wavelengths, up to rounding."""
         a, b = self.wavelengths, other.wavelengths
         if self.shape[1] != other.shape[1] or (a is None) != (b is None):
             return False
         return a is None or np.allclose(a, b, rtol=1e-5, atol=0)
 
-    def plot(self, **kwargs):
+    def plot(self, **kwargs: Any) -> Any:
         """Plot the spectra.
 
         Parameters

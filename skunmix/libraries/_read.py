@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from ._archives import is_ecostress, is_usgs, is_usgs_companion, read_ecostress, read_usgs
 from ._envi import is_envi, read_envi
@@ -28,7 +29,15 @@ _FORMATS = (
 _BESIDE = (".hdr", ".xml", ".html", ".pdf", ".jpg", ".jpeg", ".gif", ".png", ".md", ".md5")
 
 
-def read_library(path, *, wavelengths=None, unit=None, names=None, pattern="*", resample=None):
+def read_library(
+    path: Any,
+    *,
+    wavelengths: Any = None,
+    unit: str | None = None,
+    names: Any = None,
+    pattern: str = "*",
+    resample: Any = None,
+) -> SpectralLibrary:
     r"""Read a spectral library from a file or a folder.
 
     Parameters

@@ -6,8 +6,10 @@ the model then does not count as valid, as in VIPER Tools.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from ..utils.groups import index_groups, split_groups
@@ -33,7 +35,13 @@ class CountBasedSelection:
     cobi: np.ndarray
 
 
-def endmember_average_rmse(spectra, groups, *, min_fraction=-0.05, max_fraction=1.05):
+def endmember_average_rmse(
+    spectra: ArrayLike,
+    groups: Any,
+    *,
+    min_fraction: float | None = -0.05,
+    max_fraction: float | None = 1.05,
+) -> NDArray[Any]:
     """Return the endmember average RMSE (EAR) of each spectrum.
 
     It is the mean RMSE of the models of the other spectra of its group. The spectrum with the
@@ -76,7 +84,7 @@ def endmember_average_rmse(spectra, groups, *, min_fraction=-0.05, max_fraction=
     return _mean_of_others(rmse, group_of)
 
 
-def minimum_average_spectral_angle(spectra, groups):
+def minimum_average_spectral_angle(spectra: ArrayLike, groups: Any) -> NDArray[Any]:
     """Return the average spectral angle of each spectrum, whose minimum is MASA.
 
     It is the mean angle to the other spectra of its group. The spectrum with the smallest one

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_scalar, gen_batches
 
 from ..utils import safe_indexing
@@ -93,7 +95,7 @@ class FitSummary:
         return "\n".join(lines)
 
 
-def fit_summary(estimator, X, *, mask=None, n_worst=10):
+def fit_summary(estimator: Any, X: ArrayLike, *, mask: Any = None, n_worst: int = 10) -> FitSummary:
     r"""Summarise how well an unmixer explains a scene, without true abundances.
 
     The error of a pixel is that of :class:`skunmix.plotting.ResidualMapDisplay`,

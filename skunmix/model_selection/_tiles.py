@@ -1,8 +1,11 @@
 """Folds of tiles of an image."""
 
+from collections.abc import Iterator
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import BaseCrossValidator, GroupKFold
 from sklearn.utils import check_scalar
 
@@ -75,8 +78,15 @@ class TileKFold(BaseCrossValidator):
     __metadata_request__split = {"groups": True}  # noqa: RUF012
 
     def __init__(
-        self, n_splits=5, *, tile_size=25, gap=0, shape=None, shuffle=True, random_state=None
-    ):
+        self,
+        n_splits: int = 5,
+        *,
+        tile_size: Any = 25,
+        gap: int = 0,
+        shape: Any = None,
+        shuffle: bool = True,
+        random_state: Any = None,
+    ) -> None:
         self.n_splits = n_splits
         self.tile_size = tile_size
         self.gap = gap
@@ -84,7 +94,9 @@ class TileKFold(BaseCrossValidator):
         self.shuffle = shuffle
         self.random_state = random_state
 
-    def split(self, X, y=None, groups=None):
+    def split(
+        self, X: Any, y: Any = None, groups: Any = None
+    ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         """Yield the training and the test set of each fold.
 
         Parameters
@@ -136,7 +148,7 @@ class TileKFold(BaseCrossValidator):
                 )
             yield train[~near], test
 
-    def get_n_splits(self, X=None, y=None, groups=None):
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Return the number of folds.
 
         Parameters

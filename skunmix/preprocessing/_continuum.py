@@ -1,9 +1,10 @@
 """Removal of the continuum of spectra."""
 
 import warnings
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -87,12 +88,17 @@ class ContinuumRemoval(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         "unit": [StrOptions(set(UNITS)), None],
     }
 
-    def __init__(self, wavelengths=None, *, unit=None):
+    def __init__(
+        self,
+        wavelengths: Any = None,
+        *,
+        unit: str | None = None,
+    ) -> None:
         self.wavelengths = wavelengths
         self.unit = unit
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Check the wavelengths. Nothing is learned from the spectra.
 
         Parameters
@@ -139,7 +145,7 @@ class ContinuumRemoval(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             self.band_labels_ = labels
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Any:
         """Divide spectra by their upper convex hulls.
 
         Parameters

@@ -154,7 +154,7 @@ class BaseSunSAL(BaseUnmixer):
             normalize_abundances(out)
         return largest
 
-    def endmember_abundances(self, X):
+    def endmember_abundances(self, X: ArrayLike) -> NDArray[Any]:
         """Estimate the abundances of all endmembers, also if `predict` sums them by group.
 
         `inverse_transform` reconstructs spectra from them.

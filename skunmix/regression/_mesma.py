@@ -2,13 +2,14 @@
 
 import warnings
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ..base import BaseUnmixer
 from ..endmembers import ENDMEMBERS, check_endmembers
-from ..solvers import count_models, mesma
+from ..solvers import MESMASolution, count_models, mesma
 from ..utils import Interval, fit_context
 from ..utils.magnitudes import are_values_seen_to, check_magnitudes, usual_magnitude
 from ..utils.state import restored_on_error
@@ -176,23 +177,23 @@ class MESMARegressor(BaseUnmixer):
 
     def __init__(
         self,
-        endmembers=None,
+        endmembers: Any = None,
         *,
-        groups=None,
-        max_endmembers=3,
-        min_fraction=-0.05,
-        max_fraction=1.05,
-        min_shade=0.0,
-        max_shade=0.8,
-        max_rmse=0.025,
-        residual_limit=None,
-        residual_bands=7,
-        min_rmse_decrease=0.007,
-        shade=None,
-        append=(),
-        max_models=1_000_000,
-        n_jobs=None,
-    ):
+        groups: Any = None,
+        max_endmembers: int = 3,
+        min_fraction: float | None = -0.05,
+        max_fraction: float | None = 1.05,
+        min_shade: float | None = 0.0,
+        max_shade: float | None = 0.8,
+        max_rmse: float | None = 0.025,
+        residual_limit: float | None = None,
+        residual_bands: int = 7,
+        min_rmse_decrease: float = 0.007,
+        shade: Any = None,
+        append: Any = (),
+        max_models: int = 1_000_000,
+        n_jobs: int | None = None,
+    ) -> None:
         self.endmembers = endmembers
         self.groups = groups
         self.max_endmembers = max_endmembers
@@ -210,7 +211,7 @@ class MESMARegressor(BaseUnmixer):
         self.n_jobs = n_jobs
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, endmembers=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, endmembers: Any = None) -> Self:
         """Set the library and its groups, and count the models.
 
         Parameters
@@ -253,7 +254,7 @@ class MESMARegressor(BaseUnmixer):
             self._solve(self.endmembers_[:1], self.endmembers_[:1], [0])  # checks the bounds
         return self
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Estimate the fractions of the groups, and the columns in `append`.
 
         Parameters
@@ -282,7 +283,7 @@ class MESMARegressor(BaseUnmixer):
         fractions = self._abundances(X)
         return fractions[:, 0] if self._predict_1d and fractions.shape[1] == 1 else fractions
 
-    def predict_models(self, X):
+    def predict_models(self, X: ArrayLike) -> MESMASolution:
         """Return the chosen model of each pixel.
 
         Parameters
@@ -305,7 +306,7 @@ class MESMARegressor(BaseUnmixer):
         check_magnitudes(X, "X")
         return self._solve(X, self.endmembers_, self.group_of_)
 
-    def endmember_abundances(self, X):
+    def endmember_abundances(self, X: ArrayLike) -> NDArray[Any]:
         """Estimate the abundances of all spectra of the library.
 
         `inverse_transform` reconstructs spectra from them.
@@ -332,7 +333,7 @@ class MESMARegressor(BaseUnmixer):
         abundances[solution.n_endmembers == 0] = np.nan
         return abundances
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Reconstruct spectra from abundances of all spectra of the library, and shade.
 
         Parameters
@@ -356,7 +357,7 @@ class MESMARegressor(BaseUnmixer):
             spectra = spectra + np.outer(1.0 - sums, self.shade_)
         return spectra
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return the names of the columns of `predict`.
 
         Parameters

@@ -4,7 +4,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import gen_batches
 
 from ..endmembers import ENDMEMBERS
@@ -224,7 +224,9 @@ class SunSALRegressor(BaseSunSAL):
     def _lam(self):
         return self.lam
 
-    def predict_interval(self, X, *, coverage=0.9):
+    def predict_interval(
+        self, X: ArrayLike, *, coverage: float = 0.9
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return intervals that hold the abundances in a share of the pixels, if errors are noise.
 
         They are in closed form, from least squares without x ≥ 0 over all endmembers, cut to the

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +80,7 @@ class SceneDescription:
     problem: str | None = None
 
     @property
-    def n_bands(self):
+    def n_bands(self) -> int:
         """Number of bands."""
         return self.shape[2]
 
@@ -132,7 +133,9 @@ class SceneDescription:
         return f"{width:g} × {height:g}"
 
 
-def describe_scene(scene, *, band_dim="band", variable=None, open_options=None):
+def describe_scene(
+    scene: Any, *, band_dim: str = "band", variable: str | None = None, open_options: Any = None
+) -> SceneDescription:
     """Return the facts of a scene file: its size, bands, wavelengths, units and georeference.
 
     The values are not read.

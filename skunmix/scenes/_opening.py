@@ -1,5 +1,7 @@
 """A scene on disk as a DataArray that is read when it is used."""
 
+from typing import Any
+
 import numpy as np
 
 from ..utils.optional import require
@@ -13,7 +15,9 @@ _CHUNK_BYTES = 2**24
 _COORDINATES = {"wavelength": "wavelengths", "fwhm": "fwhm", "good_bands": "good", "name": "names"}
 
 
-def open_scene(scene, *, band_dim="band", variable=None, open_options=None):
+def open_scene(
+    scene: Any, *, band_dim: str = "band", variable: str | None = None, open_options: Any = None
+) -> Any:
     """Open a scene file as a lazy DataArray of spectra, for :func:`unmix`, plots and selections.
 
     Parameters

@@ -1,8 +1,10 @@
 """Least squares without x ≥ 0, in closed form, and with λ‖x‖₁ the lasso."""
 
 import warnings
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import LinAlgWarning, helmert
 from sklearn.utils import gen_batches
 
@@ -207,7 +209,15 @@ def least_squares(
     return CSRSolution(out, np.ones(n_pixels, np.int64), np.ones(n_pixels, bool), largest)
 
 
-def lasso(spectra, endmembers, *, lam, max_iter=None, n_jobs=None, out=None):
+def lasso(
+    spectra: ArrayLike,
+    endmembers: Any,
+    *,
+    lam: float,
+    max_iter: int | None = None,
+    n_jobs: int | None = None,
+    out: Any = None,
+) -> CSRSolution:
     """Solve sparse regression without x ≥ 0 exactly: minimise ½‖y − Ax‖² + λ‖x‖₁.
 
     With x = u − v and u, v ≥ 0, this is constrained sparse regression for the endmembers and their

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_scalar, gen_batches
 
 from ..utils.threads import map_threads
@@ -41,7 +42,7 @@ class MESMASolution:
     largest: float
 
 
-def count_models(group_of, max_endmembers):
+def count_models(group_of: ArrayLike, max_endmembers: int) -> int:
     """Return the number of models of one up to `max_endmembers` groups.
 
     Parameters

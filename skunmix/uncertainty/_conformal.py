@@ -3,9 +3,10 @@
 import math
 import warnings
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.model_selection import (
     GroupKFold,
@@ -122,8 +123,14 @@ class ConformalUnmixer(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     __metadata_request__fit: ClassVar[dict] = {"groups": True}
 
     def __init__(
-        self, estimator, *, method="cv+", conformity_score="scaled", cv=None, random_state=None
-    ):
+        self,
+        estimator: Any,
+        *,
+        method: str = "cv+",
+        conformity_score: str = "scaled",
+        cv: Any = None,
+        random_state: Any = None,
+    ) -> None:
         self.estimator = estimator
         self.method = method
         self.conformity_score = conformity_score
@@ -131,7 +138,7 @@ class ConformalUnmixer(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, *, groups=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, *, groups: Any = None) -> Self:
         """Fit the estimator and its copies on folds, and keep their residuals.
 
         Parameters
@@ -192,7 +199,7 @@ class ConformalUnmixer(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self._one_dimensional = np.ndim(y) == 1
         return self
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Estimate the abundances of spectra with `estimator_`.
 
         Parameters
@@ -207,7 +214,7 @@ class ConformalUnmixer(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         return self.estimator_.predict(X)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the score of `estimator_`, which is R² for unmixers.
 
         Parameters
@@ -228,7 +235,9 @@ class ConformalUnmixer(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         return self.estimator_.score(X, y, sample_weight)
 
-    def predict_interval(self, X, *, coverage=0.9):
+    def predict_interval(
+        self, X: ArrayLike, *, coverage: float = 0.9
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return intervals that hold the true abundances in a share of the pixels.
 
         Parameters
