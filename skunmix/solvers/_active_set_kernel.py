@@ -21,9 +21,9 @@ pixel, and most pixels need no exchange. It leaves the other pixels to `solve_wi
 A pixel is computed from that pixel alone, by the same instructions at every position, so that its
 result does not depend on blocks, order or threads, bit for bit.
 
-Both kernels stay in one file, although the guesses could have their own: numba's cache on disk looks
-at the file of the compiled function only, so that after a change of what they share it would go on
-with the old code.
+Both kernels stay in one file, although the guesses could have their own: numba's cache on disk
+looks at the file of the compiled function only, so that after a change of what they share it would
+go on with the old code.
 
 The functions are inlined, take plain arrays, and index a matrix instead of a view of a row. A tuple
 or a view costs numba two atomic operations, and an array argument six words on the stack. With few
