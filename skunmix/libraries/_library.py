@@ -8,14 +8,10 @@ from numpy.typing import ArrayLike
 
 from ..utils.labels import axis_labels, name_labels, refuse_masked
 from ..utils.optional import require
-from ..utils.resampling import resample_spectra, usual_widths
+from ..utils.resampling import resample_spectra
 from ..utils.validation import fill_values
 from ..utils.wavelengths import check_wavelengths, to_nanometres, wavelengths_in
 from ._resampling import bands_of
-
-# Centres are the same if they differ by less than this, relatively, as files round them.
-_SAME = 1e-5
-_AS_WIDE = 0.75
 
 
 class SpectralLibrary:
@@ -343,11 +339,7 @@ class SpectralLibrary:
         """
         centres, widths = bands_of(target, fwhm, unit)
         source = self._known_wavelengths()
-        spectra = resample_spectra(self.spectra, source, centres, widths)
-        own, same = _same_bands(source, self.fwhm, centres, widths)
-        spectra[:, same] = np.where(
-            np.isnan(self.spectra[:, own]), spectra[:, same], self.spectra[:, own]
-        )
+        spectra = resample_spectra(self.spectra, source, centres, widths, self.fwhm)
         missing = np.isnan(spectra)
         library = self._replaced(spectra=spectra, wavelengths=centres, fwhm=widths)
         if not missing.any() or uncovered == "nan":
@@ -489,20 +481,6 @@ class SpectralLibrary:
         if self.wavelengths is not None:
             given |= {"wavelengths": self.wavelengths, "unit": "nm"}
         return EndmemberDisplay.from_predictions(self.spectra, **{**given, **kwargs})
-
-
-def _same_bands(source, fwhm, centres, widths):
-    """Return the bands of a library that are also bands of a target, and these.
-
-    A response must not be applied twice, so that a library from the scene's own sensor is not
-    smoothed.
-    """
-    if fwhm is None:
-        fwhm = usual_widths(source) if len(np.unique(source)) == len(source) > 1 else 0.0 * source
-    nearest = np.abs(source[:, np.newaxis] - centres).argmin(axis=0)
-    same = np.abs(source[nearest] - centres) <= _SAME * centres
-    same &= fwhm[nearest] >= _AS_WIDE * widths
-    return nearest[same], np.flatnonzero(same)
 
 
 def _read_only(array):

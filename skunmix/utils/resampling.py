@@ -9,6 +9,9 @@ _SIGMA = 1 / np.sqrt(8 * np.log(2))
 # gap between bands or to an overlap of detectors, and is no width.
 _UNUSUAL = 1.5
 _AROUND = 3
+# Centres are the same if they differ by less than this, relatively, as files round them.
+_SAME = 1e-5
+_AS_WIDE = 0.75
 
 
 def gaussian_weights(source, target, fwhm):
@@ -84,8 +87,11 @@ def usual_widths(centres):
     return widths
 
 
-def resample_spectra(spectra, source, target, fwhm):
+def resample_spectra(spectra, source, target, fwhm, source_fwhm=None):
     """Resample spectra, each from its own measured bands.
+
+    A response must not be applied twice. A band that the spectra have themselves, with the same
+    centre and at least three quarters of the width, is therefore taken as it is.
 
     Parameters
     ----------
@@ -95,6 +101,8 @@ def resample_spectra(spectra, source, target, fwhm):
         Wavelengths in any order. Values of repeated ones, as where detectors overlap, are averaged.
     target, fwhm : ndarray of shape (n_bands_out,)
         Centres and widths.
+    source_fwhm : ndarray of shape (n_bands,), default=None
+        Widths of the spectra's bands. None takes the distances between them.
 
     Returns
     -------
@@ -116,4 +124,18 @@ def resample_spectra(spectra, source, target, fwhm):
         weights = gaussian_weights(wavelengths, target[covered], fwhm[covered])
         weights = (weights / np.bincount(place))[:, place]
         resampled[np.ix_(rows, covered)] = spectra[np.ix_(rows, pattern)] @ weights.T
+    own, same = _same_bands(source, source_fwhm, target, fwhm)
+    measured = spectra[:, own]
+    resampled[:, same] = np.where(np.isnan(measured), resampled[:, same], measured)
     return resampled
+
+
+def _same_bands(source, source_fwhm, target, fwhm):
+    """Return the bands of spectra that are also bands of a target, and these."""
+    if source_fwhm is None:
+        distinct = len(np.unique(source)) == len(source) > 1
+        source_fwhm = usual_widths(source) if distinct else np.zeros(len(source))
+    nearest = np.abs(source[:, np.newaxis] - target).argmin(axis=0)
+    same = np.abs(source[nearest] - target) <= _SAME * target
+    same &= source_fwhm[nearest] >= _AS_WIDE * fwhm
+    return nearest[same], np.flatnonzero(same)

@@ -131,6 +131,18 @@ def test_a_frame_with_wavelengths_is_resampled_too(tmp_path):
         np.testing.assert_allclose(np.load(out), expected, atol=1e-4)
 
 
+def test_a_frame_with_more_than_the_scenes_bands_is_not_smoothed(tmp_path):
+    """As a library: bands of the scene's own sensor are taken as they are."""
+    nm = np.concatenate([CENTRES, [2450.0]])
+    rough = np.random.default_rng(0).uniform(0.1, 0.9, (3, len(nm)))
+    true = np.random.default_rng(1).dirichlet(np.ones(3), (4, 5))
+    scene = write_envi(tmp_path / "scene.hdr", true @ rough[:, :-1], CENTRES)
+    frame = pd.DataFrame(rough, index=NAMES, columns=[f"{one} nm" for one in nm])
+    for i, endmembers in enumerate((frame, SpectralLibrary(rough, NAMES, nm))):
+        found = np.load(unmix_file(model(endmembers), scene, tmp_path / f"{i}.npy", progress=False))
+        np.testing.assert_allclose(found, true, atol=1e-5)
+
+
 def test_a_frame_with_the_scenes_labels_is_aligned_as_before(tmp_path):
     pytest.importorskip("rasterio")
     expected, cube = abundances_and_cube()
