@@ -81,3 +81,19 @@ def units(sizes):
     sizes = np.asarray(sizes, dtype=np.float64)
     extreme = (sizes > 0) & ((sizes < 1e-100) | (sizes > 1e100))
     return np.where(extreme, 2.0 ** (np.frexp(sizes)[1] - 1), 1.0)
+
+
+def check_norms(norms, start):
+    """Check by their norms that the spectra of a block, from pixel `start`, are finite.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN or infinite, or its square overflows.
+    """
+    bad = np.flatnonzero(~np.isfinite(norms))
+    if len(bad):
+        raise ValueError(
+            f"Expected spectra of finite numbers whose squares do not overflow, got NaN, infinity "
+            f"or a number too large in pixel {start + bad[0]}; leave such pixels out."
+        )

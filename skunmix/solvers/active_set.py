@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar, gen_batches
 
 from ..utils.threads import map_threads
-from ._checks import check_data, check_lam, row_norms, units
+from ._checks import check_data, check_lam, check_norms, row_norms, units
 from ._solution import CSRSolution
 
 # Size of the arrays of a block: about the cache of a core, and large enough that a block takes
@@ -366,7 +366,7 @@ def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
 
     Return the largest norm of a pixel, with the extra band.
     """
-    from ._active_set_kernel import NOT_FINITE, OPEN, UNSOLVED, guess_with_gram, solve_with_gram
+    from ._active_set_kernel import OPEN, UNSOLVED, guess_with_gram, solve_with_gram
 
     n_iter, status = n_iter[:, block], status[:, block]
     # the kernel writes only values that are not zero
@@ -387,12 +387,7 @@ def _solve_block(block, spectra, library, lams, max_iter, out, n_iter, status):
     if status.any():
         from ._careful_kernel import solve_with_qr
 
-        if (status == NOT_FINITE).any():
-            pixel = block.start + np.flatnonzero(status[0] == NOT_FINITE)[0]
-            raise ValueError(
-                f"Expected spectra of finite numbers whose squares do not overflow, got NaN, "
-                f"infinity or a number too large in pixel {pixel}; leave such pixels out."
-            )
+        check_norms(norms, block.start)
         hard = np.flatnonzero((status == UNSOLVED).any(axis=0))
         careful = [np.ascontiguousarray(rest[:, hard]) for rest in (abundances, n_iter, status)]
         solve_with_qr(

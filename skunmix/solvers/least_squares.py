@@ -9,7 +9,7 @@ from scipy.linalg import LinAlgWarning, helmert
 from sklearn.utils import gen_batches
 
 from ..utils.threads import map_threads
-from ._checks import check_data, check_lam, row_norms
+from ._checks import check_data, check_lam, check_norms, row_norms
 from ._solution import CSRSolution
 from .active_set import csr_active_set
 
@@ -193,12 +193,7 @@ def least_squares(
         coordinates, norms = np.empty((len(rows), len(basis))), np.empty(len(rows))
         abundances = np.empty((len(rows), len(endmembers)))
         correlate(rows, basis, coordinates, norms)
-        if not np.isfinite(norms).all():
-            pixel = block.start + np.flatnonzero(~np.isfinite(norms))[0]
-            raise ValueError(
-                f"Expected spectra of finite numbers whose squares do not overflow, got NaN, "
-                f"infinity or a number too large in pixel {pixel}; leave such pixels out."
-            )
+        check_norms(norms, block.start)
         correlate(coordinates, weights, abundances, np.empty(len(rows)))
         out[block] = abundances + factorization.centre
         return norms.max()

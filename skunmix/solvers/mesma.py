@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_scalar, gen_batches
 
 from ..utils.threads import map_threads
-from ._checks import check_data
+from ._checks import check_data, check_norms
 
 # Pixels of a block.
 _BLOCK = 1024
@@ -194,12 +194,7 @@ def mesma(
         rows = np.array(spectra[block], dtype=np.float64, order="C") - shade
         correlations, norms = np.empty((len(rows), len(atoms))), np.empty(len(rows))
         correlate(rows, atoms, correlations, norms)
-        if not np.isfinite(norms).all():
-            pixel = block.start + np.flatnonzero(~np.isfinite(norms))[0]
-            raise ValueError(
-                f"Expected spectra of finite numbers whose squares do not overflow, got NaN, "
-                f"infinity or a number too large in pixel {pixel}; leave such pixels out."
-            )
+        check_norms(norms, block.start)
         found = np.empty((size, len(rows), size), np.int64)
         search(
             rows, atoms, correlations, norms, gram, next_group, bounds, int(residual_bands), found
