@@ -67,23 +67,44 @@ def project(v, training):
     have the gradient of max(v, 0).
     """
     if training:
-        closed = v.detach().amax(dim=-1, keepdim=True) <= 0
+        closed = closed_units(v.detach())
         if closed.any():
             return _ReopeningProjection.apply(v, closed)
     return torch.relu(v)
 
 
+def closed_units(v):
+    """Return whether each unit of v (…, n_endmembers, n_pixels) is zero for all pixels."""
+    return v.amax(dim=-1, keepdim=True) <= 0
+
+
+def projection_gradient(gradient, is_open, closed=None):
+    """Return the gradient with respect to v, given that with respect to max(v, 0).
+
+    Parameters
+    ----------
+    gradient : Tensor of shape (…, n_endmembers, n_pixels)
+    is_open : Tensor of the same shape, bool
+        Whether v > 0.
+    closed : Tensor of shape (…, n_endmembers, 1), bool, default=None
+        The units that are closed for the whole batch, and may be reopened. None lets no gradient
+        through them.
+    """
+    if closed is None or not closed.any():
+        return gradient * is_open
+    # descent raises v where its gradient is negative
+    return torch.where(is_open, gradient, closed * gradient.clamp(max=0))
+
+
 class _ReopeningProjection(torch.autograd.Function):
     @staticmethod
     def forward(ctx, v, closed):
-        ctx.save_for_backward(v, closed)
+        ctx.save_for_backward(v > 0, closed)
         return torch.relu(v)
 
     @staticmethod
     def backward(ctx, grad):
-        v, closed = ctx.saved_tensors
-        # descent raises v where its gradient is negative
-        return torch.where(v > 0, grad, closed * grad.clamp(max=0)), None
+        return projection_gradient(grad, *ctx.saved_tensors), None
 
 
 def normalize(z):

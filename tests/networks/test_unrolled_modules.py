@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from skunmix.networks import UnrolledADMM, UnrolledISTA
+from skunmix.networks._layers import project
+from skunmix.networks.admm import _Layers
 from skunmix.solvers import csr_admm, csr_ista, normalize_abundances
 
 PROBLEM = {"n_pixels": 50, "n_bands": 40, "n_endmembers": 5, "concentration": 0.4}
@@ -95,3 +97,47 @@ def test_float32_is_enough_at_the_ends_of_the_grid_of_mu(problem):
         np.testing.assert_allclose(
             outputs(module, spectra), normalize_abundances(expected), atol=1e-4
         )
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("n_layers", [1, 2, 5])
+def test_gradients_of_the_layers_are_those_of_finite_differences(n_layers, tied):
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*shape):
+        return torch.randn(2, *shape, dtype=torch.float64, generator=generator).requires_grad_()
+
+    k = 1 if tied else n_layers
+    variables = draw(k, 3, 4), draw(k, 3, 3), draw(k), draw(k)
+    assert torch.autograd.gradcheck(
+        lambda *tensors: _Layers.apply(*tensors, n_layers, False), variables
+    )
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_gradients_with_closed_units_are_those_of_autograd(tied, monkeypatch):
+    """Some units are closed for all pixels, and their gradient is the one that reopens them."""
+    network = UnrolledADMM(np.eye(3, 5) + 0.1, n_layers=4, mu=0.5, lam=0.0, tied=tied).train()
+    spectra = torch.rand(6, 5) * torch.tensor([1.0, 1.0, -2.0, 1.0, 1.0])
+    weights = torch.rand(6, 3)
+
+    def gradients():
+        return torch.autograd.grad((network(spectra) * weights).sum(), network.parameters())
+
+    found = gradients()
+
+    def layers(W_y, B, theta, eta, n_layers, training):
+        """The equations, with `project` for the gradient of each z."""
+        z = d = None
+        for k in range(n_layers):
+            k = 0 if tied else k
+            x = W_y[:, k] if z is None else W_y[:, k] + B[:, k] @ (z + d)
+            d = torch.zeros_like(x) if d is None else d
+            z = project(x - d - theta[:, k, None, None], training)
+            d = d - eta[:, k, None, None] * (x - z)
+        return z
+
+    monkeypatch.setattr(_Layers, "apply", layers)
+    for one, other in zip(found, gradients()):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+    assert (network(spectra).amax(dim=0) == 0).any()
