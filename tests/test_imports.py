@@ -20,7 +20,7 @@ MAY_KNOW = {
     "base": {"endmembers"},
     "endmembers": set(),
     "regression": {"base", "endmembers", "solvers"},
-    "unrolled": {"base", "endmembers", "extraction", "metrics", "networks", "solvers"},
+    "unrolled": {"base", "endmembers", "extraction", "metrics", "networks", "regression"},
     "extraction": {"base", "solvers"},
     "model_selection": {"unrolled"},
     "solvers": set(),

@@ -3,6 +3,7 @@
 import warnings
 from abc import abstractmethod
 from itertools import product
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,19 +12,18 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from torch.utils.data import TensorDataset
 
-from ..endmembers import ENDMEMBERS, estimate_endmembers
-from ..metrics import abundance_rmse
+from ..endmembers import ENDMEMBERS
 from ..networks import (
-    DivergenceError,
     LearningRate,
     SpectrumTransform,
     as_tensor,
     check_device,
     noise_factor,
 )
-from ..utils import StrOptions, begin_callbacks, fit_context
+from ..utils import Interval, StrOptions, begin_callbacks, fit_context
 from ..utils.random import generator
 from ..utils.state import restored_on_error
+from ._choice import cross_validate, solvers_for
 from ._pairs import TrainingPairs
 from ._training import UnrolledUnmixer
 
@@ -31,8 +31,9 @@ from ._training import UnrolledUnmixer
 # is at least _PRESENT in one of them.
 _DEAD = 0.01
 _PRESENT = 0.1
-# Training steps after which the better choice is clear; 200 were too few.
-_TRIAL_STEPS = 1000
+# Training steps of max_epochs="auto", and its smallest number of epochs.
+_STEPS = 1500
+_LEAST_EPOCHS = 10
 
 
 class UnrolledRegressor(UnrolledUnmixer):
@@ -40,7 +41,7 @@ class UnrolledRegressor(UnrolledUnmixer):
 
     A subclass sets `_network`, a subclass of `skunmix.networks.UnmixingNetwork`, and creates it in
     `_make_network`. `_stacking` trains many of these estimators at once, by the same methods as
-    `fit`: `_check_pairs`, `_choices`, `_split`, `_start`, `_batches` and `_finish`.
+    `fit`: `_check_pairs`, `_choose`, `_split`, `_start`, `_batches` and `_finish`.
     """
 
     _learns_from_pairs = True
@@ -50,7 +51,57 @@ class UnrolledRegressor(UnrolledUnmixer):
         "endmembers": list(ENDMEMBERS),
         "norm": [StrOptions({"l2", "auto"}), None],
         "noise_augmentation": ["boolean", StrOptions({"auto"})],
+        "fallback": [StrOptions({"auto"}), None],
+        "max_epochs": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
     }
+
+    # parameters of `paper`
+    _paper: ClassVar[dict] = {
+        "n_layers": 2,
+        "lam": 1e-3,
+        "norm": None,
+        "noise_augmentation": False,
+        "fallback": None,
+        "learning_rate": 1e-4,
+        "lr_schedule": None,
+        "max_epochs": 300,
+    }
+
+    # the fitted solver that answers instead of the network, or None
+    fallback_ = None
+
+    @classmethod
+    def paper(cls, endmembers: Any = None, **parameters: Any) -> Self:
+        """Return an estimator with the parameters of Zhou and Rodrigues (2021).
+
+        It has two layers, and is trained for 300 epochs at a constant learning rate of 1e-4, on the
+        spectra as they are.
+
+        Parameters
+        ----------
+        endmembers : array-like of shape (n_endmembers, n_bands), default=None
+            Endmember spectra, as for the class.
+
+        **parameters : dict
+            Other parameters, which override these.
+
+        Returns
+        -------
+        estimator : object
+            Not fitted.
+
+        Raises
+        ------
+        TypeError
+            If a parameter does not exist.
+
+        Examples
+        --------
+        >>> from skunmix import UADMMRegressor
+        >>> UADMMRegressor.paper(n_layers=3).get_params()["max_epochs"]
+        300
+        """
+        return cls(endmembers, **{**cls._paper, **parameters})
 
     @abstractmethod
     def _make_network(self, transform, spectra, abundances):
@@ -94,25 +145,22 @@ class UnrolledRegressor(UnrolledUnmixer):
         more = self.warm_start and hasattr(self, "net_")
         with restored_on_error(self):  # but a failure in _train keeps the new net
             X, y = self._check_pairs(X, y, endmembers, more=more)
-            choices = [] if more else self._choices()
-            with_trials = len(choices) > 1
-            context = epochs = begin_callbacks(
-                self, len(choices) + 1 if with_trials else self.max_epochs
-            )
-            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
             pairs = TrainingPairs(X, y)
-            if self.early_stopping or with_trials:
-                pairs = self._split(pairs)
-            if with_trials:
-                choices = [self._choose(choices, pairs, context)]
-                epochs = context.subcontext(task_name="train", max_subtasks=self.max_epochs)
-                epochs.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            if not self.early_stopping:
-                pairs = TrainingPairs(X, y)  # the choice is trained on all pairs
+            n_epochs = self._n_epochs(len(X))
+            with_trials = not more and self._has_trials(len(X))
+            context = epochs = begin_callbacks(self, 2 if with_trials else n_epochs)
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
             if not more:
-                self._start(pairs, *choices[0])
+                choice = self._choose(pairs, context if with_trials else None)
+            if with_trials:
+                epochs = context.subcontext(task_name="train", max_subtasks=n_epochs)
+                epochs.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            if self.early_stopping:
+                pairs = self._split(pairs)
+            if not more:
+                self._start(pairs, *choice)
         self._set_schedule(pairs, epochs, X, y)
-        self._train(pairs, self.max_epochs)
+        self._train(pairs, n_epochs)
         if with_trials:
             epochs.call_on_fit_task_end(estimator=self, X=X, y=y)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
@@ -123,6 +171,9 @@ class UnrolledRegressor(UnrolledUnmixer):
         self, X: ArrayLike, y: ArrayLike | None = None, *, endmembers: Any = None
     ) -> Self:
         """Train for one epoch on the given pairs, with a constant learning rate.
+
+        One epoch cannot choose: "auto" is None for `norm`, False for `noise_augmentation`, and None
+        for `fallback`.
 
         Parameters
         ----------
@@ -150,14 +201,8 @@ class UnrolledRegressor(UnrolledUnmixer):
         with restored_on_error(self):
             X, y = self._check_pairs(X, y, endmembers, more=more)
             if not more:
-                choices = self._choices()
-                if len(choices) > 1:
-                    raise ValueError(
-                        f"partial_fit expected norm and noise_augmentation other than 'auto', got "
-                        f"{self.norm!r} and {self.noise_augmentation!r}, between which one epoch "
-                        f"cannot choose; use fit, or set both."
-                    )
-                self._start(TrainingPairs(X, y), *choices[0])
+                self.fallback_ = None
+                self._start(TrainingPairs(X, y), *self._choices()[0])
         self._set_net(LearningRate(self.learning_rate))
         self._train(TrainingPairs(X, y), 1)
         return self
@@ -184,6 +229,11 @@ class UnrolledRegressor(UnrolledUnmixer):
             self._random_state = generator(self.random_state)
         return X, y
 
+    def _n_epochs(self, n_pixels):
+        if self.max_epochs != "auto":
+            return self.max_epochs
+        return max(_LEAST_EPOCHS, -(-_STEPS // self._n_batches(n_pixels)))
+
     def _choices(self):
         """Return the possible pairs of `norm` and `noise_augmentation`."""
         norms = [None, "l2"] if self.norm == "auto" else [self.norm]
@@ -193,40 +243,44 @@ class UnrolledRegressor(UnrolledUnmixer):
         # mixtures of unit length are not linear in the abundances
         return [choice for choice in product(norms, augmentations) if choice != ("l2", True)]
 
-    def _choose(self, choices, pairs, context):
-        """Return the choice with the smallest RMSE on the held-out part after a short training."""
-        endmembers = (
-            estimate_endmembers(pairs.X, pairs.y)
-            if self._endmembers_estimated
-            else self.endmembers_
-        )
-        n_batches = -(-len(pairs.X) // self.batch_size)
-        parameters = {
-            **self.get_params(deep=False),
-            "endmembers": None,
-            "max_epochs": min(self.max_epochs, -(-_TRIAL_STEPS // n_batches)),
-            "early_stopping": False,
-            "random_state": self._random_state.randint(2**31 - 1),
-            "callbacks": None,
-            "verbose": 0,
-        }
-        self.choice_scores_ = {}
-        for norm, noise_augmentation in choices:
-            choice = {"norm": norm, "noise_augmentation": noise_augmentation}
-            trial = type(self)(**{**parameters, **choice})
-            task = context.subcontext(task_name=f"try {choice}")
-            try:
-                with warnings.catch_warnings(), task.propagate_callback_context(trial):
-                    warnings.simplefilter("ignore")  # the final training repeats them
-                    trial.fit(pairs.X, pairs.y, endmembers=endmembers)
-                X, y = pairs.validation
-                score = abundance_rmse(y, trial.predict(X))
-            except DivergenceError:
-                score = np.inf
-            self.choice_scores_[norm, noise_augmentation] = score
-            if self.verbose:
-                print(f"{choice}: RMSE {score:.4f} on the validation part")
-        return min(choices, key=self.choice_scores_.get)
+    def _has_trials(self, n_pixels):
+        """Return whether `fit` makes a choice by cross-validation."""
+        can_be_compared = self.max_epochs != 0 and n_pixels > 1
+        return can_be_compared and (len(self._choices()) > 1 or self.fallback == "auto")
+
+    def _choose(self, pairs, context=None):
+        """Return the pair of `norm` and `noise_augmentation` of smallest error, and set `fallback_`.
+
+        `context` is that of scikit-learn's callbacks.
+        """
+        choices = self._choices()
+        self.fallback_ = None
+        if not self._has_trials(len(pairs.X)):
+            return choices[0]
+        if context is not None:
+            task = context.subcontext(task_name="choose")
+            task.call_on_fit_task_begin(estimator=self, X=pairs.X, y=pairs.y)
+        solvers = solvers_for(self.sum_to_one) if self.fallback == "auto" else {}
+        seed = self._random_state.randint(2**31 - 1)
+        endmembers = None if self._endmembers_estimated else self.endmembers_
+        scores = cross_validate(self, choices, solvers, pairs, endmembers, seed)
+        self.choice_scores_ = scores
+        if self.verbose:
+            for choice, score in scores.items():
+                print(f"{choice}: RMSE {score:.4f} in cross-validation")
+        best = min(scores, key=scores.get)
+        if best in solvers:
+            self.fallback_ = solvers[best].fit(pairs.X, endmembers=self.endmembers_)
+        if context is not None:
+            task.call_on_fit_task_end(
+                estimator=self, X=pairs.X, y=pairs.y, reconstruction_attributes={}
+            )
+        return min(choices, key=scores.get)
+
+    def _unmix(self, X, out):
+        if self.fallback_ is not None:
+            return self.fallback_._unmix(X, out)
+        return super()._unmix(X, out)
 
     def _start(self, pairs, norm, noise_augmentation):
         """Set the transform and the untrained net."""

@@ -96,9 +96,8 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
         n_pixels = len(pairs.X)
         n_validation = int(self.validation_fraction * n_pixels)
         if n_validation == 0:
-            reason = "early_stopping=True" if self.early_stopping else "a choice of 'auto'"
             raise ValueError(
-                f"{reason} with validation_fraction={self.validation_fraction} leaves no pixel to "
+                f"early_stopping=True with validation_fraction={self.validation_fraction} leaves no pixel to "
                 f"validate on of n_samples = {n_pixels}; pass more pixels or a larger fraction."
             )
         rows = self._random_state.permutation(n_pixels)
@@ -184,9 +183,20 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
             callbacks__report=report or Callback(),
         )
 
+    def _n_epochs(self, n_pixels):
+        """Return the number of epochs of a training with this number of pixels."""
+        return self.max_epochs
+
+    def _n_steps(self, n_pixels):
+        """Return the number of steps of a training with this number of pixels."""
+        return self._n_epochs(n_pixels) * self._n_batches(n_pixels)
+
+    def _n_batches(self, n_pixels):
+        return -(-n_pixels // self.batch_size)
+
     def _set_schedule(self, pairs, epochs, X, y):
-        """Set the net for `max_epochs`; `epochs` is the context of scikit-learn's callbacks."""
-        n_steps = self.max_epochs * -(-len(pairs.X) // self.batch_size)
+        """Set the net for all epochs; `epochs` is the context of scikit-learn's callbacks."""
+        n_steps = self._n_steps(len(pairs.X))
         self._set_net(
             LearningRate(self.learning_rate, SCHEDULES[self.lr_schedule], n_steps),
             pairs.validation and self._dataset(*pairs.validation),
