@@ -85,7 +85,7 @@ def interval_estimator(estimator, caller):
             raise TypeError(
                 f"Expected an estimator with predict_interval for {caller}, got "
                 f"{type(part).__name__} without it; pass ConformalUnmixer(estimator), fitted on "
-                f"labelled pixels, or SunSALRegressor, or drop {caller}."
+                f"labelled pixels, or SunSALRegressor."
             )
     return part
 
