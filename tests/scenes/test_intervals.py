@@ -311,6 +311,24 @@ def test_a_pixel_that_fails_is_nan_in_all_maps(small, made):
     assert np.isnan(found).sum() == 9
 
 
+class Unsure(SunSALRegressor):
+    """Knows no upper bound of a dark pixel."""
+
+    def predict_interval(self, X, *, coverage=0.9):
+        lower, upper = super().predict_interval(X, coverage=coverage)
+        return lower, np.where(X[:, :1] == np.float32(0.123), np.nan, upper)
+
+
+def test_a_pixel_without_a_bound_is_nan_in_all_maps(small):
+    cube = np.array(small.cube[5:8])
+    cube[1, 2, 0] = 0.123
+    model = Unsure(small.endmembers).fit(small.endmembers)
+    with pytest.warns(UserWarning, match="returned NaN or infinity for 1 of 51 pixels"):
+        found = unmix(model, cube, coverage=COVERAGE)
+    assert np.isnan(found[1, 2]).all()
+    assert np.isnan(found).sum() == 9
+
+
 def test_zeros_are_no_abundances(small, made):
     """A pixel of zeros has abundances of zero, whose upper bound is not zero, and no warning."""
     cube = np.array(small.cube[5:8])
