@@ -333,7 +333,9 @@ def test_zeros_are_no_abundances(small, made):
     """A pixel of zeros has abundances of zero, whose upper bound is not zero, and no warning."""
     cube = np.array(small.cube[5:8])
     cube[1, 2] = 0
-    model = SunSALRegressor(small.endmembers, lam=0).fit(small.endmembers)
+    pixels, abundances = small.cube[9:].reshape(-1, 12)[:99], small.expected[9:].reshape(-1, 3)[:99]
+    model = ConformalUnmixer(SunSALRegressor(small.endmembers, lam=0), random_state=0)
+    model.fit(pixels, abundances)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         unmix(model, cube)
