@@ -160,8 +160,8 @@ class ConformalUnmixer(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If there are no abundances or fewer pixels than folds, or the order of the endmembers of
-            an extractor is unknown.
+            If there are no abundances, fewer pixels or groups than folds, or the order of the
+            endmembers of an extractor is unknown.
         """
         if y is None:
             raise ValueError(
@@ -308,6 +308,12 @@ class ConformalUnmixer(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             elif groups is None:
                 cv = KFold(n_folds, shuffle=True, random_state=self.random_state)
             else:
+                n_groups = len(np.unique(groups))
+                if n_groups < n_folds:
+                    raise ValueError(
+                        f"Expected at least {n_folds} groups of labelled pixels, one per fold, got "
+                        f"{n_groups}; label pixels of more groups, or lower cv."
+                    )
                 cv = GroupKFold(n_folds)
         return list(check_cv(cv).split(X, y, groups))
 
