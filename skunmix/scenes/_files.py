@@ -223,7 +223,7 @@ def unmix_file(
         "options": {
             "variable": variable,
             "band_dim": band_dim,
-            "coverage": coverage,
+            "coverage": None if coverage is None else float(coverage),
             "nodata": list(map(repr, decoding.nodata)),
             "scale": np.atleast_1d(decoding.scale).tolist(),
             "offset": np.atleast_1d(decoding.offset).tolist(),

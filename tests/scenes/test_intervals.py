@@ -1,5 +1,6 @@
 """Tests of lower and upper maps, against predict_interval on the pixels themselves."""
 
+import io
 import warnings
 
 import numpy as np
@@ -267,8 +268,10 @@ def test_a_killed_run_goes_on_with_the_same_coverage_only(small, tmp_path):
     for other in (0.9, None):
         with pytest.raises(ValueError, match="another options than this one"):
             unmix_file(*given, coverage=other, **options)
-    unmix_file(*given, coverage=COVERAGE, **options)
+    unmix_file(*given, coverage=np.float64(COVERAGE), **options)
     assert given[2].read_bytes() == whole
+    unmix_file(*given, coverage=np.float32(COVERAGE), overwrite=True, **options)
+    np.testing.assert_allclose(np.load(given[2])[5:8], np.load(io.BytesIO(whole))[5:8], atol=1e-6)
 
 
 def test_another_calibration_is_another_model(small, made):
@@ -342,7 +345,7 @@ def test_zeros_are_no_abundances(small, made):
         unmix(model, cube, coverage=COVERAGE)
 
 
-@pytest.mark.parametrize("coverage", [0, 1, -0.5, 90, float("nan")])
+@pytest.mark.parametrize("coverage", [0, 1, -0.5, 90, float("nan"), "0.9", True])
 def test_a_coverage_that_is_no_share(small, made, tmp_path, coverage):
     with pytest.raises(ValueError, match="Expected coverage between 0 and 1, got"):
         unmix(made["noise"][0], small.cube, coverage=coverage)
