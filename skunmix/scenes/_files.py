@@ -96,9 +96,9 @@ def unmix_file(
     coverage : float, default=None
         Also estimate intervals, which hold the true abundances in this share of the pixels,
         between 0 and 1. The estimator needs `predict_interval`, as
-        :class:`skunmix.uncertainty.ConformalUnmixer` has. The output then also has a
-        band "<name> lower" and "<name> upper" for each endmember, after those of the abundances,
-        and its metadata gives the coverage.
+        :class:`skunmix.uncertainty.ConformalUnmixer` has. The output then also has a band "<name>
+        lower" and "<name> upper" for each endmember, after those of the abundances, and its
+        metadata gives the coverage.
 
     mask : array-like of shape (rows, cols), or path, default=None
         Pixels to leave out: True, or not 0 in a file of the same grid. Pixels that the scene's own

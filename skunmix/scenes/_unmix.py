@@ -100,8 +100,8 @@ def unmix(
         The same type as the scene, with endmembers in place of bands. A DataArray keeps its
         coordinates, attributes (except those of the stored values) and spatial reference, and has a
         dimension "endmember" with the estimator's names, and "<name> lower" and "<name> upper" if
-        there is a `coverage`. float32 for float32 (and float16) spectra
-        if the estimator predicts that, as those of skunmix do, else float64.
+        there is a `coverage`. float32 for float32 (and float16) spectra if the estimator predicts
+        that, as those of skunmix do, else float64.
 
     Raises
     ------
