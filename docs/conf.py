@@ -93,6 +93,7 @@ sphinx_gallery_conf = {
         "../examples/paper",
         "../examples/preprocessing",
         "../examples/model_selection",
+        "../examples/uncertainty",
         "../examples/applications",
         "*",
     ],

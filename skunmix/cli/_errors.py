@@ -87,7 +87,8 @@ def _named(message, parameter, flag, is_flag):
     if "_" in parameter:
         return re.sub(rf"\b{parameter}\b", flag, message)
     # a name that is also a word, such as mask
-    return re.sub(rf"(?:^|(?<=\bas )|(?<=\bpass )|(?<=\bcheck )){parameter}\b", flag, message)
+    verbs = r"(?<=\bas )|(?<=\bpass )|(?<=\bcheck )|(?<=\blower )"
+    return re.sub(rf"(?:^|{verbs}){parameter}\b", flag, message)
 
 
 def sentence(error):

@@ -6,17 +6,27 @@ from pathlib import Path
 
 from sklearn.base import BaseEstimator
 
-from ..utils.estimators import best_of, endmember_names, fitted_bands, last_step, steps_of
+from ..utils.estimators import (
+    best_of,
+    best_searched,
+    endmember_names,
+    fitted_bands,
+    last_step,
+    steps_of,
+)
+from ..utils.intervals import interval_estimator
 from ..utils.optional import require
 
 _EXPECTED = "expected a fitted estimator or pipeline saved by skops.io.dump(model, path)"
+
+# Modules with the classes that estimators hold, apart from estimators.
+_HOLDERS = ("solvers", "libraries", "model_selection", "uncertainty.spread")
 
 
 def describe_model(model):
     """Return the facts of a fitted estimator or pipeline as a dict."""
     unmixer = last_step(model)
     bands = fitted_bands(model)
-    steps = [type(step).__name__ for _, step in steps_of(best_of(model))]
     parameters = unmixer.get_params(deep=False) if hasattr(unmixer, "get_params") else {}
     changed = {
         name: value
@@ -25,12 +35,34 @@ def describe_model(model):
     }
     return {
         "kind": "model",
-        "estimator": type(best_of(model)).__name__ if not steps else " → ".join(steps),
+        "estimator": _kind_of(model),
         "n_bands": getattr(best_of(model), "n_features_in_", None),
         "bands": [str(label) for label in bands[0]] if bands else None,
         "names": endmember_names(model),
+        "intervals": _intervals_of(model),
         "parameters": changed,
     }
+
+
+def _kind_of(estimator):
+    """Return the classes of an estimator, of its steps and of what it wraps, as text."""
+    estimator = best_searched(estimator)
+    steps = steps_of(estimator)
+    if steps:
+        return " → ".join(_kind_of(step) for _, step in steps)
+    kind, inner = type(estimator).__name__, best_of(estimator)
+    return kind if inner is estimator else f"{kind}({_kind_of(inner)})"
+
+
+def _intervals_of(model):
+    """Return what the intervals of a model rest on, as text, or None if it has none."""
+    try:
+        part = interval_estimator(model, "intervals")
+    except TypeError:
+        return None
+    if hasattr(part, "n_calibration_"):
+        return f"{part.method}, from {part.n_calibration_} labelled pixels"
+    return "of noise alone" if getattr(part, "positive", True) else None
 
 
 def load_model(path, *, allow_pickle=False, trusted=()):
@@ -97,8 +129,8 @@ def _load_skops(path, trusted):
 def _is_known(name):
     """Return whether a name is a class of scikit-learn, or an estimator or metric of skunmix.
 
-    The classes of the solvers and of libraries, which estimators hold, have nothing but arrays and
-    text.
+    The classes of solvers, libraries, splitters and the spread of intervals, which estimators hold,
+    have nothing but arrays, numbers and text.
     """
     module, _, name = name.rpartition(".")
     package = module.split(".")[0]
@@ -111,7 +143,7 @@ def _is_known(name):
     if isinstance(found, type):
         if package == "sklearn" or issubclass(found, BaseEstimator):
             return True
-        holders = (import_module(f"skunmix.{room}") for room in ("solvers", "libraries"))
+        holders = (import_module(f"skunmix.{room}") for room in _HOLDERS)
         return any(found in vars(holder).values() for holder in holders)
     return package == "skunmix" and name in import_module("skunmix.metrics").__all__
 

@@ -39,7 +39,7 @@ def save_picture(figure, path):
         require_pyplot("A picture").close(figure)
 
 
-def draw_maps(maps, path, names=None):
+def draw_maps(maps, path, names=None, *, intervals=False):
     """Draw a file of abundances.
 
     Parameters
@@ -50,8 +50,11 @@ def draw_maps(maps, path, names=None):
         Picture.
     names : list of str, default=None
         Names of the endmembers, for a NumPy file, which does not keep them.
+    intervals : bool, default=False
+        Whether to draw the widths of the intervals that it holds, too.
     """
-    from ..plotting import AbundanceMapDisplay
+    from ..plotting import AbundanceMapDisplay, IntervalDisplay
 
+    kind = IntervalDisplay if intervals else AbundanceMapDisplay
     names = names if Path(maps).suffix == ".npy" else None
-    save_picture(AbundanceMapDisplay.from_file(maps, endmember_names=names).figure_, path)
+    save_picture(kind.from_file(maps, endmember_names=names).figure_, path)

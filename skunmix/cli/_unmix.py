@@ -20,6 +20,28 @@ from ._outputs import check_apart
 from ._quicklook import check_picture, draw_maps
 from ._unmixers import METHODS, is_count, make_unmixer
 
+# Of intervals, if the command line gives no number.
+_COVERAGE = 0.9
+
+
+class _Coverage(click.ParamType):
+    name = "COVERAGE"
+
+    def convert(self, value, param, ctx):
+        """Return a number between 0 and 1."""
+        try:
+            coverage = float(value)
+        except ValueError:
+            self.fail(
+                f"expected a number between 0 and 1, got {value!r}; put the option behind SCENE, "
+                f"or write --interval=0.9",
+                param,
+                ctx,
+            )
+        if not 0 < coverage < 1:
+            self.fail(f"expected a number between 0 and 1, got {value}", param, ctx)
+        return coverage
+
 
 @click.command(
     short_help="Unmix a scene into maps of abundances.",
@@ -49,6 +71,17 @@ from ._unmixers import METHODS, is_count, make_unmixer
     "[default: 0.001]",
 )
 @click.option("--model", metavar="MODEL", type=click.Path(), help="Fitted model, instead.")
+@click.option(
+    "--interval",
+    "coverage",
+    type=_Coverage(),
+    is_flag=False,
+    flag_value=_COVERAGE,
+    metavar="[COVERAGE]",
+    help="Also write lower and upper maps: intervals that hold this share of the abundances, "
+    f"{_COVERAGE} if there is no number. Those of --endmembers are of noise alone; a "
+    "ConformalUnmixer as --model also knows the errors of its model.",
+)
 @click.option(
     "--quicklook",
     metavar="PNG",
@@ -122,7 +155,7 @@ def unmix(
     """
     scene, output, model = _scene_output_model(paths, output, model, endmembers)
     check_is_scene(scene)
-    _check_method(method, lam, model)
+    _check_method(method, lam, model, options["coverage"])
     _check_library(endmembers, wavelengths, unit)
     options["creation_options"] = dict(options.pop("creation_option"))
     if quicklook is not None:
@@ -140,7 +173,8 @@ def unmix(
         path = unmix_file(estimator, scene, output, progress=not quiet, **options)
     if quicklook is None:
         return path
-    draw_maps(path, quicklook, endmember_names(estimator))
+    intervals = options["coverage"] is not None
+    draw_maps(path, quicklook, endmember_names(estimator), intervals=intervals)
     return f"{path}\n{quicklook}"
 
 
@@ -170,7 +204,7 @@ def _among(**options):
     return f" and {', '.join(given)}" if given else ""
 
 
-def _check_method(method, lam, model):
+def _check_method(method, lam, model, coverage):
     if model is not None and (method, lam) != (None, None):
         raise click.UsageError(
             f"Expected {'--lam' if method is None else '--method'} with --endmembers, got a model, "
@@ -180,6 +214,11 @@ def _check_method(method, lam, model):
         raise click.UsageError(
             f"Expected --lam with --method sunsal, got --method {method or 'fcls'}, which has no "
             f"λ; drop --lam, or pass --method sunsal."
+        )
+    if coverage is not None and method == "mesma":
+        raise click.UsageError(
+            "Expected --interval with --method fcls, nnls or sunsal, got --method mesma, which has "
+            "no intervals; drop --interval, or pass another method."
         )
 
 

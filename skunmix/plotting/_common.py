@@ -1,7 +1,13 @@
 """Parts that all Displays use: images, names, maps and colour bars."""
 
-import numpy as np
+from numbers import Integral
 
+import numpy as np
+from sklearn.utils import check_scalar
+
+from ..scenes.io.gdal import gdal_warnings_off
+from ..scenes.io.opening import open_source
+from ..scenes.io.thinning import thinned
 from ..utils.estimators import last_step
 from ..utils.images import check_image_shape, values_last
 from ..utils.labels import are_known, column_labels, dimension_labels, order_of
@@ -100,6 +106,22 @@ def check_names(names, n_endmembers):
             f"pass one name for each."
         )
     return names
+
+
+def read_maps(path, max_side):
+    """Return the maps in a file, thinned to at most `max_side` rows and columns, and their names.
+
+    Returns
+    -------
+    maps : ndarray of shape (n_rows, n_columns, n_maps)
+    names : list of str
+    """
+    check_scalar(max_side, "max_side", Integral, min_val=1)
+    with gdal_warnings_off():
+        source = open_source(path, band_dim="endmember")
+        known = [labels for labels in source.band_labels() if are_known(labels)]
+        names = check_names(known[0] if known else None, source.shape[2])
+        return thinned(source, max_side), names
 
 
 def draw_image(ax, image, *, cmap, **im_kw):

@@ -1,34 +1,21 @@
 """Abundance maps."""
 
-from numbers import Integral
-from textwrap import fill
 from typing import Any, Self
 
-import numpy as np
-from sklearn.utils import check_scalar
-
-from ..scenes.io.gdal import gdal_warnings_off
-from ..scenes.io.opening import open_source
-from ..scenes.io.thinning import thinned
 from ..utils.estimators import last_step
 from ..utils.images import place, split_pixels, values_last
-from ..utils.labels import are_known
+from ..utils.intervals import count_without_bounds
 from ..utils.optional import require_pyplot
 from ._common import (
     as_image,
     as_image_like,
     check_endmembers_last,
     check_names,
-    draw_colorbar,
-    draw_image,
     estimator_names,
-    is_flat,
+    read_maps,
     value_labels,
 )
-from ._panels import make_panels
-
-# Characters per line in the title of a panel, in a figure of six columns.
-_TITLE_WIDTH = 14
+from ._panels import MapRow, draw_rows
 
 
 class AbundanceMapDisplay:
@@ -241,7 +228,7 @@ class AbundanceMapDisplay:
         ----------
         path : str or path-like
             GeoTIFF, ENVI, netCDF, Zarr or NumPy file, with a band or an entry of the dimension
-            "endmember" for each endmember.
+            "endmember" for each endmember. The bounds of intervals are left out.
 
         max_side : int, default=600
             Rows and columns to draw, at most. Of a larger file, every second, third, … row and
@@ -270,13 +257,11 @@ class AbundanceMapDisplay:
             If matplotlib, or a library that reads the file, is not installed.
         """
         require_pyplot(f"{cls.__name__}.from_file")
-        check_scalar(max_side, "max_side", Integral, min_val=1)
-        with gdal_warnings_off():
-            source = open_source(path, band_dim="endmember")
-            abundances = thinned(source, max_side)
-            if endmember_names is None:
-                known = [labels for labels in source.band_labels() if are_known(labels)]
-                endmember_names = check_names(known[0] if known else None, source.shape[2])
+        abundances, names = read_maps(path, max_side)
+        n_endmembers = count_without_bounds(names)
+        abundances = abundances[..., :n_endmembers]
+        if endmember_names is None:
+            endmember_names = names[:n_endmembers]
         return cls(abundances, endmember_names=endmember_names, name=name).plot(**plot_kw)
 
     def plot(
@@ -332,34 +317,26 @@ class AbundanceMapDisplay:
         """
         plt = require_pyplot(f"{type(self).__name__}.plot")
         abundances, reference, names = self._check(error)
-        rows = [("reference", reference), (self.name or "estimate", abundances)]
-        if error:
-            rows.append(("error", abs(abundances - reference)))
-        rows = [(label, maps) for label, maps in rows if maps is not None]
-        axes, n_beside = make_panels(plt, ax, len(rows), abundances.shape, n_cols)
-
         scale = {"vmin": 0.0, "vmax": 1.0, "cmap": cmap, **(im_kw or {})}
-        scales = [scale] * len(rows)
+        rows = [MapRow(self.name or "estimate", abundances, scale, "abundance")]
+        if reference is not None:
+            rows.insert(0, MapRow("reference", reference, scale, "abundance"))
         if error:
-            scales[-1] = {"vmin": 0.0, "cmap": "magma", **(error_kw or {})}
-            scales[-1].setdefault("vmax", _largest(rows[-1][1]))
-        # flat images are too low for a vertical label
-        flat = {"rotation": 0, "ha": "right", "va": "center"}
-        label_style = flat if is_flat(abundances.shape) else {}
-        images = np.empty(axes.shape, dtype=object)
-        for row, ((label, maps), style) in enumerate(zip(rows, scales)):
-            for column in range(len(names)):
-                images[row, column] = draw_image(axes[row, column], maps[..., column], **style)
-            if len(rows) > 1 or self.name:
-                for panel in axes[row, ::n_beside]:
-                    panel.set_ylabel(label, fontsize="small", **label_style)
-        for panel, name in zip(axes[0], names):
-            panel.set_title(fill(name, _TITLE_WIDTH), fontsize="medium")
-
-        self.axes_, self.images_, self.figure_ = axes, images, axes[0, 0].figure
-        self.colorbar_ = self.error_colorbar_ = None
-        if colorbar:
-            self._draw_colorbars([maps for _, maps in rows], error, n_beside)
+            error_scale = {"vmin": 0.0, "cmap": "magma", **(error_kw or {})}
+            errors = abs(abundances - reference)
+            rows.append(MapRow("error", errors, error_scale, "absolute error"))
+        self.axes_, self.images_, colorbars = draw_rows(
+            plt,
+            ax,
+            rows,
+            names,
+            n_cols=n_cols,
+            labelled=len(rows) > 1 or bool(self.name),
+            colorbar=colorbar,
+        )
+        self.figure_ = self.axes_[0, 0].figure
+        self.colorbar_ = colorbars.get("abundance")
+        self.error_colorbar_ = colorbars.get("absolute error")
         return self
 
     def _check(self, error):
@@ -383,28 +360,3 @@ class AbundanceMapDisplay:
                 f"endmembers."
             )
         return abundances, reference, names
-
-    def _draw_colorbars(self, maps, error, n_beside):
-        """Draw a colour bar beside the abundances, and one beside the errors."""
-        n_kinds, n_endmembers = self.axes_.shape
-        n_scaled = n_kinds - error
-        if n_beside == n_endmembers:
-            beside, beside_error = self.axes_[:n_scaled], self.axes_[n_scaled:]
-        elif error:  # beside the first block and beside the last
-            beside = self.axes_[:, :n_beside]
-            beside_error = self.axes_[:, (n_endmembers - 1) // n_beside * n_beside :]
-        else:
-            beside = self.axes_
-        self.colorbar_ = draw_colorbar(
-            beside, self.images_[0, 0], np.stack(maps[:n_scaled]), "abundance"
-        )
-        if error:
-            self.error_colorbar_ = draw_colorbar(
-                beside_error, self.images_[-1, 0], maps[-1], "absolute error"
-            )
-
-
-def _largest(values):
-    """Return the upper end of a scale for non-negative values, some of which may be NaN."""
-    finite = values[np.isfinite(values)]
-    return finite.max() if finite.any() else 1.0

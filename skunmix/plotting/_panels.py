@@ -1,11 +1,108 @@
-"""A grid of axes for maps."""
+"""A grid of maps: a column for each endmember, and a row for each kind of map."""
+
+from textwrap import fill
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from ._common import draw_colorbar, draw_image, is_flat
 
 # In inches. A figure of six columns fits the width of a page if printed at about 75 %.
 _FIGURE_WIDTH = 7.5
 _PANEL_WIDTH = 1.25, 2.0
 _COLORBAR_WIDTH = 0.9
+# Characters per line in the title of a panel, in a figure of six columns.
+_TITLE_WIDTH = 14
+
+
+class MapRow(NamedTuple):
+    """A kind of map, of all endmembers.
+
+    Parameters
+    ----------
+    label : str
+        Label of the row.
+    maps : ndarray of shape (n_rows, n_columns, n_endmembers)
+    im_kw : dict
+        Passed to `imshow`. "vmax" is the largest value unless given.
+    quantity : str
+        Label of the colour bar, which adjacent rows of the same quantity share.
+    """
+
+    label: str
+    maps: Any
+    im_kw: dict
+    quantity: str
+
+
+def draw_rows(plt, ax, rows, names, *, n_cols, labelled, colorbar):
+    """Draw rows of maps, with their names above and their colour bars beside them.
+
+    Parameters
+    ----------
+    plt : module
+    ax : Axes, array-like of Axes or None
+        As for `make_panels`.
+    rows : list of MapRow
+        Of at most two quantities.
+    names : list of str
+        Names of the endmembers.
+    n_cols : int
+        Largest number of panels side by side.
+    labelled : bool
+        Whether to draw the labels of the rows.
+    colorbar : bool
+        Whether to draw colour bars.
+
+    Returns
+    -------
+    axes : ndarray of Axes of shape (n_rows, n_endmembers)
+    images : ndarray of AxesImage of shape (n_rows, n_endmembers)
+    colorbars : dict of {str: Colorbar}
+        By quantity.
+    """
+    shape = rows[0].maps.shape
+    axes, n_beside = make_panels(plt, ax, len(rows), shape, n_cols)
+    # flat images are too low for a vertical label
+    flat = {"rotation": 0, "ha": "right", "va": "center"}
+    label_style = flat if is_flat(shape) else {}
+    images = np.empty(axes.shape, dtype=object)
+    for i, row in enumerate(rows):
+        im_kw = {"vmax": _largest(row.maps), **row.im_kw}
+        for j in range(len(names)):
+            images[i, j] = draw_image(axes[i, j], row.maps[..., j], **im_kw)
+        if labelled:
+            for panel in axes[i, ::n_beside]:
+                panel.set_ylabel(row.label, fontsize="small", **label_style)
+    for panel, name in zip(axes[0], names):
+        panel.set_title(fill(name, _TITLE_WIDTH), fontsize="medium")
+    return axes, images, _draw_colorbars(axes, images, rows, n_beside) if colorbar else {}
+
+
+def _draw_colorbars(axes, images, rows, n_beside):
+    """Draw a colour bar for each quantity beside its rows, and return them by quantity."""
+    n_endmembers = axes.shape[1]
+    quantities = list(dict.fromkeys(row.quantity for row in rows))
+    colorbars = {}
+    for quantity in quantities:
+        drawn = [i for i, row in enumerate(rows) if row.quantity == quantity]
+        if n_beside == n_endmembers:
+            beside = axes[drawn]
+        elif len(quantities) == 1:
+            beside = axes
+        elif quantity == quantities[0]:  # beside the first block and beside the last
+            beside = axes[:, :n_beside]
+        else:
+            beside = axes[:, (n_endmembers - 1) // n_beside * n_beside :]
+        values = np.stack([rows[i].maps for i in drawn])
+        colorbars[quantity] = draw_colorbar(beside, images[drawn[0], 0], values, quantity)
+    return colorbars
+
+
+def _largest(values):
+    """Return the upper end of a scale for non-negative values, some of which may be NaN."""
+    finite = values[np.isfinite(values)]
+    return finite.max() if finite.any() else 1.0
 
 
 def make_panels(plt, ax, n_kinds, shape, n_cols):

@@ -7,6 +7,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from ..utils.estimators import best_of, endmember_names, steps_of
+from ..utils.intervals import predict_interval, with_bounds
 from ..utils.labels import refuse_masked
 from ..utils.magnitudes import (
     drop_zero_without_abundances,
@@ -38,11 +39,13 @@ class BlockUnmixer:
     facts : Bands, default=None
         What the scene's file says about its bands. An estimator that was fitted on fewer bands
         gets those with its labels, or those that are not bad.
+    coverage : float, default=None
+        Coverage of intervals, whose bounds follow the abundances as further columns, or None.
 
     Attributes
     ----------
     names : list of str
-        Names of the endmembers.
+        Names of the columns: the endmembers, and the bounds of their intervals.
     dtype : dtype
         Type of the abundances.
     order : ndarray of shape (n_bands_of_model,), of int, or None
@@ -60,7 +63,7 @@ class BlockUnmixer:
         If the estimator was fitted on other bands.
     """
 
-    def __init__(self, estimator, n_bands, decoding, where, bands=(), facts=None):
+    def __init__(self, estimator, n_bands, decoding, where, bands=(), facts=None, coverage=None):
         if not callable(getattr(estimator, "predict", None)):
             raise TypeError(
                 f"Expected a fitted estimator or pipeline with `predict`, got "
@@ -70,6 +73,7 @@ class BlockUnmixer:
             check_is_fitted(estimator)
         self.estimator = estimator
         self.decoding = decoding
+        self._coverage = coverage
         self._limits = limits_of(estimator)
         self._labels = getattr(estimator, "feature_names_in_", None)
         self.order = order_of_bands(estimator, n_bands, where, bands, facts)
@@ -86,10 +90,12 @@ class BlockUnmixer:
                 f"{type(estimator).__name__}.predict; pass an unmixer."
             )
         self.dtype = np.result_type(trial.dtype, np.float32)
+        self._n_endmembers = trial.shape[1] // (1 if coverage is None else 3)
         names = endmember_names(estimator) or []
-        if len(names) != trial.shape[1]:
-            names = [f"endmember{i}" for i in range(trial.shape[1])]
-        self.names = [str(name) for name in names]
+        if len(names) != self._n_endmembers:
+            names = [f"endmember{i}" for i in range(self._n_endmembers)]
+        names = [str(name) for name in names]
+        self.names = names if coverage is None else with_bounds(names)
 
     def prepare(self, block, mask=None):
         """Return the spectra of a block, and which of its pixels are valid.
@@ -146,7 +152,7 @@ class BlockUnmixer:
         """Return the abundances of a block, whether any pixel is valid, and the inspection."""
         spectra, valid, inspection, suspects = self.prepare(block, mask)
         abundances, inspection.n_failed, inspection.error = self.compute(spectra, valid)
-        drop_zero_without_abundances(suspects, abundances)
+        drop_zero_without_abundances(suspects, abundances[:, : self._n_endmembers])
         for kind, (rows, bands) in suspects.items():
             bands = bands if self.order is None else self.order[bands]
             values = self.decoding.stored_values(np.ma.getdata(block), rows, bands)
@@ -195,7 +201,9 @@ class BlockUnmixer:
                     abundances = found
                 else:
                     abundances[part] = found
-        failed = ~np.isfinite(abundances).all(axis=1)
+        # an upper bound may be infinite
+        failed = ~np.isfinite(abundances[:, : self._n_endmembers]).all(axis=1)
+        failed |= np.isnan(abundances).any(axis=1)
         if failed.any():
             abundances = np.where(failed[:, np.newaxis], np.nan, abundances)
         return abundances, np.count_nonzero(failed), error
@@ -206,8 +214,17 @@ class BlockUnmixer:
 
             spectra = pd.DataFrame(spectra, columns=self._labels, copy=False)
         with values_seen_to():  # the inspection of the scene warns once
-            abundances = np.asarray(self.estimator.predict(spectra))
-        return abundances.reshape(len(abundances), prod(abundances.shape[1:]))
+            abundances = _as_columns(self.estimator.predict(spectra))
+            if self._coverage is None:
+                return abundances
+            bounds = predict_interval(self.estimator, spectra, self._coverage)
+        dtype = np.result_type(abundances.dtype, np.float32)
+        return np.hstack([abundances, *map(_as_columns, bounds)]).astype(dtype, copy=False)
+
+
+def _as_columns(values):
+    values = np.asarray(values)
+    return values.reshape(len(values), prod(values.shape[1:]))
 
 
 def decode_block(block, mask, decoding, used):

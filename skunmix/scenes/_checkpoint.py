@@ -28,7 +28,7 @@ from .io.sinks import outputs_of
 from .io.windows import bounds_of
 
 # Version of the folder's contents.
-VERSION = 2
+VERSION = 3
 _STATE, _NEW, _JOURNAL, _VALUES = "job.json", "job.new", "done.jsonl", "values.raw"
 _TASK, _LOCK, _MODEL = "task.pickle", "lock", "model.pickle"
 _OUTPUT = "output-"  # prefix of the folder in which the output is written

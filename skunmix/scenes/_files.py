@@ -12,12 +12,13 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.utils import check_scalar
 
+from ..utils.intervals import check_intervals
 from ._blocks import BlockUnmixer, no_valid_pixel
 from ._checkpoint import VERSION, Checkpoint, check_replaceable
 from ._identity import mask_identity, model_identity, scene_identity, unfitted_identity
 from ._inspection import Inspection
 from ._masks import open_mask, read_masked
-from ._matching import match_bands
+from ._matching import described, match_bands
 from ._run import by_cluster, by_processes, current_client, progress_bar, two_at_once
 from ._sampling import fit_to, must_be_fitted, sample_source
 from .io.opening import open_source
@@ -43,6 +44,7 @@ def unmix_file(
     *,
     band_dim: str = "band",
     variable: str | None = None,
+    coverage: float | None = None,
     mask: Any = None,
     nodata: Any = None,
     scale_factor: Any = None,
@@ -90,6 +92,13 @@ def unmix_file(
     variable : str, default=None
         Variable that holds the scene in netCDF, HDF5 and Zarr, if several have bands. In a group,
         it is "group/name".
+
+    coverage : float, default=None
+        Also estimate intervals, which hold the true abundances in this share of the pixels,
+        between 0 and 1. The estimator needs `predict_interval`, as
+        :class:`skunmix.uncertainty.ConformalUnmixer` has. The output then also has a band "<name>
+        lower" and "<name> upper" for each endmember, after those of the abundances, and its
+        metadata gives the coverage.
 
     mask : array-like of shape (rows, cols), or path, default=None
         Pixels to leave out: True, or not 0 in a file of the same grid. Pixels that the scene's own
@@ -157,7 +166,7 @@ def unmix_file(
         If the scene does not exist, cannot be read, is truncated or contradicts its header, or the
         disk is full.
     TypeError
-        If the estimator has no `predict`.
+        If the estimator has no `predict`, or no `predict_interval` for a `coverage`.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted, and needs abundances.
     ValueError
@@ -189,6 +198,7 @@ def unmix_file(
     (100, 100, 6)
     """
     check_scalar(working_memory, "working_memory", Real, min_val=0, include_boundaries="neither")
+    check_intervals(estimator, coverage)
     output = Path(output).absolute()
     check_output(output, creation_options)
     checkpoint = Checkpoint(output)
@@ -203,7 +213,7 @@ def unmix_file(
         estimator, report = match_bands(
             estimator, source.shape[2], source.where, source.band_labels(), source.bands()
         )
-    unmixer = None if unfitted else _unmixer_of(estimator, source, decoding)
+    unmixer = None if unfitted else _unmixer_of(estimator, source, decoding, coverage)
     mask = open_mask(mask, source)
     if isinstance(mask, Source):
         check_not_input(output, mask, "mask")
@@ -213,6 +223,7 @@ def unmix_file(
         "options": {
             "variable": variable,
             "band_dim": band_dim,
+            "coverage": None if coverage is None else float(coverage),
             "nodata": list(map(repr, decoding.nodata)),
             "scale": np.atleast_1d(decoding.scale).tolist(),
             "offset": np.atleast_1d(decoding.offset).tolist(),
@@ -235,7 +246,7 @@ def unmix_file(
             pixels = sample_source(source, decoding, mask=mask, estimator=estimator)
             kept = fit_to(estimator, pixels)
         estimator = kept
-        unmixer = _unmixer_of(estimator, source, decoding)
+        unmixer = _unmixer_of(estimator, source, decoding, coverage)
     task = WindowTask(source, unmixer, mask)
     client = current_client()
     n_jobs = effective_n_jobs(n_jobs)
@@ -290,18 +301,17 @@ def unmix_file(
             names=unmixer.names,
             working_memory=working_memory,
             creation_options=creation_options,
-            description=report,
+            description=described(report, coverage),
         )
         checkpoint.finish(write, overwrite=overwrite)
     seen.warn(estimator, stacklevel=2)
     return output
 
 
-def _unmixer_of(estimator, source, decoding):
+def _unmixer_of(estimator, source, decoding, coverage):
     """Return what unmixes the blocks of a scene on disk."""
-    return BlockUnmixer(
-        estimator, source.shape[2], decoding, source.where, source.band_labels(), source.bands()
-    )
+    bands = source.band_labels(), source.bands()
+    return BlockUnmixer(estimator, source.shape[2], decoding, source.where, *bands, coverage)
 
 
 class WindowTask:

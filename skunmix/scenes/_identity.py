@@ -8,7 +8,7 @@ import zlib
 import joblib
 import numpy as np
 
-from ..utils.estimators import best_of, steps_of
+from ..utils.estimators import best_searched, steps_of
 
 _PROBES = 16
 # Attributes that do not change predictions, or that differ between two equal fits.
@@ -102,7 +102,7 @@ def state_hash(estimator):
 
 def _state(estimator):
     """Return the class and the state of an estimator, or of each step of a pipeline."""
-    estimator = best_of(estimator)
+    estimator = best_searched(estimator)
     steps = steps_of(estimator)
     kind = f"{type(estimator).__module__}.{type(estimator).__qualname__}"
     if steps:
@@ -116,6 +116,8 @@ def _relevant(state):
         return _state(state)
     if isinstance(state, dict):
         return {k: _relevant(v) for k, v in state.items() if k not in _IRRELEVANT}
+    if isinstance(state, (list, tuple)):  # such as the models of folds
+        return [_relevant(item) for item in state]
     if isinstance(state, np.ndarray):
         return np.ascontiguousarray(state)  # as after saving and loading
     return state

@@ -93,6 +93,22 @@ def match_bands(estimator, n_bands, where, labels=(), facts=None):
     return make_pipeline(BandSelector(np.flatnonzero(keep)), unmixer), report
 
 
+def described(report, coverage):
+    """Return how maps came about, for their metadata, or None.
+
+    Parameters
+    ----------
+    report : str or None
+        From `match_bands`.
+    coverage : float or None
+        Of intervals.
+    """
+    parts = [] if report is None else [report]
+    if coverage is not None:
+        parts.append(f"lower and upper are the bounds of intervals with a coverage of {coverage:g}")
+    return "; ".join(parts) or None
+
+
 def _wavelengths_of(endmembers):
     """Return wavelengths in nm, the labels of the spectra, and the axis of the bands, or None."""
     if is_library(endmembers):

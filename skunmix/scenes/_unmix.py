@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_scalar
 
+from ..utils.intervals import check_intervals
 from ..utils.labels import dimension_labels
 from ._blocks import BlockUnmixer, check_mask
 from ._cubes import bands_last, block_reader, is_dataarray
-from ._matching import match_bands
+from ._matching import described, match_bands
 from ._run import run_blocks
 from ._sampling import fit_to, must_be_fitted, sample_pixels
 from .io.bands import bands_of_coordinates
@@ -21,6 +22,7 @@ def unmix(
     scene: Any,
     *,
     band_dim: str = "band",
+    coverage: float | None = None,
     mask: Any = None,
     nodata: Any = None,
     scale_factor: Any = None,
@@ -56,6 +58,12 @@ def unmix(
         Dimension of the bands: its name in a DataArray, or the axis of a NumPy cube as an int. For
         a NumPy cube, a name means the last axis.
 
+    coverage : float, default=None
+        Also estimate intervals, which hold the true abundances in this share of the pixels,
+        between 0 and 1. The estimator needs `predict_interval`, as
+        :class:`skunmix.uncertainty.ConformalUnmixer` has. The lower and then the upper bounds
+        of all endmembers follow the abundances: ``np.split(result, 3, axis=-1)`` separates them.
+
     mask : array-like of shape (rows, cols), default=None
         True for pixels to leave out, as in :mod:`numpy.ma`. A DataArray is aligned by its
         dimensions.
@@ -83,20 +91,23 @@ def unmix(
         Whether to show a progress bar after one second, if tqdm is installed.
 
     out : ndarray of shape (rows, cols, n_endmembers), default=None
-        Array for the abundances of a NumPy cube, such as a memory-mapped file.
+        Array for the abundances of a NumPy cube, such as a memory-mapped file. With `coverage`, of
+        shape (rows, cols, 3 · n_endmembers).
 
     Returns
     -------
     abundances : ndarray or xarray.DataArray
         The same type as the scene, with endmembers in place of bands. A DataArray keeps its
         coordinates, attributes (except those of the stored values) and spatial reference, and has a
-        dimension "endmember" with the estimator's names. float32 for float32 (and float16) spectra
-        if the estimator predicts that, as those of skunmix do, else float64.
+        dimension "endmember" with the estimator's names, and "<name> lower" and "<name> upper" if
+        there is a `coverage`. float32 for float32 (and float16) spectra if the estimator predicts
+        that, as those of skunmix do, else float64.
 
     Raises
     ------
     TypeError
-        If the estimator has no `predict`, or the scene has another type.
+        If the estimator has no `predict`, or no `predict_interval` for a `coverage`, or the scene
+        has another type.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted, and needs abundances.
     ValueError
@@ -108,7 +119,8 @@ def unmix(
     Warns
     -----
     UserWarning
-        If the bands of a dask scene are in several chunks, which must be merged.
+        If the bands of a dask scene are in several chunks, which must be merged, or the labelled
+        pixels of a ConformalUnmixer are too few for `coverage`.
 
     See Also
     --------
@@ -131,6 +143,7 @@ def unmix(
     True
     """
     check_scalar(working_memory, "working_memory", Real, min_val=0, include_boundaries="neither")
+    check_intervals(estimator, coverage)
     overrides = {"nodata": nodata, "scale_factor": scale_factor, "add_offset": add_offset}
     options = {"n_jobs": n_jobs, "working_memory": working_memory, "progress": progress}
     in_xarray = is_dataarray(scene)
@@ -146,11 +159,12 @@ def unmix(
     if in_xarray:
         from ._xarray import unmix_dataarray
 
-        abundances = unmix_dataarray(estimator, scene, band_dim, mask, overrides, options)
-        if report:
-            abundances.attrs["unmixing"] = report
+        abundances = unmix_dataarray(estimator, scene, band_dim, coverage, mask, overrides, options)
+        description = described(report, coverage)
+        if description:
+            abundances.attrs["unmixing"] = description
         return abundances
-    return _unmix_cube(estimator, scene, band_dim, mask, overrides, options, out)
+    return _unmix_cube(estimator, scene, band_dim, coverage, mask, overrides, options, out)
 
 
 def _matched(estimator, scene, band_dim):
@@ -162,13 +176,14 @@ def _matched(estimator, scene, band_dim):
     return match_bands(estimator, scene.sizes[band_dim], where, labels, facts)
 
 
-def _unmix_cube(estimator, scene, band_dim, mask, overrides, options, out):
+def _unmix_cube(estimator, scene, band_dim, coverage, mask, overrides, options, out):
     cube, axis = bands_last(scene, band_dim)
     unmixer = BlockUnmixer(
         estimator,
         cube.shape[-1],
         decoding_of(scene.dtype, {}, decoded=True, **overrides),
         f"axis {axis} of the scene of shape {scene.shape}",
+        coverage=coverage,
     )
     shape = (*cube.shape[:-1], len(unmixer.names))
     mask = check_mask(mask, shape[:-1])

@@ -15,9 +15,9 @@ from .io.windows import chunk_bytes
 from .io.xarrays import ENDMEMBER, abundance_array
 
 
-def unmix_dataarray(estimator, scene, band_dim, mask, overrides, options):
+def unmix_dataarray(estimator, scene, band_dim, coverage, mask, overrides, options):
     """Unmix a DataArray; see `unmix`."""
-    unmixer = unmixer_of(estimator, scene, band_dim, overrides)
+    unmixer = unmixer_of(estimator, scene, band_dim, coverage, overrides)
     if scene.chunks is not None:
         scene = _with_bands_together(scene, band_dim)
     dims = tuple(dim for dim in scene.dims if dim != band_dim)
@@ -29,13 +29,13 @@ def unmix_dataarray(estimator, scene, band_dim, mask, overrides, options):
     return abundance_array(values, dims, scene, band_dim, unmixer.names)
 
 
-def unmixer_of(estimator, scene, band_dim, overrides):
+def unmixer_of(estimator, scene, band_dim, coverage, overrides):
     """Return what unmixes the blocks of a DataArray, bands last."""
     decoding = decoding_of_dataarray(scene, band_dim, overrides)
     where = f"dimension {band_dim!r} of the scene"
     bands = dimension_labels(scene, band_dim)
     facts = bands_of_coordinates(scene.coords, band_dim)
-    return BlockUnmixer(estimator, scene.sizes[band_dim], decoding, where, bands, facts)
+    return BlockUnmixer(estimator, scene.sizes[band_dim], decoding, where, bands, facts, coverage)
 
 
 def decoding_of_dataarray(scene, band_dim, overrides):

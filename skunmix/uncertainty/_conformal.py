@@ -1,7 +1,5 @@
 """Conformal intervals of abundances, from labelled pixels."""
 
-import math
-import warnings
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -20,21 +18,22 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..utils import HasMethods, StrOptions, fit_context, safe_indexing
 from ..utils.estimators import in_order_of_endmembers
+from ..utils.intervals import coverage_rank, warn_of_few_labels
 from ..utils.labels import (
     ABUNDANCE_NAMES,
     BAND_NAMES,
     check_axes,
 )
 from ..utils.validation import check_coverage
-from ._spread import ConstantSpread, LocalSpread
+from .spread import ConstantSpread, LocalSpread
 
 _SPREADS = {"scaled": LocalSpread, "absolute": ConstantSpread}
 _N_FOLDS = 5
 _CALIBRATION = 0.25
 # Abundances that exceed 1 by no more than this still count as fractions.
 _ROUNDING = 1e-6
-# Numbers that the intervals of a block of pixels are computed from at once.
-_BLOCK = 2**23
+# Numbers that the intervals of a block of pixels are computed from at once: 2 MiB, near the cache.
+_BLOCK = 2**18
 
 
 class ConformalUnmixer(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
@@ -161,8 +160,8 @@ class ConformalUnmixer(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If there are no abundances or fewer pixels than folds, or the order of the endmembers of
-            an extractor is unknown.
+            If there are no abundances, fewer pixels or groups than folds, or the order of the
+            endmembers of an extractor is unknown.
         """
         if y is None:
             raise ValueError(
@@ -268,16 +267,9 @@ class ConformalUnmixer(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         found = np.array([_as_matrix(model.predict(X)) for model in self.estimators_])
         lower, upper = np.zeros(found.shape[1:]), np.full(found.shape[1:], self._largest)
         n = self.n_calibration_
-        rank = math.ceil(coverage * (n + 1) * (1 - 1e-12))
-        if rank > n:
-            warnings.warn(
-                f"{n} labelled pixels give intervals with a coverage of at most {n / (n + 1):.3g}, "
-                f"but {coverage:g} was asked for, so that the intervals hold all abundances; label "
-                f"at least {math.ceil(coverage / (1 - coverage))} pixels, or lower coverage.",
-                UserWarning,
-                stacklevel=2,
-            )
-        else:
+        warn_of_few_labels(n, coverage, stacklevel=2)
+        rank = coverage_rank(n, coverage)
+        if rank <= n:
             spreads = self._spread(found)
             for block in gen_batches(found.shape[1], max(1, _BLOCK // n)):
                 self._fill(lower[block], upper[block], found[:, block], spreads[:, block], rank)
@@ -316,6 +308,12 @@ class ConformalUnmixer(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             elif groups is None:
                 cv = KFold(n_folds, shuffle=True, random_state=self.random_state)
             else:
+                n_groups = len(np.unique(groups))
+                if n_groups < n_folds:
+                    raise ValueError(
+                        f"Expected at least {n_folds} groups of labelled pixels, one per fold, got "
+                        f"{n_groups}; label pixels of more groups, or lower cv."
+                    )
                 cv = GroupKFold(n_folds)
         return list(check_cv(cv).split(X, y, groups))
 

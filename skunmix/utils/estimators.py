@@ -18,20 +18,32 @@ from .labels import (
 )
 
 
+def best_searched(estimator):
+    """Return the best estimator of a fitted search, or the estimator itself."""
+    while hasattr(estimator, "best_estimator_"):
+        estimator = estimator.best_estimator_
+    return estimator
+
+
 def best_of(estimator):
     """Return what a fitted search, or an estimator of intervals, predicts with, or itself."""
     while True:
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif hasattr(estimator, "predict_interval") and hasattr(estimator, "estimator_"):
-            estimator = estimator.estimator_
-        else:
+        estimator = best_searched(estimator)
+        if not (hasattr(estimator, "predict_interval") and hasattr(estimator, "estimator_")):
             return estimator
+        estimator = estimator.estimator_
 
 
 def steps_of(estimator):
     """Return the steps of a pipeline as a list of (name, step), or an empty list."""
     return list(getattr(estimator, "steps", None) or ())
+
+
+def through_steps(pipeline, X):
+    """Return spectra after all steps of a fitted pipeline but the last."""
+    for _, step in steps_of(pipeline)[:-1]:
+        X = X if step is None or step == "passthrough" else step.transform(X)
+    return X
 
 
 def last_step(estimator):
@@ -148,10 +160,8 @@ def endmember_abundances(estimator, X):
     unmixer = last_step(estimator)
     if not (hasattr(unmixer, "groups_") and hasattr(unmixer, "endmember_abundances")):
         return estimator.predict(X)
-    for _, step in steps_of(estimator)[:-1]:
-        X = X if step is None or step == "passthrough" else step.transform(X)
     if unmixer is not estimator:
-        return endmember_abundances(steps_of(estimator)[-1][1], X)
+        return endmember_abundances(steps_of(estimator)[-1][1], through_steps(estimator, X))
     return unmixer.endmember_abundances(X)
 
 

@@ -1,5 +1,7 @@
 """Checks that several rooms share."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.utils import check_array
 
@@ -114,7 +116,7 @@ def fill_values(spectra):
 
 def check_coverage(coverage):
     """Raise a ValueError if a coverage of intervals is no share between 0 and 1."""
-    if not 0 < coverage < 1:
+    if not (isinstance(coverage, Real) and 0 < coverage < 1):
         raise ValueError(
             f"Expected coverage between 0 and 1, got {coverage!r}; pass 0.9 for intervals that "
             f"hold 90 % of the abundances."

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from skunmix import SunSALRegressor
 from skunmix.datasets import make_scene
@@ -66,9 +67,15 @@ def test_labelled_spectra():
         model.predict_interval(frame[bands[::-1]])
 
 
+@pytest.mark.parametrize("coverage", [0, 1, -0.1, 2, np.nan])
+def test_coverage_is_a_share(coverage):
+    with pytest.raises(ValueError, match=f"coverage between 0 and 1, got {coverage}"):
+        fitted().predict_interval(Y, coverage=coverage)
+
+
 def test_bad_input():
-    with pytest.raises(ValueError, match="coverage between 0 and 1, got 2"):
-        fitted().predict_interval(Y, coverage=2)
+    with pytest.raises(NotFittedError):
+        SunSALRegressor(A).predict_interval(Y)
     with pytest.raises(ValueError, match="Expected positive=True for intervals"):
         fitted(positive=False).predict_interval(Y)
     with pytest.raises(ValueError, match="NaN"):

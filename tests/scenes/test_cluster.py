@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
+from skunmix import SunSALRegressor
 from skunmix.scenes import unmix, unmix_file
 
 distributed = pytest.importorskip("distributed")
@@ -66,6 +67,24 @@ def arrivals(path):
     counts = Counter(map(int, path.read_text().split()))
     counts.pop(os.getpid(), None)
     return counts
+
+
+def test_intervals(client, small, tmp_path):
+    model = SunSALRegressor(small.endmembers).fit(small.endmembers)
+    expected = unmix(model, small.cube, nodata=-9999, coverage=0.8)
+    np.save(tmp_path / "scene.npy", small.cube)
+    path = unmix_file(
+        model,
+        tmp_path / "scene.npy",
+        tmp_path / "maps.npy",
+        nodata=-9999,
+        coverage=0.8,
+        working_memory=0.01,
+    )
+    np.testing.assert_allclose(np.load(path), expected, rtol=0, atol=1e-6)
+    scene = xr.DataArray(small.cube, dims=("y", "x", "band")).chunk({"y": 5, "x": 5})
+    found = unmix(model, scene, nodata=-9999, coverage=0.8).compute()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
 def test_a_lazy_scene_gets_the_estimator_once(client, cube, tmp_path):

@@ -24,6 +24,7 @@ from skunmix.scenes import _files as files_module
 from skunmix.scenes import unmix_file
 from skunmix.scenes._identity import state_hash
 from skunmix.scenes.io import sinks as sinks_module
+from skunmix.uncertainty import ConformalUnmixer
 
 
 class Killed(BaseException):
@@ -240,6 +241,9 @@ MODELS = {
         UADMMRegressor(max_epochs=1, random_state=0),
     ).fit(X, y),
     "search": lambda X, y: GridSearchCV(SunSALRegressor(), {"lam": [0, 1]}, cv=2).fit(X, y),
+    "intervals": lambda X, y: ConformalUnmixer(
+        UADMMRegressor(max_epochs=1, random_state=0), random_state=0
+    ).fit(X, y),
     "forest": lambda X, y: RandomForestRegressor(3, random_state=0).fit(X, y),
 }
 

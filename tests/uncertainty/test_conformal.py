@@ -1,6 +1,7 @@
 """Tests of ConformalUnmixer."""
 
 import math
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -197,6 +198,17 @@ def test_too_few_labels_for_a_coverage():
     assert (upper == 1).all()
 
 
+@pytest.mark.parametrize("n_labelled", [9, 99])
+def test_the_fewest_labels_for_a_coverage(n_labelled):
+    model = ConformalUnmixer(Ridge(), cv=3, random_state=0).fit(Y[:n_labelled], X[:n_labelled])
+    largest = n_labelled / (n_labelled + 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict_interval(NEW, coverage=largest)
+    with pytest.warns(UserWarning, match=f"{n_labelled} labelled pixels .* label at least"):
+        model.predict_interval(NEW, coverage=largest + 1e-6)
+
+
 @pytest.mark.parametrize("coverage", [0, 1, -0.1, 90, np.nan])
 def test_coverage_is_a_share(coverage):
     model = ConformalUnmixer(Ridge(), random_state=0).fit(Y, X)
@@ -213,6 +225,8 @@ def test_bad_input():
         ConformalUnmixer(FCLS).fit(Y[:3], X[:3])
     with pytest.raises(ValueError, match=r"at least 20 labelled pixels.*n_samples = 10"):
         ConformalUnmixer(FCLS, cv=20).fit(Y[:10], X[:10])
+    with pytest.raises(ValueError, match=r"at least 5 groups .* got 2; .* or lower cv"):
+        ConformalUnmixer(FCLS).fit(Y, X, groups=np.arange(400) // 200)
     with pytest.raises(ValueError, match="order"):
         ConformalUnmixer(SunSALRegressor(endmembers=VCA(4))).fit(Y, X)
     with pytest.raises(ValueError, match="masked"):
