@@ -118,6 +118,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "remove_config_comments": True,
     "show_memory": False,
+    "write_computation_times": False,  # a page that needs a network
     "plot_gallery": "True",
     "parallel": 2,
 }
@@ -127,6 +128,7 @@ sphinx_gallery_conf = {
 html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "skunmix"
+html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_css_files = ["skunmix.css"]
 html_show_sourcelink = False
