@@ -52,12 +52,12 @@ def names(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=names)
 def test_python_in_pages_is_run(page):
-    """Blocks of Python are doctests; what else is a code block is for the shell.
+    """Blocks of Python are doctests; other blocks are for the shell, or what a command prints.
 
     Lines of code are not longer than the column of the page.
     """
     text = page.read_text(encoding="utf-8")
-    assert set(re.findall(r"\.\. code-block:: *(\S*)", text)) <= {"bash"}
+    assert set(re.findall(r"\.\. code-block:: *(\S*)", text)) <= {"bash", "text"}
     lines = [line.strip() for line in text.splitlines()]
     code = [line.removesuffix("  # doctest: +SKIP") for line in lines if line[:3] in (">>>", "...")]
     assert not [line for line in code if len(line) > 4 + 96]
