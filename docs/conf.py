@@ -30,6 +30,7 @@ exclude_patterns = ["_build", "conftest.py"]
 nitpicky = False  # types such as "array-like" are not cross-references
 
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"  # `fit()`, as the page names the class
 autodoc_typehints = "none"  # the docstrings describe the parameters
 numpydoc_show_class_members = False  # the class template lists them
 copybutton_prompt_text = r">>> |\.\.\. "
@@ -56,7 +57,7 @@ def write_math(translator, node):
     formula = node.astext()
     if re.search(r"&.*\\\\", formula, re.DOTALL) and r"\begin" not in formula:
         formula = rf"\begin{{aligned}}{formula}\end{{aligned}}"
-    translator.body.append('<div class="math">' + tex2mathml(formula, as_block=True) + "</div>")
+    translator.body.append('<div class="formula">' + tex2mathml(formula, as_block=True) + "</div>")
     raise nodes.SkipNode
 
 
