@@ -118,6 +118,8 @@ sphinx_gallery_conf = {
     ],
     "within_subsection_order": "FileNameSortKey",
     "remove_config_comments": True,
+    # of scripts that were not run
+    "default_thumb_file": str(Path(__file__).parent / "images" / "jasper_ridge.png"),
     "show_memory": False,
     "write_computation_times": False,  # a page that needs a network
     "plot_gallery": "True",
