@@ -125,6 +125,24 @@ def test_release_notes_are_those_of_the_change_log():
         notes["section"]("0.0.0")
 
 
+def test_mistakes_of_built_pages_are_found(tmp_path):
+    (tmp_path / "a.html").write_text(
+        '<p id="here"></p><a href="b.html#there"></a><a href="#here"></a><a href="c.html"></a>'
+        '<a href="https://example.org"></a><script src="https://example.org/maths.js"></script>'
+        "<pre>where ``x`` is</pre>",
+        encoding="utf-8",
+    )
+    (tmp_path / "b.html").write_text('<img src="b.png">', encoding="utf-8")
+    check = runpy.run_path(str(ROOT / ".ci/check_pages.py"))
+    assert list(check["mistakes"](tmp_path)) == [
+        "a.html: b.html#there has no such place",
+        "a.html: c.html does not exist",
+        "a.html: loads https://example.org/maths.js from a network",
+        "a.html: shows backticks in 'where ``x`` is'",
+        "b.html: b.png does not exist",
+    ]
+
+
 def test_the_second_example_needs_five_lines_at_most():
     text = (ROOT / "docs" / "index.rst").read_text(encoding="utf-8")
     lines = text.split(".. second example: at most five lines\n\n")[1].split("\n\n")[0].splitlines()
