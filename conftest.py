@@ -1,5 +1,6 @@
 """What holds for the tests and for the examples in docstrings."""
 
+import importlib.util
 import os
 import sys
 
@@ -26,6 +27,7 @@ def folder_of_files(tmp_path):
     """Return a folder with the files of the guide and the front page.
 
     scene.hdr has 224 bands, library.sli three named spectra of other bands, plots.csv abundances.
+    scene.tif is the same scene if there is rasterio.
     """
     from skunmix.datasets import make_scene
 
@@ -44,10 +46,24 @@ def folder_of_files(tmp_path):
     fields |= {"file type": "ENVI Spectral Library", "spectra names": "{soil, tree, water}"}
     _write_header(tmp_path / "library.hdr", finer, fields)
     places = np.arange(0, len(scene.spectra), 20)
+    _write_geotiff(tmp_path / "scene.tif", scene)
     table = np.column_stack([places // 80, places % 80, scene.abundances[places]])
     header = "row,col,soil,tree,water"
     np.savetxt(tmp_path / "plots.csv", table, delimiter=",", header=header, comments="")
     return tmp_path
+
+
+def _write_geotiff(path, scene):
+    if not importlib.util.find_spec("rasterio"):
+        return
+    import rasterio
+
+    height, width = scene.shape
+    spectra = scene.spectra.T.reshape(-1, height, width).astype("float32")
+    grid = {"crs": "EPSG:32633", "transform": rasterio.Affine(30, 0, 500_000, 0, -30, 4_000_000)}
+    fields = {"height": height, "width": width, "count": len(spectra), "dtype": "float32"}
+    with rasterio.open(path, "w", driver="GTiff", **fields, **grid) as dataset:
+        dataset.write(spectra)
 
 
 def _write_header(path, wavelengths, fields):

@@ -4,6 +4,9 @@ import inspect
 import re
 from pathlib import Path
 
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
 import skunmix
 from skunmix.datasets import fetch_jasper_ridge, fetch_usgs_library
 
@@ -17,7 +20,6 @@ release = version = skunmix.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     "numpydoc",
@@ -28,6 +30,7 @@ exclude_patterns = ["_build", "conftest.py"]
 nitpicky = False  # types such as "array-like" are not cross-references
 
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"  # `fit()`, as the page names the class
 autodoc_typehints = "none"  # the docstrings describe the parameters
 numpydoc_show_class_members = False  # the class template lists them
 copybutton_prompt_text = r">>> |\.\.\. "
@@ -43,9 +46,26 @@ def skip_what_is_not_ours(app, what, name, obj, skip, options):
     return skip or not module.startswith("skunmix")
 
 
+def write_inline_math(translator, node):
+    """Write a formula within a line as MathML, which browsers draw themselves."""
+    translator.body.append(tex2mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def write_math(translator, node):
+    """Write a formula on lines of its own as MathML, with several lines aligned."""
+    formula = node.astext()
+    if re.search(r"&.*\\\\", formula, re.DOTALL) and r"\begin" not in formula:
+        formula = rf"\begin{{aligned}}{formula}\end{{aligned}}"
+    translator.body.append('<div class="formula">' + tex2mathml(formula, as_block=True) + "</div>")
+    raise nodes.SkipNode
+
+
 def setup(app):
-    """Connect `skip_what_is_not_ours`."""
+    """Connect the functions above."""
     app.connect("autodoc-skip-member", skip_what_is_not_ours)
+    # without a script, so that pages show their formulas without a network
+    app.add_html_math_renderer("mathml", (write_inline_math, None), (write_math, None))
 
 
 # The gallery
@@ -99,15 +119,20 @@ sphinx_gallery_conf = {
     ],
     "within_subsection_order": "FileNameSortKey",
     "remove_config_comments": True,
+    # of scripts that were not run
+    "default_thumb_file": str(Path(__file__).parent / "images" / "jasper_ridge.png"),
     "show_memory": False,
+    "write_computation_times": False,  # a page that needs a network
     "plot_gallery": "True",
     "parallel": 2,
 }
 
 # Appearance
 
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "skunmix"
+html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_css_files = ["skunmix.css"]
 html_show_sourcelink = False

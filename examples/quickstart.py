@@ -61,7 +61,7 @@ def compare(scene, n_train, seed):
         learner.fit(scene.spectra[train], scene.abundances[train])
         fit_seconds = time.perf_counter() - start
         print(f" took {fit_seconds:.1f} s; unmixing the scene", end="", flush=True)
-        learner.predict(scene.spectra[:1])  # compile before timing
+        learner.predict(scene.spectra)  # compile before timing
         start = time.perf_counter()
         maps[name] = learner.predict(scene.spectra)
         predict_seconds = time.perf_counter() - start

@@ -5,20 +5,12 @@ import importlib
 import re
 import runpy
 import shlex
-from functools import partial
+import tomllib
 from pathlib import Path
 
 import pytest
-import sklearn
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer, StandardScaler
 
-import skunmix
 from skunmix.cli import main
-from skunmix.datasets import make_scene
-from skunmix.metrics import abundance_rmse_scorer
-from skunmix.model_selection import StackedGridSearchCV
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -52,11 +44,16 @@ def names(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=names)
 def test_python_in_pages_is_run(page):
-    """Blocks of Python are doctests; what else is a code block is for the shell."""
+    """Blocks of Python are doctests; other blocks are for the shell, or what a command prints.
+
+    Lines of code are not longer than the column of the page.
+    """
     text = page.read_text(encoding="utf-8")
-    assert set(re.findall(r"\.\. code-block:: *(\S*)", text)) <= {"bash"}
-    # a :: that is no directive's begins a literal block, which nobody runs
+    assert set(re.findall(r"\.\. code-block:: *(\S*)", text)) <= {"bash", "text"}
     lines = [line.strip() for line in text.splitlines()]
+    code = [line.removesuffix("  # doctest: +SKIP") for line in lines if line[:3] in (">>>", "...")]
+    assert not [line for line in code if len(line) > 4 + 96]
+    # a :: that is no directive's begins a literal block, which nobody runs
     assert not [line for line in lines if line.endswith("::") and not line.startswith(".. ")]
 
 
@@ -128,18 +125,33 @@ def test_release_notes_are_those_of_the_change_log():
         notes["section"]("0.0.0")
 
 
+def test_mistakes_of_built_pages_are_found(tmp_path):
+    (tmp_path / "a.html").write_text(
+        '<p id="here"></p><a href="b.html#there"></a><a href="#here"></a><a href="c.html"></a>'
+        '<a href="https://example.org"></a><script src="https://example.org/maths.js"></script>'
+        "<pre>where ``x`` is</pre>",
+        encoding="utf-8",
+    )
+    (tmp_path / "b.html").write_text('<img src="b.png">', encoding="utf-8")
+    check = runpy.run_path(str(ROOT / ".ci/check_pages.py"))
+    assert list(check["mistakes"](tmp_path)) == [
+        "a.html: b.html#there has no such place",
+        "a.html: c.html does not exist",
+        "a.html: loads https://example.org/maths.js from a network",
+        "a.html: shows backticks in 'where ``x`` is'",
+        "b.html: b.png does not exist",
+    ]
+
+
 def test_the_second_example_needs_five_lines_at_most():
     text = (ROOT / "docs" / "index.rst").read_text(encoding="utf-8")
     lines = text.split(".. second example: at most five lines\n\n")[1].split("\n\n")[0].splitlines()
     assert all(line.startswith(">>> ") for line in lines)
     assert len(lines) <= 5
-    python = [line.removeprefix(">>> ") for line in lines]
-    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    assert set(python) <= set(readme)
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-@pytest.mark.parametrize("page", ["README.md", "docs/index.rst", "docs/guide/files_to_maps.rst"])
+@pytest.mark.parametrize("page", ["docs/index.rst", "docs/guide/files_to_maps.rst"])
 def test_commands_of_the_front_pages_run(folder_of_files, monkeypatch, page):
     """All commands of a page, in their order; where one repeats an output, it replaces it."""
     pytest.importorskip("rasterio")
@@ -156,27 +168,35 @@ def test_commands_of_the_front_pages_run(folder_of_files, monkeypatch, page):
     assert (folder_of_files / "maps.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_python_of_the_readme_runs(folder_of_files, monkeypatch):
-    """With data, short trainings, and what it does not import as scikit-learn's users know it."""
+@pytest.mark.filterwarnings("ignore:FigureCanvasAgg", "ignore::UserWarning:rasterio")
+def test_blocks_of_the_readme_run_as_printed(folder_of_files, monkeypatch):
+    """From top to bottom in one session; `.ci/run` runs what installs and tests the package.
+
+    `.ci/run package` runs this test with the wheel.
+    """
+    pytest.importorskip("rasterio")
     monkeypatch.chdir(folder_of_files)
-    brief = partial(skunmix.UADMMRegressor, max_epochs=2)
-    monkeypatch.setattr(skunmix, "UADMMRegressor", brief, raising=False)
-    scene = make_scene(n_endmembers=3, shape=(20, 20), random_state=0)
-    namespace = {
-        "A": scene.endmembers,
-        "Y": scene.spectra[::10],
-        "X": scene.abundances[::10],
-        "Y_new": scene.spectra,
-        "shape": (8, 5),
-        "GridSearchCV": GridSearchCV,
-        "StackedGridSearchCV": StackedGridSearchCV,
-        "make_pipeline": make_pipeline,
-        "Normalizer": Normalizer,
-        "StandardScaler": StandardScaler,
-        "sklearn": sklearn,
-        "abundance_rmse_scorer": abundance_rmse_scorer,
-    }
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
-    assert blocks
-    for block in blocks:
-        exec(block, namespace)
+    text = (ROOT / "README.md").read_text("utf-8")
+    session = {}
+    for language, block in re.findall(r"^```(\w+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        if language == "python":
+            exec(block, session)
+        elif block.startswith("skunmix "):
+            for command in block.splitlines():
+                assert main(shlex.split(command)[1:]) == 0
+        else:
+            assert block.startswith(("pip install ", "python -m venv "))
+    assert session["abundances"].columns.tolist() == ["soil", "tree", "water"]
+    assert session["network"].predict(session["pixels"]).shape == (5400, 3)
+
+
+def test_addresses_in_the_readme_are_absolute():
+    """So that it reads well on a package index; each is of a file that exists."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    addresses = re.findall(r"\]\((.*?)\)", text)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    repository = project["urls"]["Repository"]
+    raw = repository.replace("https://github.com", "https://raw.githubusercontent.com") + "/main/"
+    for address in addresses:
+        assert address.startswith((raw, f"{repository}/blob/main/"))
+        assert (ROOT / address.removeprefix(raw).removeprefix(f"{repository}/blob/main/")).exists()

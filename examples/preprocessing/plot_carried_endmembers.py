@@ -44,10 +44,14 @@ def fit(max_epochs):
 # Where training starts
 # ---------------------
 #
-# The squared error before the first epoch, and the loss after 100 epochs:
+# The squared error before the first epoch, and the loss after 100 epochs. skunmix warns of the
+# first way, because scaled spectra are negative and its endmembers are not.
+
+import warnings
 
 import numpy as np
 
+warnings.simplefilter("ignore", UserWarning)
 trained = fit(max_epochs=100)
 for (name, untrained), model in zip(fit(max_epochs=0).items(), trained.values()):
     start = np.mean(np.sum((untrained.predict(Y) - X) ** 2, axis=1))

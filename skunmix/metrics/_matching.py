@@ -57,7 +57,7 @@ def match_endmembers(endmembers_true: ArrayLike, endmembers_pred: ArrayLike) -> 
     >>> order = match_endmembers(true, estimated)
     >>> order
     array([1, 0])
-    >>> abundances = np.array([[0.1, 0.9], [0.5, 0.5]])  # in the order of `estimated`
+    >>> abundances = np.array([[0.1, 0.9], [0.5, 0.5]])  # in the order of the estimated
     >>> print(round(abundance_rmse([[0.9, 0.1], [0.5, 0.5]], abundances[:, order]), 3))
     0.0
     """

@@ -21,7 +21,7 @@ class SunSALRegressor(BaseSunSAL):
 
     For each spectrum y it solves constrained sparse regression, ::
 
-        minimise ½‖y − Ax‖² + λ‖x‖₁  subject to  x ≥ 0  (and Σx = 1 if ``sum_to_one=True``),
+        minimise ½‖y − Ax‖² + λ‖x‖₁  subject to  x ≥ 0  (and Σx = 1 if sum_to_one=True),
 
     where the columns of A are the endmembers: a few, or a spectral library of hundreds. With
     ``lam=0`` this is non-negative least squares (NNLS), and with ``sum_to_one=True`` fully
