@@ -20,7 +20,9 @@ MAY_KNOW = {
     "base": {"endmembers"},
     "endmembers": set(),
     "regression": {"base", "endmembers", "solvers"},
-    "unrolled": {"base", "endmembers", "extraction", "metrics", "networks", "regression"},
+    "unrolled": {
+        *("base", "endmembers", "extraction", "metrics", "networks", "regression", "solvers"),
+    },
     "extraction": {"base", "solvers"},
     "model_selection": {"unrolled"},
     "solvers": set(),

@@ -66,7 +66,7 @@ class ReLURegressor(ISTANetRegressor):
 
 def regressor(endmembers, **parameters):
     quick = {"max_epochs": 30, "learning_rate": 1e-2, "batch_size": 32, "random_state": 0}
-    return ReLURegressor(endmembers, **{**quick, **parameters})
+    return ReLURegressor.paper(endmembers, **{**quick, **parameters})
 
 
 NETWORKS = {

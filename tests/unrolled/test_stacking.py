@@ -29,7 +29,7 @@ def candidates(network, endmembers, grid=GRID, **parameters):
     quick = {"max_epochs": 4, "random_state": 3, "batch_size": 16}
     if network is UADMMRegressor:
         quick["mu"] = 0.5
-    base = network(endmembers, **{**quick, **parameters})
+    base = network.paper(endmembers, **{**quick, **parameters})
     return [clone(base).set_params(**point) for point in ParameterGrid(grid)]
 
 
@@ -161,7 +161,7 @@ def test_memory_is_bounded_by_splitting_the_stack(problem, monkeypatch, megabyte
         sizes.append(np.size(modules))
         return stacked.train_stacked(modules, *args, **kwargs)
 
-    monkeypatch.setattr("skunmix.unrolled._stacking.train_stacked", watched)
+    monkeypatch.setattr("skunmix.unrolled._stacks.train_stacked", watched)
     estimators = candidates(UADMMRegressor, problem[2])
     with config_context(working_memory=megabytes):
         assert_as_alone(estimators, problem, uneven([64, 62, 63]))
