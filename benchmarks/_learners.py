@@ -14,6 +14,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import MultiOutputRegressor
@@ -132,23 +133,46 @@ def _perceptron(endmembers, seed):
     )
 
 
+def _kernel_ridge(endmembers, seed):
+    search = GridSearchCV(
+        KernelRidge(kernel="rbf"),
+        {"alpha": np.geomspace(1e-6, 1, 7), "gamma": np.geomspace(0.1, 100, 7)},
+        cv=5,
+        scoring="neg_mean_squared_error",
+    )
+    return AsAbundances(make_pipeline(Normalizer(), search))
+
+
 FCLS = "FCLS"
+SUNSAL = "SunSAL, normalised"
+MNN = "MNN-AE-2, the paper's"
 PAPER = "U-ADMM, the paper's"
+CHOSEN_START = "U-ADMM, the paper's, µ chosen"
 DEFAULT = "UADMMRegressor()"
 STRONG = "UADMMRegressor.strong()"
 # regressors of scikit-learn
-SKLEARN = ("ridge", "SVR (RBF), grid search", "PCA + MLP", "Gaussian process, unit length")
+SKLEARN = (
+    "ridge",
+    "SVR (RBF), grid search",
+    "PCA + MLP",
+    "Gaussian process, unit length",
+    "kernel ridge, unit length, grid search",
+)
 
 LEARNERS = {
     FCLS: lambda A, seed: SunSALRegressor(A, lam=0.0, sum_to_one=True),
+    SUNSAL: lambda A, seed: SunSALRegressor(A, sum_to_one="normalize"),
     "NNLS, normalised": lambda A, seed: SunSALRegressor(A, lam=0.0, sum_to_one="normalize"),
     "ridge": lambda A, seed: AsAbundances(RidgeCV(np.geomspace(1e-6, 10, 15))),
     "SVR (RBF), grid search": _support_vectors,
     "PCA + MLP": _perceptron,
     "Gaussian process, unit length": _gaussian_process,
+    "kernel ridge, unit length, grid search": _kernel_ridge,
     "pixel CNN, skorch": lambda A, seed: CNNRegressor(seed),
-    "MNN-AE-2, the paper's": lambda A, seed: ISTANetRegressor(A, random_state=seed),
-    PAPER: lambda A, seed: UADMMRegressor(A, mu="max-eigenvalue", random_state=seed),
+    MNN: lambda A, seed: ISTANetRegressor.paper(A, random_state=seed),
+    PAPER: lambda A, seed: UADMMRegressor.paper(A, random_state=seed),
+    CHOSEN_START: lambda A, seed: UADMMRegressor.paper(A, mu="auto", random_state=seed),
+    "ISTANetRegressor()": lambda A, seed: ISTANetRegressor(A, random_state=seed),
     DEFAULT: lambda A, seed: UADMMRegressor(A, random_state=seed),
     STRONG: lambda A, seed: UADMMRegressor.strong(A, random_state=seed),
 }

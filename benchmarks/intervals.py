@@ -67,9 +67,9 @@ def measure(name, method, seed):
     """Return lowest, mean and highest coverage, and coverage and width of mixed entries."""
     scene = whole_scene(name.removesuffix("/tiles"), seed)
     labelled, test, folds = draw_pixels(name, scene, seed)
-    network = UADMMRegressor(
-        endmembers=scene.endmembers, max_epochs=5 if name == "quick" else 300, random_state=seed
-    )
+    network = UADMMRegressor(scene.endmembers, random_state=seed)
+    if name == "quick":
+        network.set_params(max_epochs=5)
     model = ConformalUnmixer(network, random_state=seed, **METHODS[method])
     if folds is not None:
         model.set_params(cv=folds)

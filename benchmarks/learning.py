@@ -3,13 +3,14 @@
     python benchmarks/learning.py                        # Jasper Ridge, six USGS minerals
     python benchmarks/learning.py --scenes made          # 3 to 12 endmembers, 10 to 40 dB
     python benchmarks/learning.py --scenes usgs-b usgs-c # other minerals
+    python benchmarks/learning.py --labels 16 32 64 128  # few training pixels
     python benchmarks/learning.py --deaths 100           # short trainings: do endmembers die?
     python benchmarks/learning.py --quick                # small, for continuous integration
 
 The error is the field's RMSE (the mean over pixels of each pixel's RMSE) on pixels outside the
 training set: mean and standard deviation over seeds. The seed determines the training pixels and
 the batches of a network, the noise and the abundances of a synthetic scene, and the endmembers of a
-"made" scene. Jasper Ridge has 256 training pixels, the others 1,000.
+"made" scene. Jasper Ridge has 256 training pixels and the others 1,000, unless --labels are given.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import time
 import warnings
 
 import numpy as np
-from _learners import DEFAULT, FCLS, LEARNERS, SKLEARN, STRONG
+from _learners import CHOSEN_START, DEFAULT, FCLS, LEARNERS, SKLEARN, STRONG
 from _measure import describe_machine, print_table
 from _scenes import load_scene
 from joblib import Parallel, delayed
@@ -50,16 +51,17 @@ def parse_arguments():
     )
     parser.add_argument("--scenes", nargs="+", default=["jasper", "usgs"], metavar="SCENE")
     parser.add_argument("--learners", nargs="+", choices=LEARNERS, metavar="LEARNER")
+    parser.add_argument("--labels", type=int, nargs="+", default=[None], metavar="N")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], metavar="SEED")
     parser.add_argument("--deaths", type=int, default=0, metavar="N", help="number of seeds")
     parser.add_argument("--jobs", type=int, default=1, help="processes, of one thread each")
     parser.add_argument("--quick", action="store_true", help="a small simulated scene, one seed")
     arguments = parser.parse_args()
     if arguments.quick:
-        arguments.scenes, arguments.seeds = ["3/20"], [0]
+        arguments.scenes, arguments.seeds, arguments.labels = ["3/20"], [0], [100]
     if arguments.scenes == ["made"]:
         arguments.scenes = MADE
-        arguments.learners = arguments.learners or [FCLS, STRONG]
+        arguments.learners = arguments.learners or [FCLS, DEFAULT, STRONG]
     arguments.learners = arguments.learners or list(LEARNERS)
     return arguments
 
@@ -73,56 +75,72 @@ def in_processes(function, tasks, n_jobs):
 def compare(arguments):
     """Print a table for each scene, and the ratios between estimators."""
     tasks = [
-        (scene, learner, seed, arguments.quick)
+        (scene, n_labels, learner, seed, arguments.quick)
         for scene in arguments.scenes
+        for n_labels in arguments.labels
         for seed in arguments.seeds
         for learner in arguments.learners
     ]
     measured = dict(zip(tasks, in_processes(measure, tasks, arguments.jobs)))
     ratios = []
     for scene in arguments.scenes:
-        errors, seconds = {}, {}
-        for learner in arguments.learners:
-            of_seeds = [measured[scene, learner, seed, arguments.quick] for seed in arguments.seeds]
-            errors[learner] = np.array([error for error, _, _ in of_seeds])
-            seconds[learner] = np.median([fitting for _, fitting, _ in of_seeds])
-        best = min(errors, key=lambda learner: errors[learner].mean())
-        print_table(
-            f"{scene}, seeds {arguments.seeds}",
-            ["learner", "RMSE", "± std", "ratio to the best", "fit, s", "each seed"],
-            [
-                [
-                    learner,
-                    f"{errors[learner].mean():.5f}",
-                    f"{errors[learner].std():.5f}",
-                    f"{errors[learner].mean() / errors[best].mean():.2f}",
-                    f"{seconds[learner]:.1f}",
-                    " ".join(f"{error:.5f}" for error in errors[learner]),
+        for n_labels in arguments.labels:
+            of_scene = {
+                learner: [
+                    measured[scene, n_labels, learner, seed, arguments.quick]
+                    for seed in arguments.seeds
                 ]
                 for learner in arguments.learners
-            ],
-        )
-        if STRONG in errors:
-            chosen = [measured[scene, STRONG, seed, arguments.quick][2] for seed in arguments.seeds]
-            print("choice of the validation part, by seed:", ", ".join(chosen))
-            peers = [learner for learner in SKLEARN if learner in errors]
-            if peers:
-                peer = min(peers, key=lambda learner: errors[learner].mean())
-                ratio = errors[peer].mean() / errors[STRONG].mean()
-                print(f"ratio of {peer}, the best of scikit-learn, to {STRONG}: {ratio:.2f}")
-            if FCLS in errors:
-                ratio = errors[STRONG].mean() / errors[FCLS].mean()
-                largest = (errors[STRONG] / errors[FCLS]).max()
-                ratios.append([scene, f"{ratio:.3f}", f"{largest:.3f}"])
+            }
+            title = scene if n_labels is None else f"{scene}, {n_labels} training pixels"
+            print_scene(f"{title}, seeds {arguments.seeds}", of_scene, ratios)
     if ratios:
         print_table(
-            f"ratio of {STRONG} to FCLS", ["scene", "of the means", "largest of a seed"], ratios
+            "ratios to FCLS", ["scene", "learner", "of the means", "largest of a seed"], ratios
         )
 
 
-def measure(scene, learner, seed, quick):
+def print_scene(title, measured, ratios):
+    """Print the table of a scene, and append its ratios to FCLS.
+
+    `measured` has, for each learner, a list over seeds of what `measure` returns.
+    """
+    errors = {name: np.array([error for error, _, _ in m]) for name, m in measured.items()}
+    best = min(errors, key=lambda learner: errors[learner].mean())
+    print_table(
+        title,
+        ["learner", "RMSE", "± std", "largest", "ratio to the best", "fit, s", "each seed"],
+        [
+            [
+                learner,
+                f"{error.mean():.5f}",
+                f"{error.std():.5f}",
+                f"{error.max():.5f}",
+                f"{error.mean() / errors[best].mean():.2f}",
+                f"{np.median([fitting for _, fitting, _ in measured[learner]]):.1f}",
+                " ".join(f"{of_seed:.5f}" for of_seed in error),
+            ]
+            for learner, error in errors.items()
+        ],
+    )
+    for learner, of_seeds in measured.items():
+        if of_seeds[0][2]:
+            print(f"{learner} chose, by seed:", ", ".join(chosen for *_, chosen in of_seeds))
+    peers = [learner for learner in SKLEARN if learner in errors]
+    for learner in (DEFAULT, STRONG):
+        if learner in errors and peers:
+            peer = min(peers, key=lambda learner: errors[learner].mean())
+            ratio = errors[peer].mean() / errors[learner].mean()
+            print(f"ratio of {peer}, the best of scikit-learn, to {learner}: {ratio:.2f}")
+        if learner in errors and FCLS in errors:
+            ratio = errors[learner].mean() / errors[FCLS].mean()
+            largest = (errors[learner] / errors[FCLS]).max()
+            ratios.append([title, learner, f"{ratio:.3f}", f"{largest:.3f}"])
+
+
+def measure(scene, n_labels, learner, seed, quick):
     """Return the RMSE of an estimator, the seconds of its fit, and the choice of "auto"."""
-    scene = load_scene(scene, seed, n_training=100 if quick else None)
+    scene = load_scene(scene, seed, n_training=n_labels)
     estimator = LEARNERS[learner](scene.endmembers, seed)
     if quick and "max_epochs" in estimator.get_params():
         estimator.set_params(max_epochs=5)
@@ -131,11 +149,11 @@ def measure(scene, learner, seed, quick):
         estimator.fit(*scene.training)
         seconds = time.perf_counter() - start
         estimate = estimator.predict(scene.test[0])
-    chosen = (
-        ("noise" if estimator.noise_augmentation_ else estimator.norm_ or "as they are")
-        if hasattr(estimator, "choice_scores_")
-        else ""
-    )
+    chosen = ""
+    if hasattr(estimator, "choice_scores_"):
+        choice = min(estimator.choice_scores_, key=estimator.choice_scores_.get)
+        views = {(None, False): "as they are", ("l2", False): "l2", (None, True): "noise"}
+        chosen = views.get(choice, choice)
     return abundance_rmse(scene.test[1], estimate), seconds, chosen
 
 
@@ -164,7 +182,7 @@ def count_deaths(arguments):
                 ]
             )
         print_table(
-            f"{scene}, {DEFAULT}, {tasks[0][-1]} epochs, seeds 0 to {arguments.deaths - 1}",
+            f"{scene}, {CHOSEN_START}, {tasks[0][-1]} epochs, seeds 0 to {arguments.deaths - 1}",
             [
                 "learning rate",
                 "trainings",
@@ -184,8 +202,12 @@ def train_briefly(scene, seed, learning_rate, max_epochs):
     The last is the smallest of the endmembers' largest abundances.
     """
     scene = load_scene(scene, seed, n_test=2000)
-    model = UADMMRegressor(
-        scene.endmembers, learning_rate=learning_rate, max_epochs=max_epochs, random_state=seed
+    model = UADMMRegressor.paper(
+        scene.endmembers,
+        mu="auto",
+        learning_rate=learning_rate,
+        max_epochs=max_epochs,
+        random_state=seed,
     )
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
         warnings.simplefilter("always", ConvergenceWarning)

@@ -6,7 +6,7 @@
 
 The grid has 27 candidates: three values of `alpha_aad`, of `alpha_aid` and of the learning rate.
 Both searches use the same 5 folds of 256 pixels of Jasper Ridge, train as in the paper, and refit
-the best candidate. They search a `UADMMRegressor`, alone and after a `StandardScaler`. "ratio" is
+the best candidate. They search `UADMMRegressor.paper`, alone and after a `StandardScaler`. "ratio" is
 the time of `GridSearchCV(n_jobs=2)` divided by that of `StackedGridSearchCV`. "score" is the
 largest relative difference of a mean test score. "rank" is Spearman's correlation of both rankings.
 "regret" is the loss of the best candidate of `StackedGridSearchCV` relative to that of
@@ -71,7 +71,8 @@ def compare(seed, arguments, in_pipeline):
         "cv": KFold(5, shuffle=True, random_state=seed),
     }
     # after a scaler, the network estimates the endmembers from the pairs
-    estimator = UADMMRegressor(None if in_pipeline else scene.endmembers, random_state=seed)
+    endmembers = None if in_pipeline else scene.endmembers
+    estimator = UADMMRegressor.paper(endmembers, mu="auto", random_state=seed)
     estimator.set_params(**epochs)
     grid = GRID
     if in_pipeline:
@@ -80,7 +81,7 @@ def compare(seed, arguments, in_pipeline):
 
     # start processes and import before timing
     warm = GridSearchCV(
-        UADMMRegressor(scene.endmembers, max_epochs=1),
+        UADMMRegressor.paper(scene.endmembers, max_epochs=1),
         {"learning_rate": [1e-4] * 2 * arguments.n_jobs},
         n_jobs=arguments.n_jobs,
         **common,

@@ -104,7 +104,7 @@ def models(quick):
     """Return the fitted estimators by name."""
     scene = mixtures()
     some = slice(0, 1000)
-    network = UADMMRegressor(
+    network = UADMMRegressor.paper(
         endmembers=scene.endmembers, max_epochs=2 if quick else 50, random_state=0
     )
     return {

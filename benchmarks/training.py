@@ -48,7 +48,7 @@ def run(network, spectra, abundances, endmembers, epochs, repeats):
     """Print the table for one network."""
 
     def estimator(**parameters):
-        return network(endmembers, batch_size=BATCH_SIZE, random_state=0, **parameters)
+        return network.paper(endmembers, batch_size=BATCH_SIZE, random_state=0, **parameters)
 
     start = estimator(max_epochs=0).fit(spectra, abundances)
     tensors = [
