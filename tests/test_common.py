@@ -84,8 +84,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
         SunSALRegressor(),
         SunSALRegressorCV(),
         MESMARegressor(**UNBOUNDED),
-        ISTANetRegressor(),
-        UADMMRegressor(),
+        ISTANetRegressor(max_epochs=3),
+        UADMMRegressor(max_epochs=3),
         UADMMBlindUnmixer(n_endmembers=2, max_epochs=3),
     ]
 )

@@ -32,8 +32,8 @@ QUICK = {"max_epochs": 3, "random_state": 0}
 LEARNERS = [
     SunSALRegressor(lam=0),
     SunSALRegressorCV(lams=3, cv=2),
-    ISTANetRegressor(**QUICK),
-    UADMMRegressor(**QUICK),
+    ISTANetRegressor.paper(**QUICK),
+    UADMMRegressor.paper(**QUICK),
 ]
 # what the endmembers can be carried through: affine in the spectra
 AFFINE = [
@@ -144,12 +144,15 @@ def test_endmembers_are_carried_in_each_fold(problem, search_first):
     if search_first:
         prefixed = {f"uadmmregressor__{name}": values for name, values in grid.items()}
         model = GridSearchCV(
-            carrying(StandardScaler(), UADMMRegressor(**QUICK)), prefixed, cv=2, error_score="raise"
+            carrying(StandardScaler(), UADMMRegressor.paper(**QUICK)),
+            prefixed,
+            cv=2,
+            error_score="raise",
         )
         model.fit(spectra, abundances, endmembers=endmembers)
         fitted = model.best_estimator_
     else:
-        search = GridSearchCV(UADMMRegressor(**QUICK), grid, cv=2, error_score="raise")
+        search = GridSearchCV(UADMMRegressor.paper(**QUICK), grid, cv=2, error_score="raise")
         fitted = carrying(StandardScaler(), search).fit(spectra, abundances, endmembers=endmembers)
         fitted = Pipeline([fitted.steps[0], ("best", fitted[-1].best_estimator_)])
     assert_allclose(fitted[-1].endmembers_, fitted[0].transform(endmembers), atol=1e-12)
@@ -169,10 +172,10 @@ def test_endmembers_that_do_not_fit_the_transformed_bands(problem, routing_enabl
 
 def test_without_routing_the_error_says_how(problem):
     spectra, abundances, endmembers = problem
-    pipeline = carrying(StandardScaler(), UADMMRegressor(**QUICK))
+    pipeline = carrying(StandardScaler(), UADMMRegressor.paper(**QUICK))
     with pytest.raises(ValueError, match=r"set_config\(enable_metadata_routing=True\)"):
         pipeline.fit(spectra, abundances, endmembers=endmembers)
-    pipeline = make_pipeline(PCA(6), UADMMRegressor(**QUICK))
+    pipeline = make_pipeline(PCA(6), UADMMRegressor.paper(**QUICK))
     with pytest.raises(ValueError, match="stepname__parameter"):
         pipeline.fit(spectra, abundances, endmembers=endmembers)
     with pytest.raises(ValueError, match="do not fit spectra of 6 bands.*transform_input"):
@@ -261,7 +264,7 @@ def test_an_unmixer_that_needs_no_abundances_is_a_step_like_any_other(problem):
             assert cross_val_score(pipeline, spectra, labels, cv=2).mean() > 0.7
     # what learns from pairs takes nothing else for abundances
     with pytest.raises(ValueError, match="y has 1 columns, but there are 4 endmembers"):
-        UADMMRegressor(endmembers, **QUICK).fit(spectra, abundances.argmax(axis=1))
+        UADMMRegressor.paper(endmembers, **QUICK).fit(spectra, abundances.argmax(axis=1))
 
 
 @pytest.mark.parametrize("learner", LEARNERS, ids=label)
@@ -279,7 +282,7 @@ def test_ensembles(problem):
     one_target = abundances[:, 0]
     free = {"sum_to_one": False}  # one abundance of several does not sum to one
     members = [
-        ("network", UADMMRegressor(**QUICK, **free)),
+        ("network", UADMMRegressor.paper(**QUICK, **free)),
         ("sunsal", SunSALRegressor()),
         ("ridge", Ridge()),
     ]
@@ -297,7 +300,7 @@ def test_ensembles(problem):
 
 def test_scorers_see_through_pipelines(problem):
     spectra, abundances, _ = problem
-    pipeline = make_pipeline(Normalizer(), UADMMRegressor(**QUICK)).fit(spectra, abundances)
+    pipeline = make_pipeline(Normalizer(), UADMMRegressor.paper(**QUICK)).fit(spectra, abundances)
     expected = -abundance_rmse(abundances, pipeline.predict(spectra))
     assert abundance_rmse_scorer(pipeline, spectra, abundances) == expected
     assert_array_equal(pipeline.transform(spectra), pipeline.predict(spectra))

@@ -35,7 +35,7 @@ RMSE = {"scoring": abundance_rmse_scorer}
 def stacked(network, endmembers, grid=GRID, *, search=None, **parameters):
     """A search over a network, with parameters of either."""
     return StackedGridSearchCV(
-        network(endmembers, **{**QUICK, **parameters}), grid, **{**RMSE, **(search or {})}
+        network.paper(endmembers, **{**QUICK, **parameters}), grid, **{**RMSE, **(search or {})}
     )
 
 
@@ -151,7 +151,7 @@ def test_metadata_is_routed(problem):
     spectra, abundances, endmembers = problem
     groups, weight = np.arange(101) % 4, np.linspace(0, 1, 101)
     with sklearn.config_context(enable_metadata_routing=True):
-        pipeline = make_pipeline(StandardScaler(), UADMMRegressor(**QUICK))
+        pipeline = make_pipeline(StandardScaler(), UADMMRegressor.paper(**QUICK))
         pipeline.set_params(transform_input=["endmembers"])
         scorer = clone_of(abundance_rmse_scorer).set_score_request(sample_weight=True)
         search = StackedGridSearchCV(
@@ -204,26 +204,32 @@ class Counting(TransformerMixin, BaseEstimator):
 
 PIPELINES = {
     "scaler": (
-        make_pipeline(StandardScaler(), UADMMRegressor(**QUICK)),
+        make_pipeline(StandardScaler(), UADMMRegressor.paper(**QUICK)),
         {"uadmmregressor__alpha_aid": [0, 1e-2], "uadmmregressor__learning_rate": [1e-4, 1e-3]},
     ),
     "steps searched too": (
-        make_pipeline(PCA(random_state=0), StandardScaler(), ISTANetRegressor(**QUICK)),
+        make_pipeline(PCA(random_state=0), StandardScaler(), ISTANetRegressor.paper(**QUICK)),
         {"pca__n_components": [5, 8], "istanetregressor__lam": [1e-3, 1e-2]},
     ),
     "a step replaced": (
-        Pipeline([("scale", StandardScaler()), ("net", UADMMRegressor(**QUICK))]),
+        Pipeline([("scale", StandardScaler()), ("net", UADMMRegressor.paper(**QUICK))]),
         {"scale": [Normalizer(), "passthrough"], "net__alpha_mse": [0.5, 1.0]},
     ),
     "the network replaced": (
-        Pipeline([("scale", Normalizer()), ("net", UADMMRegressor(**QUICK))]),
-        {"net": [UADMMRegressor(**QUICK), ISTANetRegressor(**QUICK), SunSALRegressor(lam=0)]},
+        Pipeline([("scale", Normalizer()), ("net", UADMMRegressor.paper(**QUICK))]),
+        {
+            "net": [
+                UADMMRegressor.paper(**QUICK),
+                ISTANetRegressor.paper(**QUICK),
+                SunSALRegressor(lam=0),
+            ]
+        },
     ),
     "nested": (
         Pipeline(
             [
                 ("scale", Normalizer()),
-                ("inner", make_pipeline(StandardScaler(), UADMMRegressor(**QUICK))),
+                ("inner", make_pipeline(StandardScaler(), UADMMRegressor.paper(**QUICK))),
             ]
         ),
         {
@@ -231,16 +237,19 @@ PIPELINES = {
             "inner__standardscaler__with_mean": [True, False],
         },
     ),
-    "one step": (make_pipeline(UADMMRegressor(**QUICK)), {"uadmmregressor__alpha_mse": [0.5, 1]}),
+    "one step": (
+        make_pipeline(UADMMRegressor.paper(**QUICK)),
+        {"uadmmregressor__alpha_mse": [0.5, 1]},
+    ),
     "what cannot be pickled": (
-        make_pipeline(StandardScaler(), UADMMRegressor(**QUICK)),
+        make_pipeline(StandardScaler(), UADMMRegressor.paper(**QUICK)),
         {
             "standardscaler": [FunctionTransformer(lambda X: X**2), StandardScaler()],
             "uadmmregressor__alpha_mse": [0.5, 1.0],
         },
     ),
     "lists of grids": (
-        make_pipeline(StandardScaler(), UADMMRegressor(**QUICK)),
+        make_pipeline(StandardScaler(), UADMMRegressor.paper(**QUICK)),
         [
             {"standardscaler__with_mean": [True], "uadmmregressor__alpha_mse": [0.5, 1.0]},
             {"standardscaler__with_mean": [False], "uadmmregressor__n_layers": [1, 3]},
@@ -259,7 +268,7 @@ def test_pipelines_that_end_in_a_network(problem, name):
 
 def test_first_steps_are_fitted_once_for_each_split_and_set_of_parameters(problem):
     spectra, abundances, _ = problem
-    pipeline = make_pipeline(Counting(), UADMMRegressor(**QUICK))
+    pipeline = make_pipeline(Counting(), UADMMRegressor.paper(**QUICK))
     grid = {
         "counting__factor": [0.5, 2.0],
         "uadmmregressor__alpha_mse": [0.5, 1.0, 2.0],
@@ -274,7 +283,7 @@ def test_first_steps_are_fitted_once_for_each_split_and_set_of_parameters(proble
 
 def test_a_memory_cache_is_used(problem, tmp_path):
     spectra, abundances, _ = problem
-    pipeline = make_pipeline(Counting(), UADMMRegressor(**QUICK), memory=str(tmp_path))
+    pipeline = make_pipeline(Counting(), UADMMRegressor.paper(**QUICK), memory=str(tmp_path))
     grid = {"uadmmregressor__alpha_mse": [0.5, 1.0]}
     search = StackedGridSearchCV(pipeline, grid, cv=2, **RMSE)
     assert_same_as_plain(search, spectra, abundances)  # GridSearchCV first
@@ -348,7 +357,7 @@ def test_a_candidate_that_diverges_is_scored_as_asked(problem):
 def test_first_steps_that_fail_harm_no_other_candidate(problem):
     spectra, abundances, _ = problem
     grid = {"pca__n_components": [5, 99], "uadmmregressor__alpha_mse": [0.5, 1.0]}
-    pipeline = make_pipeline(PCA(), StandardScaler(), UADMMRegressor(**QUICK))
+    pipeline = make_pipeline(PCA(), StandardScaler(), UADMMRegressor.paper(**QUICK))
     search = StackedGridSearchCV(pipeline, grid, cv=2, **RMSE)
     assert_same_as_plain(search, spectra, abundances)
     assert_array_equal(np.isnan(search.cv_results_["mean_test_score"]), [0, 0, 1, 1])
@@ -414,7 +423,7 @@ def test_the_chosen_learning_rate_is_a_good_one(problem):
     model = stacked(UADMMRegressor, endmembers, {"learning_rate": [1e-8, 1e-3]}, **options)
     model.fit(spectra, abundances)
     assert model.best_params_ == {"learning_rate": 1e-3}
-    useless = UADMMRegressor(endmembers, mu="max-eigenvalue", learning_rate=1e-8, random_state=0)
+    useless = UADMMRegressor.paper(endmembers, learning_rate=1e-8, random_state=0)
     useless.fit(spectra, abundances)
     assert abundance_rmse(abundances, model.predict(spectra)) < 0.9 * abundance_rmse(
         abundances, useless.predict(spectra)
@@ -474,17 +483,12 @@ def test_an_unknown_argument_of_fit_is_as_ever(problem):
             "Ridge is not a network of skunmix",
         ),
         (
-            UADMMRegressor(callbacks=[Silent()], **QUICK),
+            UADMMRegressor.paper(callbacks=[Silent()], **QUICK),
             {"alpha_mse": [0.5, 1.0]},
             "UADMMRegressor has callbacks",
         ),
-        (
-            UADMMRegressor(norm="auto", validation_fraction=0.2, **QUICK),
-            {"alpha_mse": [0.5, 1.0]},
-            "UADMMRegressor chooses norm='auto'",
-        ),
     ],
-    ids=["Ridge", "pipeline", "callbacks", "trials"],
+    ids=["Ridge", "pipeline", "callbacks"],
 )
 def test_what_cannot_be_stacked_is_a_grid_search_with_a_warning(problem, estimator, grid, reason):
     spectra, abundances, _ = problem

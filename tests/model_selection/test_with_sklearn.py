@@ -45,8 +45,8 @@ QUICK = {"max_epochs": 2, "random_state": 0}
 LEARNERS = [
     SunSALRegressor(),
     SunSALRegressorCV(lams=3, cv=2),
-    ISTANetRegressor(**QUICK),
-    UADMMRegressor(**QUICK),
+    ISTANetRegressor.paper(**QUICK),
+    UADMMRegressor.paper(**QUICK),
 ]
 SCORERS = {
     "rmse": abundance_rmse_scorer,
@@ -209,7 +209,7 @@ def test_several_scorers_at_once(problem, learner):
 
 
 @pytest.mark.usefixtures("routing")
-@pytest.mark.parametrize("learner", [SunSALRegressor(), UADMMRegressor(**QUICK)], ids=label)
+@pytest.mark.parametrize("learner", [SunSALRegressor(), UADMMRegressor.paper(**QUICK)], ids=label)
 @pytest.mark.parametrize(
     "make",
     [
@@ -247,7 +247,7 @@ def test_tiles_stay_together(problem):
     for train, test in splitter.split(spectra, groups=tiles):
         assert not set(tiles[train]) & set(tiles[test])
     searches = [
-        kind(UADMMRegressor(endmembers, **QUICK), {"alpha_aid": [0.0, 1e-3]}, cv=splitter)
+        kind(UADMMRegressor.paper(endmembers, **QUICK), {"alpha_aid": [0.0, 1e-3]}, cv=splitter)
         for kind in (GridSearchCV, StackedGridSearchCV)
     ]
     single, stacked = (search.fit(spectra, abundances, groups=tiles) for search in searches)
@@ -272,7 +272,7 @@ def run_in_processes(problem, backend, **parameters):
     """Search in a backend; return its scores, and the processes that it ran in."""
     spectra, abundances, _ = problem
     results = {}
-    for learner in (SunSALRegressor(), UADMMRegressor(**QUICK)):
+    for learner in (SunSALRegressor(), UADMMRegressor.paper(**QUICK)):
         search = GridSearchCV(
             given(learner, problem),
             {"lam": [0.0, 1e-3, 1e-1]},
@@ -365,7 +365,7 @@ def test_skops_needs_trust_in_skunmix_alone(problem, learner, tmp_path):
 
 def test_a_model_of_another_device_is_loaded_on_the_cpu(problem):
     spectra, abundances, _ = problem
-    model = given(UADMMRegressor(**QUICK), problem).fit(spectra, abundances)
+    model = given(UADMMRegressor.paper(**QUICK), problem).fit(spectra, abundances)
     expected = model.predict(spectra)
     model.device = "abacus"  # as "cuda" is where there is none
     saved = pickle.dumps(model)
