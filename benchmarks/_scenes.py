@@ -13,7 +13,7 @@ USGS_ROWS = {
     "usgs-b": [138, 162, 196, 478, 203, 125],
     "usgs-c": [419, 473, 194, 469, 321, 489],
 }
-N_TRAINING = {"jasper": 256}
+N_TRAINING = {"jasper": 256, "jasper/tiles": 256}
 
 
 @dataclass(frozen=True)
@@ -26,22 +26,31 @@ class Scene:
 
 
 def load_scene(name, seed, *, n_training=None, n_test=None):
-    """Return the scene of that name: "jasper", "usgs…" at 15 dB, or "E/SNR" from make_scene.
+    """Return a scene: "jasper", "usgs…" (at 15 dB), "usgs…/SNR", or "E/SNR" from make_scene.
 
-    For Jasper Ridge, the seed only draws the training pixels.
+    For Jasper Ridge, the seed only draws the training pixels. Those of "jasper/tiles" are from 4 of
+    16 tiles, and the test pixels are all those of the other tiles.
     """
-    if name == "jasper":
+    if name.startswith("jasper"):
         scene = fetch_jasper_ridge(download_if_missing=False)
-    elif name in USGS_ROWS:
+    elif name.partition("/")[0] in USGS_ROWS:
+        name, _, snr = name.partition("/")
         library = fetch_usgs_library(download_if_missing=False).endmembers
-        scene = make_scene(library[USGS_ROWS[name]], snr=15, random_state=seed)
+        scene = make_scene(library[USGS_ROWS[name]], snr=float(snr or 15), random_state=seed)
     else:
         n_endmembers, snr = (int(part) for part in name.split("/"))
         endmembers = make_endmembers(n_endmembers, random_state=seed).endmembers
         scene = make_scene(endmembers, snr=snr, random_state=seed)
     n_training = n_training or N_TRAINING.get(name, 1000)
-    rows = np.random.RandomState(seed).permutation(len(scene.spectra))
-    training, test = rows[:n_training], rows[n_training:][:n_test]
+    generator = np.random.RandomState(seed)
+    rows = generator.permutation(len(scene.spectra))
+    if name == "jasper/tiles":
+        row, column = np.divmod(rows, scene.shape[1])
+        tiles = row * 4 // scene.shape[0] * 4 + column * 4 // scene.shape[1]
+        labelled = np.isin(tiles, generator.permutation(16)[:4])
+        training, test = rows[labelled][:n_training], rows[~labelled][:n_test]
+    else:
+        training, test = rows[:n_training], rows[n_training:][:n_test]
     return Scene(
         scene.endmembers,
         (scene.spectra[training], scene.abundances[training]),

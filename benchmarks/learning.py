@@ -4,6 +4,8 @@
     python benchmarks/learning.py --scenes made          # 3 to 12 endmembers, 10 to 40 dB
     python benchmarks/learning.py --scenes usgs-b usgs-c # other minerals
     python benchmarks/learning.py --labels 16 32 64 128  # few training pixels
+    python benchmarks/learning.py --scenes jasper/tiles  # tested on tiles without training pixels
+    python benchmarks/learning.py --shift "15 dB"        # tested on noisier pixels
     python benchmarks/learning.py --deaths 100           # short trainings: do endmembers die?
     python benchmarks/learning.py --quick                # small, for continuous integration
 
@@ -16,6 +18,7 @@ the batches of a network, the noise and the abundances of a synthetic scene, and
 import argparse
 import time
 import warnings
+from itertools import product
 
 import numpy as np
 from _learners import CHOSEN_START, DEFAULT, FCLS, LEARNERS, SKLEARN, STRONG
@@ -29,6 +32,8 @@ from tqdm import tqdm
 from skunmix import UADMMRegressor
 from skunmix.metrics import abundance_rmse
 
+# changes of the test pixels, after training on the pixels as they are
+SHIFTS = ("none", "gain 0.8", "offset 0.03", "20 dB", "15 dB")
 MADE = [f"{n_endmembers}/{snr}" for n_endmembers in (3, 6, 9, 12) for snr in (10, 20, 30, 40)]
 DEATH_RATES = (1e-4, 3e-4, 1e-3, 3e-3)
 DEATH_EPOCHS = {"jasper": 60, "usgs": 15}
@@ -51,6 +56,7 @@ def parse_arguments():
     )
     parser.add_argument("--scenes", nargs="+", default=["jasper", "usgs"], metavar="SCENE")
     parser.add_argument("--learners", nargs="+", choices=LEARNERS, metavar="LEARNER")
+    parser.add_argument("--shift", nargs="+", choices=SHIFTS, default=["none"], metavar="CHANGE")
     parser.add_argument("--labels", type=int, nargs="+", default=[None], metavar="N")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], metavar="SEED")
     parser.add_argument("--deaths", type=int, default=0, metavar="N", help="number of seeds")
@@ -75,25 +81,26 @@ def in_processes(function, tasks, n_jobs):
 def compare(arguments):
     """Print a table for each scene, and the ratios between estimators."""
     tasks = [
-        (scene, n_labels, learner, seed, arguments.quick)
+        (scene, n_labels, shift, learner, seed, arguments.quick)
         for scene in arguments.scenes
         for n_labels in arguments.labels
+        for shift in arguments.shift
         for seed in arguments.seeds
         for learner in arguments.learners
     ]
     measured = dict(zip(tasks, in_processes(measure, tasks, arguments.jobs)))
     ratios = []
-    for scene in arguments.scenes:
-        for n_labels in arguments.labels:
-            of_scene = {
-                learner: [
-                    measured[scene, n_labels, learner, seed, arguments.quick]
-                    for seed in arguments.seeds
-                ]
-                for learner in arguments.learners
-            }
-            title = scene if n_labels is None else f"{scene}, {n_labels} training pixels"
-            print_scene(f"{title}, seeds {arguments.seeds}", of_scene, ratios)
+    for scene, n_labels, shift in product(arguments.scenes, arguments.labels, arguments.shift):
+        of_scene = {
+            learner: [
+                measured[scene, n_labels, shift, learner, seed, arguments.quick]
+                for seed in arguments.seeds
+            ]
+            for learner in arguments.learners
+        }
+        title = scene if n_labels is None else f"{scene}, {n_labels} training pixels"
+        title = title if shift == "none" else f"{title}, shift: {shift}"
+        print_scene(f"{title}, seeds {arguments.seeds}", of_scene, ratios)
     if ratios:
         print_table(
             "ratios to FCLS", ["scene", "learner", "of the means", "largest of a seed"], ratios
@@ -138,7 +145,7 @@ def print_scene(title, measured, ratios):
             ratios.append([title, learner, f"{ratio:.3f}", f"{largest:.3f}"])
 
 
-def measure(scene, n_labels, learner, seed, quick):
+def measure(scene, n_labels, shift, learner, seed, quick):
     """Return the RMSE of an estimator, the seconds of its fit, and the choice of "auto"."""
     scene = load_scene(scene, seed, n_training=n_labels)
     estimator = LEARNERS[learner](scene.endmembers, seed)
@@ -148,13 +155,25 @@ def measure(scene, n_labels, learner, seed, quick):
         start = time.perf_counter()
         estimator.fit(*scene.training)
         seconds = time.perf_counter() - start
-        estimate = estimator.predict(scene.test[0])
+        estimate = estimator.predict(shifted(scene.test[0], shift, seed))
     chosen = ""
     if hasattr(estimator, "choice_scores_"):
         choice = min(estimator.choice_scores_, key=estimator.choice_scores_.get)
         views = {(None, False): "as they are", ("l2", False): "l2", (None, True): "noise"}
         chosen = views.get(choice, choice)
     return abundance_rmse(scene.test[1], estimate), seconds, chosen
+
+
+def shifted(spectra, shift, seed):
+    """Return the spectra of test pixels after a change, one of SHIFTS."""
+    if shift.startswith("gain"):
+        return float(shift.split()[1]) * spectra
+    if shift.startswith("offset"):
+        return spectra + float(shift.split()[1])
+    if shift.endswith("dB"):
+        power = np.mean(spectra**2) / 10 ** (float(shift.split()[0]) / 10)
+        return spectra + np.sqrt(power) * np.random.RandomState(seed).normal(size=spectra.shape)
+    return spectra
 
 
 def count_deaths(arguments):

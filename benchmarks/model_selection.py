@@ -6,8 +6,8 @@
 
 The grid has 27 candidates: three values of `alpha_aad`, of `alpha_aid` and of the learning rate.
 Both searches use the same 5 folds of 256 pixels of Jasper Ridge, train as in the paper, and refit
-the best candidate. They search `UADMMRegressor.paper`, alone and after a `StandardScaler`. "ratio" is
-the time of `GridSearchCV(n_jobs=2)` divided by that of `StackedGridSearchCV`. "score" is the
+the best candidate. They search `UADMMRegressor.paper`, alone and after a `StandardScaler`. "ratio"
+is the time of `GridSearchCV(n_jobs=2)` divided by that of `StackedGridSearchCV`. "score" is the
 largest relative difference of a mean test score. "rank" is Spearman's correlation of both rankings.
 "regret" is the loss of the best candidate of `StackedGridSearchCV` relative to that of
 `GridSearchCV`, by the scores of the latter; it is 0 if both choose the same.
