@@ -10,9 +10,10 @@ The loss of the network has three terms. Do the two besides the squared error ma
 # --------
 #
 # The loss is α₁ · squared error + α₂ · angle + α₃ · divergence. The paper sets α₂ = 1e-7 and
-# α₃ = 1e-5. The grid has sixteen pairs of weights, with three folds, 200 pixels and 30 epochs:
-# 48 networks, which ``StackedGridSearchCV`` trains at once. It gives the answers of
-# ``GridSearchCV``.
+# α₃ = 1e-5, and the default both to zero. The grid has sixteen pairs of weights, with three folds,
+# 200 pixels and 30 epochs: 48 networks, which ``StackedGridSearchCV`` trains at once. It gives the
+# answers of ``GridSearchCV``. The other parameters are those of the paper, with µ chosen on the
+# training pairs.
 
 import numpy as np
 
@@ -28,7 +29,7 @@ weights = {
     "alpha_aid": [0, 1e-5, 1e-3, 1e-2],
 }
 search = StackedGridSearchCV(
-    UADMMRegressor(endmembers=scene.endmembers, max_epochs=30, random_state=0),
+    UADMMRegressor.paper(scene.endmembers, mu="auto", max_epochs=30, random_state=0),
     weights,
     scoring=abundance_rmse_scorer,
     cv=3,

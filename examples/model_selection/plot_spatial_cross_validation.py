@@ -48,7 +48,8 @@ for ax, side in zip(axes, sides):
 # ------------
 #
 # All three learn from pairs. The network starts from a model of mixing, and trains for 30 epochs
-# only. The other two know nothing about mixing.
+# only. ``norm``, ``noise_augmentation`` and ``fallback`` are set, so that it makes no choice by
+# random folds. The other two know nothing about mixing.
 
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neighbors import KNeighborsRegressor
@@ -60,7 +61,14 @@ from skunmix import UADMMRegressor
 from skunmix.metrics import abundance_rmse_scorer
 
 models = {
-    "U-ADMM, 30 epochs": UADMMRegressor(endmembers=scene.endmembers, max_epochs=30, random_state=0),
+    "U-ADMM, 30 epochs": UADMMRegressor(
+        scene.endmembers,
+        norm="l2",
+        noise_augmentation=False,
+        fallback=None,
+        max_epochs=30,
+        random_state=0,
+    ),
     "nearest neighbours": KNeighborsRegressor(3),
     "support vectors": make_pipeline(
         StandardScaler(), MultiOutputRegressor(SVR(C=1.0, epsilon=0.01))

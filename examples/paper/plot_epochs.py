@@ -32,15 +32,15 @@ print(mean.unstack("epochs")[[0, 10, 50, 100, 200, 300, 500]].round(4).to_string
 # ----------
 #
 # Lines show the mean of five seeds, and bands one standard deviation. MNN-AE-2 is
-# :class:`~skunmix.ISTANetRegressor`. U-ADMM is :class:`~skunmix.UADMMRegressor`, once with the
-# start of the paper, µ = λ_max(AᵀA), and once with the default, which chooses µ on the training
-# pairs.
+# ``ISTANetRegressor.paper``. U-ADMM is ``UADMMRegressor.paper``, once with the start of the paper,
+# µ = λ_max(AᵀA), and once with ``mu="auto"``, which chooses µ on the training pairs. The default of
+# :class:`~skunmix.UADMMRegressor` is another configuration: see :doc:`/guide/training`.
 
 import matplotlib.pyplot as plt
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 styles = {
-    "UADMMRegressor()": ("#0072B2", "-"),
+    "U-ADMM, the paper's, µ chosen": ("#0072B2", "-"),
     "U-ADMM, the paper's": ("#56B4E9", "--"),
     "MNN-AE-2, the paper's": ("#D55E00", "-."),
 }

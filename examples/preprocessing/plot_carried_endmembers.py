@@ -10,7 +10,8 @@ start.
 # Three ways
 # ----------
 #
-# A network after ``StandardScaler``, with endmembers that are
+# A network with the settings of the paper and µ chosen on the training pairs, after
+# ``StandardScaler``, with endmembers that are
 #
 # - left in reflectance, as given to the constructor, which is wrong;
 # - carried: given to ``fit`` of the pipeline, which transforms them;
@@ -30,13 +31,13 @@ Y, X = scene.spectra[::20], scene.abundances[::20]
 
 def fit(max_epochs):
     """Return the three pipelines, trained for `max_epochs`."""
-    settings = {"max_epochs": max_epochs, "random_state": 0}
-    left = make_pipeline(
-        StandardScaler(), UADMMRegressor(endmembers=scene.endmembers, **settings)
-    ).fit(Y, X)
-    carried = make_pipeline(StandardScaler(), UADMMRegressor(**settings))
+    settings = {"mu": "auto", "max_epochs": max_epochs, "random_state": 0}
+    left = make_pipeline(StandardScaler(), UADMMRegressor.paper(scene.endmembers, **settings)).fit(
+        Y, X
+    )
+    carried = make_pipeline(StandardScaler(), UADMMRegressor.paper(**settings))
     carried.set_params(transform_input=["endmembers"]).fit(Y, X, endmembers=scene.endmembers)
-    estimated = make_pipeline(StandardScaler(), UADMMRegressor(**settings)).fit(Y, X)
+    estimated = make_pipeline(StandardScaler(), UADMMRegressor.paper(**settings)).fit(Y, X)
     return {"left in reflectance": left, "carried": carried, "estimated": estimated}
 
 

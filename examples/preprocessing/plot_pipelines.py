@@ -31,7 +31,8 @@ _ = AbundanceMapDisplay.from_predictions(
 #
 # No endmembers are given: each estimator computes them from the training pairs, after the
 # preprocessing of its pipeline. ``Normalizer`` divides each spectrum by its norm, which removes the
-# light.
+# light. By default, the network itself tries spectra at unit length, and a solver may answer for it
+# (:doc:`/guide/training`); here it takes what the pipeline passes.
 
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
@@ -62,7 +63,9 @@ errors = {}
 for name, preprocessing in steps.items():
     for learner in (
         SunSALRegressor(sum_to_one="normalize"),
-        UADMMRegressor(max_epochs=50, random_state=0),
+        UADMMRegressor(
+            norm=None, noise_augmentation=False, fallback=None, max_epochs=50, random_state=0
+        ),
     ):
         model = make_pipeline(*preprocessing, learner).fit(Y, X)
         error = abundance_rmse(X_new, model.predict(Y_new))

@@ -113,7 +113,12 @@ def train(
     with replacing(output) as (temporary,):
         sio.dump(model, temporary)
     n_pixels, n_endmembers = abundances.shape
-    return f"{output}: {n_endmembers} endmembers, trained on {n_pixels} pixels"
+    result = f"{output}: {n_endmembers} endmembers, trained on {n_pixels} pixels"
+    network = model if library is None else model[-1]
+    if network.fallback_ is not None:
+        solver = min(network.choice_scores_, key=network.choice_scores_.get)
+        result += f"; {solver} answers, as its error on labelled pixels held out is the smallest"
+    return result
 
 
 def _check_names(found, expected, path):

@@ -102,8 +102,10 @@ class StackedGridSearchCV(GridSearchCV):
     its own learning rate. A stack that would need more memory than scikit-learn's
     ``working_memory`` (see :func:`sklearn.set_config`) is split.
 
-    Networks with callbacks, ``norm="auto"`` or ``noise_augmentation="auto"`` are fitted alone. With
-    ``random_state=None``, all candidates of a fold get the same batches.
+    The networks of a stack share the choices of "auto", which are made once for each fold.
+
+    Networks with callbacks are fitted alone. With ``random_state=None``, all candidates of a fold
+    get the same batches.
 
     Examples
     --------

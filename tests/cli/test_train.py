@@ -17,12 +17,20 @@ def command(user, labels):
 
 
 def test_from_labels_to_maps(user, command):
-    user.run(*command[:-1], 60)
+    printed = user.run(*command[:-1], 60)
+    model = load_model("model.skops")
+    assert ("answers" in printed) == (model.fallback_ is not None)
     user.run("unmix", user.scene, "-o", "maps.tif", "--model", "model.skops")
     with rasterio.open("maps.tif") as dataset:
         assert dataset.descriptions == ("water", "soil", "tree")
         maps = np.moveaxis(dataset.read(), 0, -1)
     assert abundance_rmse(user.abundances.reshape(-1, 3), maps.reshape(-1, 3)) < 0.05
+
+
+def test_a_fallback_is_printed(user, command):
+    """An epoch is too short to come near a solver."""
+    assert "labelled pixels held out" in user.run(*command)
+    assert load_model("model.skops").fallback_ is not None
 
 
 def test_a_model_knows_the_wavelengths(user, command):

@@ -126,6 +126,23 @@ def test_a_solver_answers_where_training_cannot_help(problem, network):
         model.predict(spectra)
 
 
+@pytest.mark.parametrize("max_epochs", [1, 20])
+@pytest.mark.parametrize("way", ["pickle", "skops"])
+def test_a_choice_is_saved(problem, way, max_epochs, tmp_path):
+    spectra, abundances, endmembers = problem
+    model = brief(UADMMRegressor, endmembers, max_epochs=max_epochs).fit(spectra, abundances)
+    if way == "pickle":
+        loaded = pickle.loads(pickle.dumps(model))
+    else:
+        sio = pytest.importorskip("skops.io")
+        sio.dump(model, tmp_path / "model.skops")
+        unknown = sio.get_untrusted_types(file=tmp_path / "model.skops")
+        loaded = sio.load(tmp_path / "model.skops", trusted=unknown)
+    assert loaded.choice_scores_ == model.choice_scores_
+    assert type(loaded.fallback_) is type(model.fallback_)
+    np.testing.assert_array_equal(loaded.predict(spectra), model.predict(spectra))
+
+
 @pytest.mark.parametrize("n_pixels", [1, 2, 3, 7, 150])
 @pytest.mark.parametrize("endmembers", ["given", "estimated"])
 def test_any_number_of_pairs(problem, n_pixels, endmembers):
