@@ -261,7 +261,7 @@ class UnrolledRegressor(UnrolledUnmixer):
         return can_be_compared and (len(self._choices()) > 1 or self.fallback == "auto")
 
     def _choose(self, pairs, context=None):
-        """Return the pair of `norm` and `noise_augmentation` of smallest error, and set `fallback_`.
+        """Return `norm` and `noise_augmentation` of smallest error, and set `fallback_`.
 
         `context` is that of scikit-learn's callbacks.
         """

@@ -130,5 +130,3 @@ def _prepare(estimators, fold):
 
 def _start_of(estimator):
     return tuple(getattr(estimator, name, None) for name in _OF_START)
-
-
