@@ -97,8 +97,8 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
         n_validation = int(self.validation_fraction * n_pixels)
         if n_validation == 0:
             raise ValueError(
-                f"early_stopping=True with validation_fraction={self.validation_fraction} leaves no "
-                f"pixel to validate on of n_samples = {n_pixels}; pass more pixels or a larger "
+                f"early_stopping=True with validation_fraction={self.validation_fraction} leaves "
+                f"no pixel to validate on of n_samples = {n_pixels}; pass more pixels or a larger "
                 f"fraction."
             )
         rows = self._random_state.permutation(n_pixels)
