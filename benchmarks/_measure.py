@@ -1,5 +1,6 @@
 """Time functions in turn, measure memory, and print tables."""
 
+import math
 import os
 import platform
 import threading
@@ -14,7 +15,7 @@ except ImportError:
     psutil = None
 
 
-def time_in_turn(functions, repeats, threads):
+def time_in_turn(functions, repeats, threads, limit=math.inf):
     """Time functions in turn, so that other load on the machine affects all of them equally.
 
     Parameters
@@ -25,10 +26,12 @@ def time_in_turn(functions, repeats, threads):
         Number of turns. One more turn comes first, and is not counted.
     threads : int
         Number of threads of BLAS and OpenMP.
+    limit : float, default=inf
+        No turn but the first two starts after this number of seconds.
 
     Returns
     -------
-    seconds, processor : dict of str to ndarray of shape (repeats,)
+    seconds, processor : dict of str to ndarray of shape (n_turns,)
         Elapsed time, and processor time of all threads. On a busy machine the processor time is the
         better measure.
     results : dict
@@ -36,9 +39,12 @@ def time_in_turn(functions, repeats, threads):
     """
     seconds = {name: [] for name in functions}
     processor = {name: [] for name in functions}
+    begin = time.perf_counter()
     with threadpool_limits(threads):
         results = {name: function() for name, function in functions.items()}
-        for _ in range(repeats):
+        for turn in range(repeats):
+            if turn and time.perf_counter() - begin > limit:
+                break
             for name, function in functions.items():
                 time.sleep(0.2)  # until the threads of the previous function have stopped spinning
                 start, start_processor = time.perf_counter(), time.process_time()

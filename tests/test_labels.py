@@ -240,3 +240,17 @@ def test_an_array_without_a_masked_entry_is_an_array(problem):
     model = SunSALRegressor(np.ma.masked_array(endmembers), lam=0).fit(np.ma.masked_array(spectra))
     expected = SunSALRegressor(endmembers, lam=0).fit(spectra).predict(spectra)
     assert_allclose(model.predict(np.ma.masked_array(spectra)), expected)
+
+
+@pytest.mark.parametrize("kind", ["pandas", "xarray"])
+def test_skops_saves_the_names_of_endmembers_that_fit_gets(kind, tmp_path):
+    sio = pytest.importorskip("skops.io")
+    endmembers = frame(E.to_numpy(), E.index, E.columns, kind)
+    model = SunSALRegressor().fit(pd.concat([X, X]), endmembers=endmembers)
+    path = tmp_path / "model.skops"
+    sio.dump(model, path)
+    loaded = sio.load(path, trusted=sio.get_untrusted_types(file=path))
+    assert list(loaded.get_feature_names_out()) == list(E.index)
+    assert_allclose(loaded.predict(X), model.predict(X), rtol=0)
+    with pytest.raises(ValueError, match="names"):
+        loaded.predict(X[X.columns[::-1]])

@@ -99,17 +99,14 @@ def train(
         library = load_library(endmembers, wavelengths=wavelengths, unit=unit)
     spectra, abundances = labelled_pixels(scene, labels, **reading)
     model = _make_network(method, epochs, seed)
-    if library is None:
-        model.fit(spectra, abundances)
-    else:
+    if library is not None:
         _check_names(library.names, abundances.columns, endmembers)
         library, covered = in_bands_of(library, describe_scene(scene, **opening_of(reading)))
         if len(covered) < spectra.shape[1] and not quiet:
             lost = spectra.shape[1] - len(covered)
             click.echo(f"{lost} bands that the library does not cover are left out.", err=True)
-        # skops saves what `fit` makes of a library, but no library
-        model = make_pipeline(BandSelector(covered), model)
-        model.fit(spectra, abundances, **{f"{model.steps[-1][0]}__endmembers": library})
+        model = make_pipeline(BandSelector(covered), model.set_params(endmembers=library))
+    model.fit(spectra, abundances)
     with replacing(output) as (temporary,):
         sio.dump(model, temporary)
     n_pixels, n_endmembers = abundances.shape

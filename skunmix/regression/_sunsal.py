@@ -3,17 +3,12 @@
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import gen_batches
+from numpy.typing import ArrayLike
 
 from ..endmembers import ENDMEMBERS
-from ..solvers import LeastSquaresFactorization, least_squares_intervals
 from ..utils import Interval, StrOptions, fit_context
-from ..utils.groups import sum_groups
-from ..utils.magnitudes import check_magnitudes
 from ..utils.state import restored_on_error
-from ._base import BLOCK_SIZE, SOLVER_CONSTRAINTS, BaseSunSAL
+from ._base import SOLVER_CONSTRAINTS, BaseSunSAL
 
 
 class SunSALRegressor(BaseSunSAL):
@@ -223,59 +218,3 @@ class SunSALRegressor(BaseSunSAL):
 
     def _lam(self):
         return self.lam
-
-    def predict_interval(
-        self, X: ArrayLike, *, coverage: float = 0.9
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return intervals that hold the abundances in a share of the pixels, if errors are noise.
-
-        They are in closed form, from least squares without x ≥ 0 over all endmembers, cut to the
-        constraints: see :func:`skunmix.solvers.least_squares_intervals`. λ has no effect on them.
-        The noise is measured by the residual of each pixel, weighted by `band_weights` or
-        `noise_covariance`. On real scenes a part of the error is the model's, which these
-        intervals do not cover: see :class:`skunmix.uncertainty.ConformalUnmixer`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_pixels, n_bands)
-            Spectra, one per row.
-
-        coverage : float, default=0.9
-            The share, between 0 and 1, for each endmember or group.
-
-        Returns
-        -------
-        lower, upper : ndarray of shape (n_pixels, n_endmembers) or (n_pixels, n_groups)
-            In the order of the columns of `predict`.
-
-        Raises
-        ------
-        ValueError
-            If `coverage` is not between 0 and 1, the endmembers are linearly dependent or not fewer
-            than the bands, ``positive=False``, the number of bands is not that of `fit`, or there
-            is a NaN.
-        """
-        X = self._checked_spectra(X)
-        check_magnitudes(X, "X")
-        if not self.positive:
-            raise ValueError(
-                "Expected positive=True for intervals, got False; set positive=True, or use "
-                "ConformalUnmixer."
-            )
-        sums = np.eye(self.n_endmembers_)
-        if self._group_of is not None:
-            sums = sum_groups(sums, self._group_of).T
-        factorization = LeastSquaresFactorization(self._rows, sum_to_one=self._constrained)
-        lower, upper = np.empty((2, len(X), len(sums)))
-        for block in gen_batches(len(X), BLOCK_SIZE):
-            lower[block], upper[block] = least_squares_intervals(
-                X[block] if self._whitening is None else self._whitening(X[block]),
-                self._rows,
-                coverage=coverage,
-                sum_to_one=self.sum_to_one,
-                sums=sums,
-                factorization=factorization,
-            )
-        if self._predict_1d:
-            lower, upper = lower[:, 0], upper[:, 0]
-        return lower, upper

@@ -289,6 +289,17 @@ class UnrolledRegressor(UnrolledUnmixer):
             )
         return min(choices, key=scores.get)
 
+    def __getstate__(self):
+        state = super().__getstate__()
+        if "choice_scores_" in state:  # skops saves no dict whose keys are tuples
+            state = {**state, "choice_scores_": list(state["choice_scores_"].items())}
+        return state
+
+    def __setstate__(self, state):
+        if "choice_scores_" in state:
+            state = {**state, "choice_scores_": dict(state["choice_scores_"])}
+        super().__setstate__(state)
+
     def _unmix(self, X, out):
         if self.fallback_ is not None:
             return self.fallback_._unmix(X, out)

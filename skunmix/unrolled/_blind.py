@@ -122,7 +122,8 @@ class UADMMBlindUnmixer(BlindMixin, UnrolledUnmixer):
         Whether `fit` trains the present network further, for `max_epochs` more.
 
     device : str or torch.device, default="cpu"
-        Where to train and predict, as torch names it.
+        Device of torch for training and prediction. A fitted model moves to a new one in its next
+        `fit` or `partial_fit`, or when it is saved and loaded.
 
     random_state : int, RandomState instance or None, default=None
         Draws the pixels to train on, their order in each epoch, those on which µ is chosen, and the

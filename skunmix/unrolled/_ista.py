@@ -91,7 +91,8 @@ class ISTANetRegressor(UnrolledRegressor):
         Whether `fit` continues to train the present network, for `max_epochs` more.
 
     device : str or torch.device, default="cpu"
-        Device of torch for training and prediction.
+        Device of torch for training and prediction. A fitted model moves to a new one in its next
+        `fit` or `partial_fit`, or when it is saved and loaded.
 
     random_state : int, RandomState instance or None, default=None
         Draws the order of the pixels in each epoch, the noise and the validation part. Pass an int

@@ -161,11 +161,17 @@ class UnrolledUnmixer(CallbackSupportMixin, BaseUnmixer):
                 UserWarning,
                 stacklevel=2,
             )
-        self.net_ = self._make_net(network_from_state(self._network, state["net_"]), device)
-        restore_net(self.net_, state["net_"])
+        self._restore_net(state["net_"], device)
+
+    def _restore_net(self, state, device):
+        """Set the net to that of a state, on the device."""
+        self.net_ = self._make_net(network_from_state(self._network, state), device)
+        restore_net(self.net_, state)
 
     def _set_net(self, learning_rate, validation=None, report=None):
         """Set what each call of `fit` changes in the net."""
+        if self.net_.device != self.device:  # which was set after an earlier `fit`
+            self._restore_net(net_to_state(self.net_), self.device)
         scores = early_stopping = Callback()
         if validation is not None:
             scores = PassthroughScoring("valid_loss").initialize()

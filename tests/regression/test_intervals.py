@@ -1,11 +1,11 @@
-"""Tests of SunSALRegressor.predict_interval."""
+"""Tests of predict_interval of SunSALRegressor and SunSALRegressorCV."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from skunmix import SunSALRegressor
+from skunmix import SunSALRegressor, SunSALRegressorCV
 from skunmix.datasets import make_scene
 from skunmix.solvers import least_squares_intervals
 
@@ -23,6 +23,18 @@ def test_is_the_solver(sum_to_one):
     found = fitted(sum_to_one=sum_to_one).predict_interval(Y, coverage=0.7)
     expected = least_squares_intervals(Y, A, coverage=0.7, sum_to_one=sum_to_one)
     np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("groups", [None, GROUPS])
+@pytest.mark.parametrize("sum_to_one", [False, "normalize"])
+def test_a_chosen_lam(groups, sum_to_one):
+    """The intervals of SunSALRegressorCV are those of SunSALRegressor with the λ that it chose."""
+    parameters = {"groups": groups, "sum_to_one": sum_to_one}
+    model = SunSALRegressorCV(A, lams=3, cv=2, **parameters).fit(Y)
+    given = SunSALRegressor(A, lam=model.lam_, **parameters).fit(Y)
+    found = model.predict_interval(Y, coverage=0.7)
+    assert found[0].shape == model.predict(Y).shape
+    np.testing.assert_array_equal(found, given.predict_interval(Y, coverage=0.7))
 
 
 def test_a_pixel_does_not_depend_on_others():
@@ -76,6 +88,8 @@ def test_coverage_is_a_share(coverage):
 def test_bad_input():
     with pytest.raises(NotFittedError):
         SunSALRegressor(A).predict_interval(Y)
+    with pytest.raises(NotFittedError):
+        SunSALRegressorCV(A).predict_interval(Y)
     with pytest.raises(ValueError, match="Expected positive=True for intervals"):
         fitted(positive=False).predict_interval(Y)
     with pytest.raises(ValueError, match="NaN"):

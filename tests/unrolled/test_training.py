@@ -244,3 +244,21 @@ def test_callbacks_of_scikit_learn_are_told_of_the_trials(problem):
     spectra, abundances, endmembers = problem
     model = quick(UADMMRegressor, endmembers, norm="auto").set_callbacks(callback.ProgressBar())
     assert model.fit(spectra, abundances).n_iter_ == 3
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_further_fit_moves_the_network_to_a_new_device(problem, early_stopping):
+    spectra, abundances, endmembers = problem
+    stays, moves = (
+        quick(UADMMRegressor, endmembers, early_stopping=early_stopping, warm_start=True).fit(
+            spectra, abundances
+        )
+        for _ in range(2)
+    )
+    moves.set_params(device="cpu:0")  # another name, which every machine has
+    for model in (stays, moves):
+        model.fit(spectra, abundances).partial_fit(spectra, abundances)
+    assert (stays.net_.device, moves.net_.device) == ("cpu", "cpu:0")
+    # Adam's moments and the history are kept
+    assert moves.loss_curve_ == stays.loss_curve_
+    np.testing.assert_array_equal(moves.predict(spectra), stays.predict(spectra))

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ...utils import fused_adam
+from ..devices import as_tensor
 from .losses import TERMS
 
 # Tensors of the size of the parameters: they, their gradients, two moments and a copy.
@@ -174,7 +175,7 @@ class _StackedLoss:
     """`CompositeLoss` of each network of a stack, with the weights of its candidate."""
 
     def __init__(self, weights, device):
-        weights = torch.as_tensor(weights, dtype=torch.float32, device=device)
+        weights = as_tensor(weights, device)
         self.terms = [(alphas, term) for alphas, term in zip(weights.T, TERMS) if alphas.any()]
 
     def __call__(self, estimate, abundances):
