@@ -103,18 +103,6 @@ class UnrolledRegressor(UnrolledUnmixer):
         """
         return cls(endmembers, **{**cls._paper, **parameters})
 
-    def __getstate__(self):
-        state = super().__getstate__()
-        if "choice_scores_" in state:
-            # skops saves no dict whose keys are tuples
-            state = {**state, "choice_scores_": list(state["choice_scores_"].items())}
-        return state
-
-    def __setstate__(self, state):
-        if "choice_scores_" in state:
-            state = {**state, "choice_scores_": dict(state["choice_scores_"])}
-        super().__setstate__(state)
-
     @abstractmethod
     def _make_network(self, transform, spectra, abundances):
         """Return the untrained network for `endmembers_`.

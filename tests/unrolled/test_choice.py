@@ -66,20 +66,6 @@ def test_a_choice_is_open_only_where_it_is_auto(problem):
         assert model.fallback_ is None
 
 
-def test_a_choice_is_saved(problem, tmp_path):
-    sio = pytest.importorskip("skops.io")
-    spectra, abundances, endmembers = problem
-    model = brief(UADMMRegressor, endmembers).fit(spectra, abundances)
-    path = tmp_path / "model.skops"
-    sio.dump(model, path)
-    for loaded in (
-        sio.load(path, trusted=sio.get_untrusted_types(file=path)),
-        pickle.loads(pickle.dumps(model)),
-    ):
-        assert loaded.choice_scores_ == model.choice_scores_
-        np.testing.assert_array_equal(loaded.predict(spectra), model.predict(spectra))
-
-
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_error_of_a_choice_is_that_of_fits_to_the_folds(problem, network):
     spectra, abundances, endmembers = problem
