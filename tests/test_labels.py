@@ -36,8 +36,8 @@ QUICK = {"max_epochs": 2, "random_state": 0}
 LEARNERS = [
     SunSALRegressor(lam=0),
     SunSALRegressorCV(lams=2, cv=2),
-    ISTANetRegressor(**QUICK),
-    UADMMRegressor(**QUICK),
+    ISTANetRegressor.paper(**QUICK),
+    UADMMRegressor.paper(**QUICK),
 ]
 
 

@@ -25,8 +25,8 @@ LEARNERS = [
     SunSALRegressor(lam=0, sum_to_one=True),
     SunSALRegressor(solver="admm"),
     SunSALRegressorCV(lams=3, cv=2),
-    ISTANetRegressor(**QUICK),
-    UADMMRegressor(**QUICK),
+    ISTANetRegressor.paper(**QUICK),
+    UADMMRegressor.paper(**QUICK),
 ]
 each_learner = pytest.mark.parametrize("learner", LEARNERS, ids=lambda m: type(m).__name__)
 
@@ -187,7 +187,9 @@ def test_outliers_are_told_after_centring(problem):
         model.predict(spectra)
 
 
-@pytest.mark.parametrize("learner", [SunSALRegressorCV(lams=3, cv=2), UADMMRegressor(**QUICK)])
+@pytest.mark.parametrize(
+    "learner", [SunSALRegressorCV(lams=3, cv=2), UADMMRegressor.paper(**QUICK)]
+)
 def test_abundances_that_are_no_data_are_told(problem, learner):
     abundances = problem.abundances.copy()
     abundances[[3, 7]] = 255

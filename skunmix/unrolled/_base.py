@@ -309,6 +309,10 @@ class UnrolledRegressor(UnrolledUnmixer):
         )
         self.net_ = self._make_net(network)
 
+    def _chosen_start(self):
+        """Return the parameters of the start that were chosen on the pairs."""
+        return {}
+
     def _dataset(self, spectra, abundances):
         """Return pairs with transformed spectra, on the device."""
         transform = self.net_.module_.transform

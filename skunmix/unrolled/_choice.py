@@ -74,7 +74,12 @@ def cross_validate(estimator, choices, solvers, pairs, endmembers, seed):
     estimates = {key: np.full(pairs.y.shape, np.nan) for key in [*choices, *solvers]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the training of the choice repeats them
+        of_all = _endmembers_of(pairs.X, pairs.y) if endmembers is None else endmembers
         trials = [_trial(estimator, *choice, n_training, seed) for choice in choices]
+        for trial in trials:  # the start that all pairs would choose
+            for model in _start(trial, pairs.X, pairs.y, of_all)[1]:
+                if not isinstance(model, Exception):
+                    trial.set_params(**model._chosen_start())
         started = [_start(trial, *fold) for trial in trials for fold in folds]
         owners = [(choice, held_out) for choice in choices for _, held_out in splits]
         for fit, (choice, held_out) in zip(train_stacks(started)[0], owners):

@@ -321,3 +321,6 @@ class UADMMRegressor(UnrolledRegressor):
             mu = self.mu / transform.scale**2
         self.mu_, self.sum_to_one_ = mu * transform.scale**2, sum_to_one
         return make(mu, sum_to_one, self.tied)
+
+    def _chosen_start(self):
+        return {"mu": self.mu_, "sum_to_one": self.sum_to_one_}

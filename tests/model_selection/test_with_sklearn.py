@@ -76,6 +76,7 @@ VALUES = {
     "alpha_aid": [0.0, 1e-2],
     "norm": ["l2", "auto"],
     "noise_augmentation": [True, "auto"],
+    "fallback": ["auto", None],
     "learning_rate": [1e-5, 1e-3],
     "lr_schedule": ["cosine", "one-cycle"],
     "batch_size": [7, 1000],
