@@ -113,8 +113,8 @@ def train(
     result = f"{output}: {n_endmembers} endmembers, trained on {n_pixels} pixels"
     network = model if library is None else model[-1]
     if network.fallback_ is not None:
-        solver = min(network.choice_scores_, key=network.choice_scores_.get)
-        result += f"; {solver} answers, as its error on labelled pixels held out is the smallest"
+        solver = "FCLS" if network.fallback_.sum_to_one is True else "SunSAL"
+        result += f"; {solver} answers, as the network is not clearly better on labels held out"
     return result
 
 

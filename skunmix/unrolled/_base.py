@@ -23,7 +23,7 @@ from ..networks import (
 from ..utils import Interval, StrOptions, begin_callbacks, fit_context
 from ..utils.random import generator
 from ..utils.state import restored_on_error
-from ._choice import cross_validate, solvers_for
+from ._choice import cross_validate, is_better, solvers_for
 from ._pairs import TrainingPairs
 from ._training import UnrolledUnmixer
 
@@ -263,19 +263,21 @@ class UnrolledRegressor(UnrolledUnmixer):
         solvers = solvers_for(self.sum_to_one) if self.fallback == "auto" else {}
         seed = self._random_state.randint(2**31 - 1)
         endmembers = None if self._endmembers_estimated else self.endmembers_
-        scores = cross_validate(self, choices, solvers, pairs, endmembers, seed)
-        self.choice_scores_ = scores
+        errors = cross_validate(self, choices, solvers, pairs, endmembers, seed)
+        self.choice_scores_ = scores = {key: float(e.mean()) for key, e in errors.items()}
         if self.verbose:
             for choice, score in scores.items():
                 print(f"{choice}: RMSE {score:.4f} in cross-validation")
-        best = min(scores, key=scores.get)
-        if best in solvers:
-            self.fallback_ = solvers[best].fit(pairs.X, endmembers=self.endmembers_)
+        best = min(choices, key=scores.get)
+        if solvers:
+            solver = min(solvers, key=scores.get)
+            if not is_better(errors[best], errors[solver]) and np.isfinite(scores[solver]):
+                self.fallback_ = solvers[solver].fit(pairs.X, endmembers=self.endmembers_)
         if context is not None:
             task.call_on_fit_task_end(
                 estimator=self, X=pairs.X, y=pairs.y, reconstruction_attributes={}
             )
-        return min(choices, key=scores.get)
+        return best
 
     def __getstate__(self):
         state = super().__getstate__()

@@ -6,7 +6,6 @@ import numpy as np
 from sklearn.model_selection import KFold
 
 from ..endmembers import estimate_endmembers
-from ..metrics import abundance_rmse
 from ..networks import DivergenceError
 from ..regression import SunSALRegressor
 from ._pairs import TrainingPairs
@@ -40,7 +39,7 @@ def solvers_for(sum_to_one):
 
 
 def cross_validate(estimator, choices, solvers, pairs, endmembers, seed):
-    """Return the RMSE of each network and solver on pairs that it was not fitted to.
+    """Return the errors of each network and solver on pairs that it was not fitted to.
 
     The networks of all choices and folds are trained together. They have the structure of the
     estimator, and the default loss, learning rate and start.
@@ -59,8 +58,8 @@ def cross_validate(estimator, choices, solvers, pairs, endmembers, seed):
 
     Returns
     -------
-    scores : dict
-        Errors by choice and by name of a solver, infinite if it fails.
+    errors : dict of ndarray of shape (n_pixels,)
+        The RMSE of each pixel, by choice and by name of a solver, infinite if it fails.
     """
     n_pixels = len(pairs.X)
     n_folds = min(_N_FOLDS_OF_FEW if n_pixels <= _FEW else _N_FOLDS, n_pixels)
@@ -94,10 +93,27 @@ def cross_validate(estimator, choices, solvers, pairs, endmembers, seed):
                     estimates[name][held_out] = fitted.predict(pairs.X[held_out])
                 except ValueError:
                     continue
-    return {
-        key: abundance_rmse(pairs.y, estimate) if np.isfinite(estimate).all() else np.inf
+    errors = {
+        key: np.sqrt(np.mean((estimate - pairs.y) ** 2, axis=1))
         for key, estimate in estimates.items()
     }
+    return {
+        key: error if np.isfinite(error).all() else np.full(n_pixels, np.inf)
+        for key, error in errors.items()
+    }
+
+
+def is_better(errors, others):
+    """Return whether errors are smaller than others by more than one standard error.
+
+    Both are of the same pixels, (n_pixels,). Errors of infinity are never better.
+    """
+    if not np.isfinite(errors).all():
+        return False
+    if not np.isfinite(others).all():
+        return True
+    gains = others - errors
+    return bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
 def _endmembers_of(X, y):

@@ -78,8 +78,8 @@ class UADMMRegressor(UnrolledRegressor):
 
     fallback : {"auto"} or None, default="auto"
         Whether a solver that needs no training, FCLS or normalised SunSAL, answers instead of the
-        network if it has the smaller error in that cross-validation, as with few pairs. The network
-        is trained all the same.
+        network, unless the error of the network in that cross-validation is smaller by more than
+        one standard error. With few pairs it often is not. The network is trained all the same.
 
     learning_rate : float, default=1e-3
         Learning rate of Adam, for spectra whose largest magnitude is 1: the network divides spectra

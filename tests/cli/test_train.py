@@ -29,7 +29,7 @@ def test_from_labels_to_maps(user, command):
 
 def test_a_fallback_is_printed(user, command):
     """An epoch is too short to come near a solver."""
-    assert "labelled pixels held out" in user.run(*command)
+    assert "on labels held out" in user.run(*command)
     assert load_model("model.skops").fallback_ is not None
 
 

@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from skunmix import ISTANetRegressor, SunSALRegressor, UADMMRegressor
 from skunmix.metrics import abundance_rmse, abundance_rmse_scorer
 from skunmix.model_selection import StackedGridSearchCV
-from skunmix.unrolled._choice import cross_validate, solvers_for
+from skunmix.unrolled._choice import cross_validate, is_better, solvers_for
 from skunmix.unrolled._pairs import TrainingPairs
 
 NETWORKS = [ISTANetRegressor, UADMMRegressor]
@@ -72,7 +72,7 @@ def test_the_error_of_a_choice_is_that_of_fits_to_the_folds(problem, network):
     pairs = TrainingPairs(spectra, abundances)
     estimator = brief(network, endmembers, n_layers=3, max_epochs=4)
     solvers = solvers_for("normalize")
-    scores = cross_validate(
+    errors = cross_validate(
         estimator, [(None, False), ("l2", False)], solvers, pairs, endmembers, 7
     )
     for choice in ((None, False), ("l2", False), "FCLS", "SunSAL"):
@@ -96,7 +96,21 @@ def test_the_error_of_a_choice_is_that_of_fits_to_the_folds(problem, network):
                 )
             model.fit(spectra[training], abundances[training])
             estimate[held_out] = model.predict(spectra[held_out])
-        assert scores[choice] == pytest.approx(abundance_rmse(abundances, estimate), rel=1e-3)
+        error = np.linalg.norm(estimate - abundances, axis=1) / 2  # of four endmembers
+        np.testing.assert_allclose(errors[choice], error, rtol=1e-2, atol=1e-5)
+        assert errors[choice].mean() == pytest.approx(abundance_rmse(abundances, estimate), 1e-3)
+
+
+def test_a_network_is_better_by_more_than_one_standard_error():
+    others = np.array([0.3, 0.2, 0.4, 0.3])
+    gains = np.array([0.1, -0.1, 0.05, 0.05])  # mean 0.025, standard error 0.043
+    assert not is_better(others - gains, others)
+    assert is_better(others - gains - 0.02, others)
+    assert not is_better(others, others)
+    failed = np.full(4, np.inf)
+    assert is_better(others, failed)
+    assert not is_better(failed, others)
+    assert not is_better(failed, failed)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
