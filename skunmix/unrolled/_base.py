@@ -145,8 +145,10 @@ class UnrolledRegressor(UnrolledUnmixer):
         more = self.warm_start and hasattr(self, "net_")
         with restored_on_error(self):  # but a failure in _train keeps the new net
             X, y = self._check_pairs(X, y, endmembers, more=more)
-            pairs = TrainingPairs(X, y)
-            n_epochs = self._n_epochs(len(X))
+            pairs = training = TrainingPairs(X, y)
+            if self.early_stopping:
+                training = self._split(pairs)
+            n_epochs = self._n_epochs(len(training.X))
             with_trials = not more and self._has_trials(len(X))
             context = epochs = begin_callbacks(self, 2 if with_trials else n_epochs)
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -155,12 +157,10 @@ class UnrolledRegressor(UnrolledUnmixer):
             if with_trials:
                 epochs = context.subcontext(task_name="train", max_subtasks=n_epochs)
                 epochs.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            if self.early_stopping:
-                pairs = self._split(pairs)
             if not more:
-                self._start(pairs, *choice)
-        self._set_schedule(pairs, epochs, X, y)
-        self._train(pairs, n_epochs)
+                self._start(training, *choice)
+        self._set_schedule(training, epochs, X, y)
+        self._train(training, n_epochs)
         if with_trials:
             epochs.call_on_fit_task_end(estimator=self, X=X, y=y)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})

@@ -107,10 +107,10 @@ def _prepare(estimators, fold):
     X, y, fit_params = fold
     first = clone(estimators[0])
     try:
-        pairs = TrainingPairs(*first._check_pairs(X, y, **fit_params))
-        choice = first._choose(pairs)
+        whole = pairs = TrainingPairs(*first._check_pairs(X, y, **fit_params))
         if first.early_stopping:
-            pairs = first._split(pairs)
+            pairs = first._split(whole)
+        choice = first._choose(whole)
         first._start(pairs, *choice)
     except Exception as error:
         return None, [error] * len(estimators)

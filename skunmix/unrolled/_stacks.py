@@ -115,7 +115,7 @@ def _train(started, which):
             [Fold(*_batches(row[0], pairs)) for row, (pairs, _) in zip(models, started)],
             [[model.alpha_mse, model.alpha_aad, model.alpha_aid] for model in models[0]],
             [model.learning_rate for model in models[0]],
-            n_epochs=first._n_epochs(started[0][0]),
+            n_epochs=first._n_epochs(len(started[0][0].X)),
             schedule=SCHEDULES[first.lr_schedule],
             patience=first.n_iter_no_change if first.early_stopping else None,
         )

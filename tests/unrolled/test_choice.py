@@ -215,6 +215,22 @@ def test_a_search_chooses_as_each_fit_does(problem, network):
     assert searches[0].best_params_ == searches[1].best_params_
 
 
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_search_trains_for_auto_epochs(problem, early_stopping):
+    spectra, abundances, endmembers = problem
+    fixed = {"norm": None, "noise_augmentation": False, "fallback": None, "n_layers": 1}
+    training = {"early_stopping": early_stopping, "n_iter_no_change": 20, "batch_size": 16}
+    estimator = UADMMRegressor(endmembers, random_state=0, **fixed, **training)
+    grid = {"learning_rate": [1e-3]}
+    searches = [
+        search(estimator, grid, scoring=abundance_rmse_scorer, cv=2).fit(spectra, abundances)
+        for search in (GridSearchCV, StackedGridSearchCV)
+    ]
+    scores = [search.cv_results_["mean_test_score"] for search in searches]
+    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-4)
+    assert searches[0].best_estimator_.n_iter_ == searches[1].best_estimator_.n_iter_
+
+
 def test_one_random_state_is_one_choice(problem):
     spectra, abundances, endmembers = problem
     first, second = (
