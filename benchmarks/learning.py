@@ -158,13 +158,9 @@ def measure(scene, n_labels, shift, learner, seed, quick):
         estimate = estimator.predict(shifted(scene.test[0], shift, seed))
     chosen = ""
     if hasattr(estimator, "choice_scores_"):
-        chosen = (
-            ("noise" if estimator.noise_augmentation_ else estimator.norm_ or "as they are")
-            if estimator.fallback_ is None
-            else "FCLS"
-            if estimator.fallback_.sum_to_one is True
-            else "SunSAL"
-        )
+        chosen = "noise" if estimator.noise_augmentation_ else estimator.norm_ or "as they are"
+        if estimator.fallback_ is not None:
+            chosen = "FCLS" if estimator.fallback_.sum_to_one is True else "SunSAL"
     return abundance_rmse(scene.test[1], estimate), seconds, chosen
 
 

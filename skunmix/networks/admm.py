@@ -167,21 +167,17 @@ class _Layers(torch.autograd.Function):
         xs, vs, ds = of_x.unbind(1), of_v.unbind(1), of_d.unbind(1)
         is_open = (z > 0).unbind(1)
         closed = closed_units(z).unbind(1) if ctx.training else [None] * n_layers
-        g_z, g_d = gradient, None  # the last d is not used
+        g_z, g_d = gradient, torch.zeros_like(gradient)  # the last d is not used
         for layer in reversed(range(n_layers)):
             k = 0 if tied else layer
-            if g_d is None:
-                g_v = vs[layer].copy_(projection_gradient(g_z, is_open[layer], closed[layer]))
-                g_x = xs[layer].copy_(g_v)
-            else:
-                ds[layer].copy_(g_d)
-                torch.mul(g_d, steps[k], out=xs[layer])
-                g_z = g_z - xs[layer]
-                g_v = vs[layer].copy_(projection_gradient(g_z, is_open[layer], closed[layer]))
-                g_x = xs[layer].add_(g_v)
+            ds[layer].copy_(g_d)
+            torch.mul(g_d, steps[k], out=xs[layer])
+            g_z = g_z - xs[layer]
+            g_v = vs[layer].copy_(projection_gradient(g_z, is_open[layer], closed[layer]))
+            g_x = xs[layer].add_(g_v)
             if layer:
                 g_z = torch.bmm(B_T[k], g_x)
-                g_d = g_z - g_v if g_d is None else g_d + g_z - g_v
+                g_d = g_d + g_z - g_v
         of_B = of_x @ inputs.mT
         of_B[:, 0] = 0  # z = d = 0
         gradients = of_x, of_B, -of_v.sum((-2, -1)), -(of_d * residuals).sum((-2, -1))

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.model_selection import KFold
 
 from ..endmembers import estimate_endmembers
@@ -148,7 +149,7 @@ def _start(trial, X, y, endmembers):
     """Return pairs and the started trial on them, or its error, as `train_stacks` takes them."""
     if endmembers is None:
         return None, [ValueError("no pixel of a fold has some endmember")]
-    trial = type(trial)(**trial.get_params(deep=False))
+    trial = clone(trial)
     try:
         pairs = TrainingPairs(*trial._check_pairs(X, y, endmembers))
         trial._start(pairs, trial.norm, trial.noise_augmentation)
